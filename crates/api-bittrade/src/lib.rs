@@ -1,0 +1,1 @@
+//! The BitTrade REST surface

@@ -1,0 +1,51 @@
+//! What happened, told once to whoever listens in this process.
+
+use std::sync::Arc;
+
+use orrery_kernel::UserId;
+use orrery_ledger::Seq;
+use tokio::sync::broadcast;
+
+use crate::market::Quote;
+
+/// Something that open sockets want to know.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The price changed.
+    Price(Arc<Quote>),
+    /// An entry touched the user's accounts.
+    Ledger {
+        /// Whose.
+        user: UserId,
+        /// Up to which entry.
+        seq: Seq,
+    },
+    /// Somebody's permissions changed (logout, password, role, deletion): re-check every socket.
+    Access,
+}
+
+/// A bounded broadcast. A listener that falls 1,024 events behind is told so by its receiver
+/// (`Lagged`) and must resynchronise from state; nothing waits for it.
+#[derive(Clone, Debug)]
+pub struct Events {
+    sender: broadcast::Sender<Event>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { sender: broadcast::channel(1_024).0 }
+    }
+}
+
+impl Events {
+    /// Tells all listeners.
+    pub fn send(&self, event: Event) {
+        // an error only says that nobody listens
+        let _ = self.sender.send(event);
+    }
+
+    /// Listens from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.sender.subscribe()
+    }
+}

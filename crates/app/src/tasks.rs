@@ -1,0 +1,58 @@
+//! The only place that spawns: every task has a name, an owner and an end.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Runs named background tasks and ends them together.
+///
+/// A task gets no cancellation by force on drain: it watches [`Tasks::stopping`] and returns.
+#[derive(Clone, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stopping: CancellationToken,
+    failed: Arc<AtomicBool>,
+}
+
+impl Tasks {
+    /// An empty supervisor.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs `future` to its end. A panic in it is logged, ends the task and stops the whole
+    /// process in an orderly way, since a missing task would mean a half-alive server.
+    pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        let (stopping, failed) = (self.stopping.clone(), self.failed.clone());
+        #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
+        self.tracker.spawn(async move {
+            #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
+            let ended = tokio::spawn(future).await;
+            if let Err(error) = ended {
+                tracing::error!(task = name, %error, "task failed; stopping");
+                failed.store(true, Ordering::SeqCst);
+                stopping.cancel();
+            }
+        });
+    }
+
+    /// Resolves when the process is to stop; tasks then finish what they have begun.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// Did a task fail?
+    pub fn failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+
+    /// Asks every task to end and waits until all have.
+    pub async fn drain(&self) {
+        self.stopping.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}

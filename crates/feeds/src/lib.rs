@@ -1,0 +1,1 @@
+//! Market data from CoinGecko, alternative.me and a simulated source

@@ -1,0 +1,56 @@
+//! One error, rendered in the shape of the surface it leaves through.
+
+use std::marker::PhantomData;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use orrery_kernel::{Error, ErrorCode};
+
+/// How a surface shows errors. Implemented once per surface.
+pub trait ErrorShape: Send + Sync + 'static {
+    /// Status for a code.
+    fn status(code: ErrorCode) -> StatusCode;
+
+    /// Body for an error.
+    fn body(error: &Error) -> serde_json::Value;
+}
+
+/// An error on its way out through surface `S`.
+pub struct Fail<S>(Error, PhantomData<S>);
+
+impl<S> From<Error> for Fail<S> {
+    fn from(error: Error) -> Self {
+        Self(error, PhantomData)
+    }
+}
+
+impl<S: ErrorShape> IntoResponse for Fail<S> {
+    fn into_response(self) -> Response {
+        let status = S::status(self.0.code);
+        if let Some(cause) = &self.0.internal {
+            // the one place where a failure is logged; the request's span adds id and route
+            if status.is_server_error() {
+                tracing::error!(status = status.as_u16(), cause = %chain(cause.as_ref()), "request failed");
+            } else {
+                tracing::debug!(status = status.as_u16(), cause = %chain(cause.as_ref()), "request refused");
+            }
+        }
+        let mut response = (status, axum::Json(S::body(&self.0))).into_response();
+        if let Some(wait) = self.0.retry_after {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        response
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

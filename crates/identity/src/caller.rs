@@ -1,0 +1,88 @@
+//! Callers, roles, scopes and the one table of permissions.
+
+use orrery_kernel::UserId;
+
+use crate::SessionId;
+
+/// What a user may do in general; each includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Trades for themselves.
+    Trader,
+    /// Runs the house: reports, exposure.
+    Operator,
+    /// Everything, also users and settings.
+    Admin,
+}
+
+/// What an API key may do, within its owner's role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Read what the owner reads.
+    Read,
+    /// Trade.
+    Trade,
+    /// Administer.
+    Admin,
+}
+
+/// How the caller proved who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A session (JWT).
+    Session(SessionId),
+    /// An API key with these scopes.
+    ApiKey(Vec<Scope>),
+}
+
+/// A known caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub user: UserId,
+    /// Address, as claims and events show it.
+    pub email: String,
+    /// Current role.
+    pub role: Role,
+    /// How proven.
+    pub proof: Proof,
+}
+
+/// What a caller wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Read own balances, transactions, profile.
+    ReadOwn,
+    /// Trade for oneself.
+    Trade,
+    /// Change own profile, password, sessions, API keys (sessions only, never an API key).
+    ManageSelf,
+    /// Read the house's exposure, reconcile.
+    ReadHouse,
+    /// Users, deposits, settings, reversals.
+    Administer,
+}
+
+/// The caller may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not allowed")]
+pub struct Denied;
+
+/// The one table of permissions.
+pub fn authorize(caller: &Caller, action: Action) -> Result<(), Denied> {
+    let (least, scope) = match action {
+        Action::ReadOwn => (Role::Viewer, Some(Scope::Read)),
+        Action::Trade => (Role::Trader, Some(Scope::Trade)),
+        Action::ManageSelf => (Role::Viewer, None),
+        Action::ReadHouse => (Role::Operator, Some(Scope::Admin)),
+        Action::Administer => (Role::Admin, Some(Scope::Admin)),
+    };
+    let proven = match (&caller.proof, scope) {
+        (Proof::Session(_), _) => true,
+        (Proof::ApiKey(scopes), Some(scope)) => scopes.contains(&scope),
+        (Proof::ApiKey(_), None) => false,
+    };
+    if caller.role >= least && proven { Ok(()) } else { Err(Denied) }
+}

@@ -1,0 +1,21 @@
+//! The double-entry ledger as a small deterministic machine.
+//!
+//! Commands go in, entries come out: [`decide`] looks at a [`View`] of the stored state and returns
+//! a [`Decision`], which a [`LedgerStore`] writes all or nothing. Every amount is an integer in
+//! minor units and every product is taken in `i128`.
+//!
+//! Invariants of this crate: no I/O, no clock, no randomness, no floating point, no serde.
+
+mod account;
+mod command;
+mod entry;
+mod outcome;
+mod ports;
+
+pub use account::{Account, Bucket, Owner};
+pub use command::{Actor, Command, IdemKey, KeyError, Limits, Operation, Side, Size};
+pub use entry::{Entry, GENESIS_TEXT, Head, Kind, LEGS_MAX, Leg, Seq};
+pub use outcome::{Answer, Outcome, Receipt, Refusal, Sheet};
+pub use ports::{
+    AuditSink, Batch, Decider, Decision, IdemRow, LedgerStore, Needs, NewSnapshot, Posted, Recorded, Snapshot, View,
+};

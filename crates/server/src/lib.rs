@@ -1,0 +1,1 @@
+//! Composition: configuration, listeners, lifecycle

@@ -1,0 +1,5 @@
+//! Ports of the generic stores.
+
+mod cache;
+
+pub use cache::{Cache, CacheKey};

@@ -1,0 +1,1 @@
+//! Contract suites, the ledger's model and fakes; for tests only
