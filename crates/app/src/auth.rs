@@ -64,6 +64,12 @@ pub struct NewKey {
 /// Identity's use cases.
 pub struct Auth {}
 
+impl Auth {
+    /// Who a bearer token (JWT or `ok_…` API key) stands for at `now`.
+    pub async fn authenticate(&self, _bearer: &str, _now: Timestamp) -> Result<Caller> {
+        Err(orrery_kernel::Error::new(orrery_kernel::ErrorCode::UnauthenticatedInvalid, "Invalid or expired token"))
+    }
+}
 // The methods that surfaces and the command line call:
 //
 //   new(ports: &crate::Ports, settings: AuthSettings, events: Events) -> Result<Self>
@@ -84,4 +90,4 @@ pub struct Auth {}
 //   operator_create_user / operator_set_role / operator_reset_password / operator_delete_user / users (no Ctx caller: the command line)
 //   watch(self: Arc/…, tasks)                                                polls IdentityStore::version every 250 ms
 #[expect(dead_code, reason = "signature sketch")]
-type Sketch = (Ctx, Caller, Scope, Timestamp, Result<()>);
+type Sketch = (Ctx, Scope);

@@ -1,1 +1,14 @@
-//! Every port in process
+//! Every port in process: what one machine runs its cache and rate windows on, and the stores of
+//! unit tests. Not mocks: each passes the contract suite of its port.
+
+mod cache;
+mod identity;
+mod ledger;
+mod market;
+mod rate;
+
+pub use cache::MemoryCache;
+pub use identity::MemoryIdentity;
+pub use ledger::MemoryLedger;
+pub use market::MemoryMarket;
+pub use rate::MemoryRates;

@@ -1,1 +1,10 @@
-//! Contract suites, the ledger's model and fakes; for tests only
+//! For tests only: one contract suite per port, which every adapter passes; the ledger's reference
+//! model; a clock and an entropy source that tests control.
+
+pub mod cache;
+pub mod fakes;
+pub mod identity;
+pub mod ledger;
+pub mod market;
+pub mod model;
+pub mod rate;

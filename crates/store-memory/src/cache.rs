@@ -1,0 +1,5 @@
+//! The cache port in process.
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MemoryCache {}

@@ -1,0 +1,5 @@
+//! The identity port in process.
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MemoryIdentity {}

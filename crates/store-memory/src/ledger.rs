@@ -1,0 +1,5 @@
+//! The ledger port in process.
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MemoryLedger {}

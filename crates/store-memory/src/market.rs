@@ -1,0 +1,5 @@
+//! The market port in process.
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MemoryMarket {}

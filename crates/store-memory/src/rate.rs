@@ -1,0 +1,5 @@
+//! The rate port in process.
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MemoryRates {}
