@@ -15,6 +15,8 @@ pub enum ErrorCode {
     UnauthenticatedInvalid,
     /// The proof was good once.
     UnauthenticatedExpired,
+    /// A wrong password (or an unknown account: the answer is the same).
+    BadCredentials,
     /// Known, but not allowed.
     Forbidden,
     /// There is no such thing, or not for this caller.

@@ -54,6 +54,11 @@ impl IdemKey {
         if good { Ok(Self(text.into())) } else { Err(KeyError) }
     }
 
+    /// A key of 128 random bits, for callers that gave none.
+    pub fn from_bits(bits: [u8; 16]) -> Self {
+        Self(format!("auto-{}", hex::encode(bits)).into())
+    }
+
     /// The key's text.
     pub fn as_str(&self) -> &str {
         &self.0

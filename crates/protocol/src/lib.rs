@@ -1,1 +1,9 @@
-//! Wire types and codecs of every surface
+//! Wire types of every surface, and nothing else: no domain logic, no HTTP types. Domain types do
+//! not derive `Serialize`; their twins live here.
+
+pub mod bittrade;
+pub mod socketio;
+
+mod amount;
+
+pub use amount::{AmountText, Rupees};

@@ -1,0 +1,87 @@
+//! Events of the BitTrade document's Socket.IO server.
+
+use serde::Serialize;
+
+use crate::bittrade::{BalanceBody, TransactionBody};
+
+/// Sent to every socket right after it connects.
+pub const CONNECTION_ESTABLISHED: &str = "connection_established";
+/// From the client: a bare token.
+pub const AUTHENTICATE: &str = "authenticate";
+/// The token was good; comes after the first balance and transactions.
+pub const AUTHENTICATION_SUCCESS: &str = "authentication_success";
+/// The token was not good, or no longer is.
+pub const AUTHENTICATION_ERROR: &str = "authentication_error";
+/// To everybody, when the price changes.
+pub const BTC_PRICE_UPDATE: &str = "btc_price_update";
+/// To the user.
+pub const USER_BALANCE_UPDATE: &str = "user_balance_update";
+/// To the user.
+pub const USER_TRANSACTION_UPDATE: &str = "user_transaction_update";
+
+/// Transactions in a [`USER_TRANSACTION_UPDATE`].
+pub const TRANSACTIONS_IN_UPDATE: u32 = 15;
+
+/// Payload of [`CONNECTION_ESTABLISHED`].
+#[derive(Clone, Debug, Serialize)]
+pub struct ConnectionEstablished {
+    /// For people.
+    pub message: &'static str,
+    /// ISO 8601.
+    pub timestamp: String,
+}
+
+/// Payload of [`AUTHENTICATION_SUCCESS`].
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthenticationSuccess {
+    /// For people.
+    pub message: &'static str,
+    /// Who.
+    pub user_id: i64,
+    /// Who.
+    pub email: String,
+}
+
+/// Payload of [`AUTHENTICATION_ERROR`].
+#[derive(Clone, Debug, Serialize)]
+pub struct AuthenticationError {
+    /// For people.
+    pub message: &'static str,
+    /// What was wrong with the token.
+    pub error: String,
+}
+
+/// Payload of [`BTC_PRICE_UPDATE`].
+#[derive(Clone, Debug, Serialize)]
+pub struct PriceUpdate {
+    /// Whole dollars.
+    pub btc_usd_price: i64,
+    /// Rupees per bitcoin for buyers.
+    pub buy_rate_inr: i64,
+    /// Rupees per bitcoin for sellers.
+    pub sell_rate_inr: i64,
+    /// ISO 8601.
+    pub timestamp: String,
+    /// `coingecko` or `simulated` (added).
+    pub source: String,
+}
+
+/// Payload of [`USER_BALANCE_UPDATE`].
+#[derive(Clone, Debug, Serialize)]
+pub struct BalanceUpdate {
+    /// Balances.
+    #[serde(flatten)]
+    pub balance: BalanceBody,
+    /// ISO 8601.
+    pub timestamp: String,
+}
+
+/// Payload of [`USER_TRANSACTION_UPDATE`].
+#[derive(Clone, Debug, Serialize)]
+pub struct TransactionUpdate {
+    /// The newest [`TRANSACTIONS_IN_UPDATE`].
+    pub transactions: Vec<TransactionBody>,
+    /// ISO 8601.
+    pub timestamp: String,
+}
