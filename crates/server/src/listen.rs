@@ -220,11 +220,16 @@ async fn connection(
     match &shared.tls {
         None => serve(guard(stream), peer, edge, &shared, &asked).await,
         Some(tls) => {
-            let handshake = tokio::time::timeout(shared.bounds.header_timeout, tls.acceptor().accept(guard(stream)));
-            match handshake.await {
-                Ok(Ok(stream)) => serve(stream, peer, edge, &shared, &asked).await,
-                Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
-                Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
+            let late = shared.stop.drain.is_cancelled();
+            let handshake = tokio::select! {
+                // bounded by the guard's patience for a first request
+                handshake = tls.acceptor().accept(guard(stream)) => handshake,
+                () = shared.stop.drain.cancelled(), if !late => return,
+                () = shared.stop.close.cancelled() => return,
+            };
+            match handshake {
+                Ok(stream) => serve(stream, peer, edge, &shared, &asked).await,
+                Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
             }
         }
     }

@@ -91,6 +91,8 @@ pub fn database_url(text: &str) -> Result<(), String> {
             let path = rest.trim_start_matches("//");
             if path.is_empty() || path.starts_with(":memory:") {
                 Err("must name a file, as in sqlite:///var/lib/orrery/orrery.db".into())
+            } else if path.contains('?') {
+                Err("takes no parameters after the path".into())
             } else {
                 Ok(())
             }
@@ -262,6 +264,7 @@ mod tests {
             ("mysql://h/d", "MySQL"),
             ("sqlite::memory:", "file"),
             ("sqlite://", "file"),
+            ("sqlite://a.db?mode=ro", "parameters"),
             ("orrery.db", "sqlite://"),
         ] {
             assert!(database_url(url).unwrap_err().contains(word), "{url}");

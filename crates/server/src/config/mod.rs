@@ -358,7 +358,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
             }
             let rest = url.split_once(':').map_or("", |(_, rest)| rest);
             let rest = rest.strip_prefix("//").unwrap_or(rest);
-            sources.cwd.join(rest.split('?').next().unwrap_or_default())
+            sources.cwd.join(rest)
         }
     };
     let database = Database { path, readers: r.whole("database.readers", "", 1..=64) };
