@@ -1,5 +1,6 @@
 //! `/health`, `/api/health` and `/metrics`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use http::{StatusCode, header};
 use orrery_app::App;
 use orrery_app::market::FeedStatus;
 use orrery_kernel::{StoreError, Timestamp};
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::sync::watch;
 use tracing_appender::non_blocking::ErrorCounter;
 
@@ -48,7 +49,6 @@ struct Report {
     draining: bool,
     database: bool,
     feeds: Vec<FeedStatus>,
-    price: Value,
     now: Timestamp,
 }
 
@@ -80,72 +80,99 @@ async fn look(health: &Health) -> Report {
             false
         }
     };
-    let max_age = health.app.market.max_age();
-    let price = match health.app.market.quote() {
-        None => json!({ "available": false, "stale": true }),
-        Some(quote) => {
-            let seen = quote.snapshot.price.observed_at;
-            json!({
-                "available": true,
-                "stale": now.since(seen) > max_age,
-                "age_s": now.since(seen).as_secs(),
-                "max_age_s": max_age.as_secs(),
-                "observed_at": seen.iso(),
-                "source": quote.snapshot.price.source,
-            })
-        }
-    };
     let feeds = health.app.market.freshness(now);
-    Report { draining: *health.draining.borrow(), database, feeds, price, now }
+    Report { draining: *health.draining.borrow(), database, feeds, now }
+}
+
+#[derive(Serialize)]
+struct Full {
+    status: &'static str,
+    timestamp: String,
+    version: &'static str,
+    uptime_s: u64,
+    database: &'static str,
+    market_source: &'static str,
+    price: Price,
+    feeds: BTreeMap<String, Feed>,
+}
+
+/// How trustworthy the price is; `available` is false before the first.
+#[derive(Serialize)]
+struct Price {
+    available: bool,
+    /// Too old to trade at.
+    stale: bool,
+    age_s: Option<u64>,
+    max_age_s: u64,
+    observed_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Feed {
+    source: &'static str,
+    stale: bool,
+    last_ok: Option<String>,
+    last_error: Option<&'static str>,
 }
 
 /// The superset of what the documents show: `status`, `timestamp`, `version`, and what there is to
 /// know about each part. A missing price is shown, not failed: the server can work without.
 async fn full(State(health): State<Arc<Health>>) -> Response {
     let report = look(&health).await;
-    let feeds: serde_json::Map<String, Value> = report
-        .feeds
-        .iter()
-        .map(|f| {
-            let value = json!({
-                "source": f.source,
-                "last_ok": f.last_ok.map(Timestamp::iso),
-                "last_error": f.last_error,
-                "stale": f.stale,
-            });
-            (f.name.clone(), value)
-        })
-        .collect();
-    let body = json!({
-        "status": report.status(),
-        "timestamp": report.now.iso(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "uptime_s": report.now.since(health.started).as_secs(),
-        "database": if report.database { "connected" } else { "unavailable" },
-        "market_source": health.app.market.source(),
-        "price": report.price,
-        "feeds": feeds,
-    });
+    let feed = |f: &FeedStatus| Feed {
+        source: f.source,
+        stale: f.stale,
+        last_ok: f.last_ok.map(Timestamp::iso),
+        last_error: f.last_error,
+    };
+    let max_age = health.app.market.max_age();
+    let seen = health.app.market.quote().map(|q| q.snapshot.price.observed_at);
+    let age = seen.map(|at| report.now.since(at));
+    let body = Full {
+        status: report.status(),
+        timestamp: report.now.iso(),
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_s: report.now.since(health.started).as_secs(),
+        database: if report.database { "connected" } else { "unavailable" },
+        market_source: health.app.market.source(),
+        price: Price {
+            available: seen.is_some(),
+            stale: age.is_none_or(|age| age > max_age),
+            age_s: age.map(|age| age.as_secs()),
+            max_age_s: max_age.as_secs(),
+            observed_at: seen.map(Timestamp::iso),
+        },
+        feeds: report.feeds.iter().map(|f| (f.name.clone(), feed(f))).collect(),
+    };
     (report.code(), axum::Json(body)).into_response()
 }
 
-/// BitTrade document, "GET /api/health", and what its monitoring section shows.
+/// BitTrade document, "GET /api/health", with what its section on monitoring shows.
+#[derive(Serialize)]
+struct BitTrade {
+    status: &'static str,
+    timestamp: String,
+    server: &'static str,
+    database: &'static str,
+    redis: &'static str,
+    external_apis: &'static str,
+}
+
 async fn bittrade(State(health): State<Arc<Health>>) -> Response {
     let report = look(&health).await;
     let stale = report.feeds.iter().filter(|f| f.stale).count();
-    let feeds = match stale {
-        0 => "operational",
-        n if n == report.feeds.len() => "unavailable",
-        _ => "degraded",
+    let body = BitTrade {
+        status: if report.code() == StatusCode::OK { "OK" } else { "UNAVAILABLE" },
+        timestamp: report.now.iso(),
+        server: "BitTrade API Server",
+        database: if report.database { "connected" } else { "disconnected" },
+        redis: "not configured",
+        external_apis: match stale {
+            0 => "operational",
+            n if n == report.feeds.len() => "unavailable",
+            _ => "degraded",
+        },
     };
-    let body = json!({
-        "status": if report.code() == StatusCode::OK { "OK" } else { "UNAVAILABLE" },
-        "timestamp": report.now.iso(),
-        "server": "BitTrade API Server",
-        "database": if report.database { "connected" } else { "disconnected" },
-        "redis": "not configured",
-        "external_apis": feeds,
-    });
     (report.code(), axum::Json(body)).into_response()
 }
 

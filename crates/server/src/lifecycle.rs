@@ -61,7 +61,8 @@ pub async fn run(
     let stopping = tasks.stopping();
     loop {
         tokio::select! {
-            () = signals.end() => break,
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
             () = stopping.cancelled() => break,
             _ = signals.hangup.recv() => on_hangup(),
         }

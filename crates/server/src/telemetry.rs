@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io::IsTerminal;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -32,10 +33,16 @@ const LATENCY_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 /// Upper bounds for sizes of batches.
 const BATCH_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
+/// Libraries that tell more at `info` than anyone wants; `log.level` can name them to hear it.
+const QUIET: &str = "tokio_cron_scheduler=warn";
+
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The files' directory or a file cannot be made.
+    /// The files' directory cannot be made.
+    #[error("log files cannot be written: {0}")]
+    Directory(std::io::Error),
+    /// A file cannot be made.
     #[error("log files cannot be written: {0}")]
     Files(#[from] InitError),
     /// The directives are not understood; the configuration's check rules it out.
@@ -97,6 +104,7 @@ pub fn start_log(log: &Log, directory: &Path, clock: Arc<dyn Clock>) -> Result<L
         json(stdout)
     });
     if log.files > 0 {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(LogError::Directory)?;
         let files = RollingFileAppender::builder()
             .rotation(Rotation::DAILY)
             .filename_prefix("orrery")
@@ -105,7 +113,7 @@ pub fn start_log(log: &Log, directory: &Path, clock: Arc<dyn Clock>) -> Result<L
             .build(directory)?;
         layers.push(json(queue("log-files", Box::new(files))));
     }
-    let filter = EnvFilter::builder().parse(&log.level)?;
+    let filter = EnvFilter::builder().parse(format!("{QUIET},{}", log.level))?;
     // a second call in one process (tests) keeps the first subscriber
     let _ = Registry::default().with(layers).with(filter).try_init();
     Ok(guard)
@@ -150,13 +158,15 @@ where
             Level::DEBUG => "debug",
             Level::TRACE => "trace",
         };
-        let line = serde_json::json!({
-            "timestamp": self.clock.now().iso(),
-            "level": level,
-            "event": fields.message,
-            "data": { "component": event.metadata().target(), "details": fields.details },
-        });
-        writeln!(writer, "{line}")
+        // in the document's order
+        writeln!(
+            writer,
+            r#"{{"timestamp":"{}","level":"{level}","event":{},"data":{{"component":{},"details":{}}}}}"#,
+            self.clock.now().iso(),
+            Value::from(fields.message),
+            Value::from(event.metadata().target()),
+            Value::Object(fields.details),
+        )
     }
 }
 
