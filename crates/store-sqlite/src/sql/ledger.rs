@@ -119,8 +119,7 @@ pub(crate) const INSERT_SNAPSHOT: Sql = Sql::new(
 );
 pub(crate) const LATEST_SNAPSHOT: Sql =
     Sql::new("latest_snapshot", 0, 9, concat!("SELECT ", snapshot!(), " FROM snapshots s ORDER BY s.id DESC LIMIT 1"));
-pub(crate) const HEAD: Sql =
-    Sql::new("head", 0, 3, "SELECT seq, hash, at FROM journal ORDER BY seq DESC LIMIT 1");
+pub(crate) const HEAD: Sql = Sql::new("head", 0, 3, "SELECT seq, hash, at FROM journal ORDER BY seq DESC LIMIT 1");
 /// The accounts of an owner, and the position they are exact at, in one statement.
 pub(crate) const OWNER_BALANCES: Sql = Sql::new(
     "owner_balances",
