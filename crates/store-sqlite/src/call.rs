@@ -113,7 +113,11 @@ impl Timer {
         let took = self.from.elapsed();
         metrics::histogram!("sqlite_query_seconds", "statement" => self.name).record(took.as_secs_f64());
         if took > SLOW {
-            tracing::warn!(statement = self.name, ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "slow statement");
+            tracing::warn!(
+                statement = self.name,
+                ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                "slow statement"
+            );
         }
     }
 }

@@ -116,7 +116,8 @@ pub(crate) async fn writer(location: &Location, options: &Options) -> Result<Sql
     sqlx::query("PRAGMA synchronous = FULL").execute(&mut conn).await.map_err(refused)?;
     let found = durability(&mut conn).await.map_err(refused)?;
     if *location != Location::Memory {
-        let wrong = |setting, found, wanted| Err(OpenError::NotDurable { path: file.to_owned(), setting, found, wanted });
+        let wrong =
+            |setting, found, wanted| Err(OpenError::NotDurable { path: file.to_owned(), setting, found, wanted });
         if found.journal_mode != "wal" {
             return wrong("journal_mode", found.journal_mode, "wal");
         }

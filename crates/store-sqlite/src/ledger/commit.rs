@@ -102,7 +102,8 @@ async fn to_reverse(
 ) -> Result<HashMap<Seq, Posted>, StoreError> {
     let found = tx.all(sql::ENTRIES_BY_SEQ.call().bind(seqs)).await?;
     let entries: Vec<Posted> = found.iter().map(rows::posted).collect::<Result<_, _>>()?;
-    let touched: BTreeSet<&Account> = entries.iter().flat_map(|p| &p.entry.legs).flat_map(|l| [&l.from, &l.to]).collect();
+    let touched: BTreeSet<&Account> =
+        entries.iter().flat_map(|p| &p.entry.legs).flat_map(|l| [&l.from, &l.to]).collect();
     let owners: BTreeSet<String> =
         entries.iter().flat_map(|p| rows::users(&p.entry)).map(|user| Owner::User(user).code()).collect();
     let owners = serde_json::to_string(&owners).map_err(|e| corrupt("list", e))?;

@@ -10,24 +10,9 @@ use crate::error::corrupt;
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Stored {
-    Posted {
-        seq: i64,
-        kind: i64,
-        user: Option<i64>,
-        inr: i64,
-        btc: i64,
-        rate: i64,
-        at: i64,
-        sheet: StoredSheet,
-    },
-    Insufficient {
-        asset: String,
-        required: i64,
-        available: i64,
-    },
-    Bound {
-        account: String,
-    },
+    Posted { seq: i64, kind: i64, user: Option<i64>, inr: i64, btc: i64, rate: i64, at: i64, sheet: StoredSheet },
+    Insufficient { asset: String, required: i64, available: i64 },
+    Bound { account: String },
     Dust,
     StalePrice,
     Slippage,

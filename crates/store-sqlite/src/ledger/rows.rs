@@ -94,19 +94,8 @@ impl Lists {
     }
 }
 
-type JournalRow<'e> = (
-    i64,
-    i64,
-    String,
-    &'e str,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-    i64,
-    String,
-    String,
-);
+type JournalRow<'e> =
+    (i64, i64, String, &'e str, Option<i64>, Option<i64>, Option<i64>, Option<i64>, i64, String, String);
 
 fn journal_row(e: &Entry) -> JournalRow<'_> {
     let (inr, btc) = match e.size {

@@ -144,11 +144,7 @@ pub(crate) const API_KEYS: Sql = Sql::new(
     "api_keys",
     1,
     8,
-    concat!(
-        "SELECT ",
-        api_key!(),
-        " FROM api_keys k WHERE k.user_id = $1 AND k.revoked_at IS NULL ORDER BY k.id DESC"
-    ),
+    concat!("SELECT ", api_key!(), " FROM api_keys k WHERE k.user_id = $1 AND k.revoked_at IS NULL ORDER BY k.id DESC"),
 );
 pub(crate) const REVOKE_API_KEY: Sql = Sql::new(
     "revoke_api_key",
