@@ -39,6 +39,17 @@ impl Tasks {
         });
     }
 
+    /// Runs the `future` of one connection to its end. A panic in it ends that connection only.
+    pub fn spawn_connection(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
+        self.tracker.spawn(async move {
+            #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
+            if let Err(error) = tokio::spawn(future).await {
+                tracing::error!(task = name, %error, "connection task failed");
+            }
+        });
+    }
+
     /// Resolves when the process is to stop; tasks then finish what they have begun.
     pub fn stopping(&self) -> CancellationToken {
         self.stopping.clone()

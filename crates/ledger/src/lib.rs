@@ -7,15 +7,26 @@
 //! Invariants of this crate: no I/O, no clock, no randomness, no floating point, no serde.
 
 mod account;
+mod canon;
+mod codec;
 mod command;
+mod decide;
 mod entry;
 mod outcome;
 mod ports;
+mod rounding;
+mod statement;
+mod verify;
 
 pub use account::{Account, Bucket, Owner};
+pub use canon::genesis;
 pub use command::{Actor, Command, IdemKey, KeyError, Limits, Operation, Side, Size};
+pub use decide::{decide, needs, users_of};
 pub use entry::{Entry, GENESIS_TEXT, Head, Kind, LEGS_MAX, Leg, Seq};
 pub use outcome::{Answer, Outcome, Receipt, Refusal, Sheet};
 pub use ports::{
     AuditSink, Batch, Decider, Decision, IdemRow, LedgerStore, Needs, NewSnapshot, Posted, Recorded, Snapshot, View,
 };
+pub use rounding::{NoTrade, Sides, convert};
+pub use statement::{ExportError, Line, export_line, line, verify_export};
+pub use verify::{FAULTS_MAX, Fault, Report, Verifier};
