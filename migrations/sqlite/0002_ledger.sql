@@ -66,7 +66,7 @@ CREATE TABLE idempotency (
     key         TEXT NOT NULL,
     fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
     outcome     TEXT NOT NULL, -- JSON
-    PRIMARY KEY (actor, key)
+    PRIMARY KEY (key, actor)
 ) STRICT;
 
 -- Which entries move a user's money.

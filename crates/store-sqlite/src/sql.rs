@@ -69,7 +69,7 @@ mod tests {
             include_str!("sql/market.rs"),
         ];
         for (text, list) in files.into_iter().zip(ALL) {
-            assert_eq!(text.matches(": Sql = ").count(), list.len());
+            assert_eq!(text.matches(": Sql =").count(), list.len());
         }
     }
 }

@@ -1,0 +1,11 @@
+//! What this store promises beyond and through its ports, on real files.
+
+mod backup;
+mod identity;
+mod ledger;
+mod market;
+mod open;
+mod processes;
+mod recovery;
+mod support;
+mod tampering;
