@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-const DENY_VERSION: &str = "0.19.9";
+const DENY_VERSION: &str = "0.20.2";
 const NODE_MAJOR_MIN: u32 = 18;
 
 /// The cargo that runs this.
