@@ -40,7 +40,7 @@ pub(crate) const VIEW: Sql = Sql::new(
        (SELECT json_array(seq, hex(hash), at) FROM journal ORDER BY seq DESC LIMIT 1),
        (SELECT json_group_array(json_array(a.code, a.balance))
           FROM json_each($1) w CROSS JOIN accounts a ON a.code = w.value),
-       (SELECT json_group_array(json_array(i.actor, i.key, hex(i.fingerprint), i.outcome))
+       (SELECT json_group_array(json_array(i.actor, i.key, hex(i.fingerprint), hex(i.outcome)))
           FROM jsonb_each($2) w CROSS JOIN idempotency i ON i.key = w.value ->> 1 AND i.actor = w.value ->> 0),
        (SELECT json_group_array(json_array(s.id, s.source, s.btc_usd_cents, s.buy_mult_e4, s.sell_mult_e4,
                                            s.buy_rate, s.sell_rate, s.observed_at, s.received_at))
@@ -94,7 +94,7 @@ pub(crate) const INSERT_OUTCOMES: Sql = Sql::new(
     1,
     0,
     "INSERT INTO idempotency (actor, key, fingerprint, outcome)
-     SELECT value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3 FROM jsonb_each($1)",
+     SELECT value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3) FROM jsonb_each($1)",
 );
 pub(crate) const INSERT_STATEMENT: Sql = Sql::new(
     "insert_statement",
@@ -127,7 +127,7 @@ pub(crate) const OWNER_BALANCES: Sql = Sql::new(
     1,
     2,
     "SELECT (SELECT coalesce(max(seq), 0) FROM journal),
-            (SELECT json_group_array(json_array(code, balance) ORDER BY code) FROM accounts
+            (SELECT json_group_array(json_array(code, balance)) FROM accounts
               WHERE code > $1 || '/' AND code < $1 || '0')",
 );
 pub(crate) const USER_TOTALS: Sql = Sql::new(
@@ -135,7 +135,7 @@ pub(crate) const USER_TOTALS: Sql = Sql::new(
     0,
     3,
     "SELECT asset, bucket, sum(balance) FROM accounts WHERE code > 'user:' AND code < 'user;'
-     GROUP BY asset, bucket ORDER BY asset, bucket",
+     GROUP BY asset, bucket",
 );
 pub(crate) const STATEMENT: Sql = Sql::new(
     "statement",

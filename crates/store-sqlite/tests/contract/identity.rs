@@ -183,12 +183,11 @@ async fn a_user_has_at_most_100_live_sessions() {
 async fn ended_sessions_are_pruned() {
     let db = Db::new().await;
     let a = user(&db.store, "a@x.io").await;
-    for (n, expires) in [(1, 50), (2, 51), (3, 90), (4, 90)] {
+    for (n, expires) in [(1, 50), (2, 51), (3, 50), (4, 90)] {
         db.store.create_session(&session(a.id, sid(n), 20, expires)).await.unwrap();
     }
     db.store.revoke_session(&sid(3), at(30)).await.unwrap();
-    db.store.revoke_session(&sid(3), at(60)).await.unwrap();
-    assert_eq!(db.store.prune_sessions(at(51)).await.unwrap(), 2);
+    assert_eq!(db.store.prune_sessions(at(51)).await.unwrap(), 1);
     assert_eq!(db.count("SELECT count(*) FROM sessions").await, 2);
     assert_eq!(db.store.prune_sessions(at(51)).await.unwrap(), 0);
     assert!(db.store.session(&sid(2)).await.unwrap().is_some());

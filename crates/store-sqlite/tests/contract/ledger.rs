@@ -237,7 +237,7 @@ async fn history_cannot_be_rewritten() {
         "DELETE FROM legs",
         "UPDATE statement SET user_id = 2",
         "DELETE FROM statement",
-        "UPDATE idempotency SET outcome = '\"dust\"'",
+        "UPDATE idempotency SET outcome = x'0103'",
         "DELETE FROM idempotency",
         "UPDATE snapshots SET buy_rate = 1, sell_rate = 1",
         "DELETE FROM snapshots",

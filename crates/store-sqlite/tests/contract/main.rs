@@ -5,6 +5,7 @@ mod identity;
 mod ledger;
 mod market;
 mod open;
+mod ports;
 mod processes;
 mod recovery;
 mod support;

@@ -92,7 +92,7 @@ pub fn at(secs: i64) -> Timestamp {
 }
 
 pub fn genesis() -> Head {
-    Head { seq: 0, hash: sha2::Sha256::digest(orrery_ledger::GENESIS_TEXT).into(), at: Timestamp::default() }
+    Head { seq: 0, hash: orrery_ledger::genesis(), at: Timestamp::default() }
 }
 
 pub fn price(cents: i64) -> NewSnapshot {

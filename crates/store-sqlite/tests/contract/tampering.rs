@@ -41,7 +41,7 @@ async fn rows_that_make_no_sense_are_told() {
         ("UPDATE legs SET from_account = 'mars' WHERE seq = 2", 2, 3, 3, "legs.from_account"),
         ("UPDATE accounts SET code = 'x' WHERE owner = 'user:2'", 3, 2, 3, "accounts.code"),
         ("UPDATE accounts SET owner = 'user:3' WHERE owner = 'user:2'", 3, 2, 3, "differs"),
-        ("UPDATE idempotency SET outcome = '{}' WHERE key = 'b'", 3, 3, 2, "idempotency.outcome"),
+        ("UPDATE idempotency SET outcome = x'01' WHERE key = 'b'", 3, 3, 2, "idempotency.outcome"),
         ("UPDATE idempotency SET fingerprint = x'01' WHERE key = 'b'", 3, 3, 2, "32 bytes"),
         ("DELETE FROM journal WHERE seq = 3", 2, 3, 3, "a leg without its entry"),
         ("DELETE FROM statement WHERE user_id = 2", 3, 3, 3, "no line for a leg"),
