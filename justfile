@@ -20,6 +20,10 @@ lint:
 check:
     cargo xtask check
 
+# the suites of the crates, without end-to-end tests
+test-fast:
+    cargo xtask fast
+
 # the repository's own rules
 tidy:
     cargo xtask tidy

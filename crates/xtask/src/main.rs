@@ -18,6 +18,7 @@ cargo xtask COMMAND
   test           everything: format, build, all suites, lints, documentation, licences
   check          does it compile? (fastest)
   lint           format, clippy and documentation, warnings denied
+  fast           the suites of the crates, without end-to-end tests
   tidy           the repository's own rules: layers, sources, links, migrations
   e2e [FILTER]   end-to-end tests with the real server, those whose name contains FILTER
   fmt            format the sources
@@ -54,6 +55,7 @@ fn dispatch(command: &str, rest: &[String]) -> anyhow::Result<bool> {
     match command {
         "test" => steps::test(),
         "check" => steps::check(),
+        "fast" => steps::fast(),
         "lint" => steps::lint(),
         "tidy" => steps::tidy(),
         "e2e" => steps::e2e(rest),

@@ -131,7 +131,13 @@ fn deny() -> Result<bool> {
 
 fn npm_install() -> Result<bool> {
     let folder = root().join("tests/js");
-    shown(program("npm").current_dir(folder).args(["install", "--no-audit", "--no-fund", "--loglevel=error"]))
+    shown(program("npm").current_dir(folder).args([
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--no-package-lock",
+        "--loglevel=error",
+    ]))
 }
 
 /// Sets the server to test: a copy, so that a build in between cannot swap it under the tests.
@@ -225,6 +231,20 @@ pub(crate) fn test() -> Result<bool> {
 /// `cargo xtask check`.
 pub(crate) fn check() -> Result<bool> {
     shown(cargo().args(["check", "--workspace", "--all-targets"]))
+}
+
+/// `cargo xtask fast`.
+pub(crate) fn fast() -> Result<bool> {
+    let mut progress = Progress::new(1);
+    progress.tests("suites of the crates", || {
+        let nextest = tools::has_nextest();
+        let mut command = cargo();
+        command.args(if nextest { ["nextest", "run"].as_slice() } else { ["test"].as_slice() });
+        command.args(["--workspace", "--exclude", "e2e", "--no-fail-fast"]);
+        let (good, output) = teed(&mut command)?;
+        Ok(counted(good, if nextest { counts::nextest(&output) } else { counts::cargo_test(&output) }))
+    });
+    Ok(progress.finish())
 }
 
 /// `cargo xtask lint`.
