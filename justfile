@@ -1,28 +1,49 @@
-# Everything is `cargo xtask`; these are short names for it.
+# Shortcuts. The real commands are `cargo xtask …`, so that a fresh machine needs nothing but cargo.
 
+# list the shortcuts
 default:
     @just --list
 
-# everything that must hold
-test:
-    cargo xtask test
+# install what the tests need, or say what is missing
+setup:
+    cargo xtask setup
 
-# the suites of the crates alone
-test-fast:
-    cargo xtask fast
-
-e2e:
-    cargo xtask e2e
-
-lint:
-    cargo xtask lint
-
+# format the sources
 fmt:
     cargo xtask fmt
 
-bench:
-    cargo xtask bench
+# format, clippy and documentation, warnings denied
+lint:
+    cargo xtask lint
 
-# a server with a simulated market
+# does it compile?
+check:
+    cargo xtask check
+
+# the suites of the crates, without end-to-end tests
+test-fast:
+    cargo xtask fast
+
+# the repository's own rules
+tidy:
+    cargo xtask tidy
+
+# everything
+test:
+    cargo xtask test
+
+# end-to-end tests, those whose name contains FILTER
+e2e *FILTER:
+    cargo xtask e2e {{FILTER}}
+
+# criterion benches
+bench *ARGS:
+    cargo xtask bench {{ARGS}}
+
+# known vulnerabilities of dependencies (needs internet)
+audit:
+    cargo xtask audit
+
+# a server with simulated prices and funded users
 demo:
     cargo run --release -- demo

@@ -1,56 +1,72 @@
-//! The project's own commands: `cargo xtask help`.
+//! The project's commands: `cargo xtask help` lists them.
+//!
+//! `test` is what a contributor runs before a change is handed in and what continuous integration
+//! runs. It needs cargo and, for the browser and Socket.IO clients, what it installs or names itself.
 
-mod count;
-mod step;
+mod counts;
+mod run;
+mod steps;
 mod tools;
 
 use std::process::ExitCode;
 
-use count::Count;
-use step::{Step, cargo};
+use anyhow::bail;
 
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test    everything: format, suites, end to end, documentation tests, lints, rustdoc, licences;
-          installs what is missing and ends with one line, `N passed, M failed`
-  fast    the suites of the crates alone
-  e2e     the end-to-end tests alone
-  lint    format, clippy, rustdoc, licences and bans
-  tidy    the structure tests alone
-  fmt     format the code
-  bench   the criterion benches (the load tool is `cargo run --release -p benches --bin load -- --help`)
-  audit   known vulnerabilities of the dependencies; needs the internet
-";
+  test           everything: format, build, all suites, lints, documentation, licences
+  check          does it compile? (fastest)
+  lint           format, clippy and documentation, warnings denied
+  fast           the suites of the crates, without end-to-end tests
+  tidy           the repository's own rules: layers, sources, links, migrations
+  e2e [FILTER]   end-to-end tests with the real server, those whose name contains FILTER
+  fmt            format the sources
+  bench [ARGS]   the criterion benches
+  audit          known vulnerabilities of dependencies (needs internet)
+  setup          install what `test` needs, or say what is missing
+  help           this
+
+The exit code is 0 only if nothing failed. `test` ends with a line `N passed, M failed`: every test of
+every runner counts, and so does every step that is not a test runner.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let steps = match arguments.first().map(String::as_str) {
-        Some("test") => {
-            let mut steps = vec![step::format(), step::gateway(), step::suites(&[])];
-            steps.extend([step::doctests(), step::clippy(), step::rustdoc(), step::deny()]);
-            steps
-        }
-        Some("fast") => vec![step::suites(&["--exclude", "e2e"])],
-        Some("e2e") => vec![step::gateway(), step::one_package("e2e", &[])],
-        Some("lint") => vec![step::format(), step::clippy(), step::rustdoc(), step::deny()],
-        Some("tidy") => vec![step::one_package("e2e", &["tidy"])],
-        Some("fmt") => vec![Step::new("format", cargo(["fmt", "--all"]))],
-        Some("bench") => vec![Step::new("benches", cargo(["bench", "-p", "benches"]))],
-        Some("audit") => vec![Step::new("advisories", cargo(["deny", "check", "advisories"]))],
-        _ => {
-            print!("{HELP}");
-            let asked = arguments.first().is_none_or(|a| a == "help" || a == "--help");
-            return if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-        }
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", [].as_slice()),
     };
-    let needs_tools = matches!(arguments[0].as_str(), "test" | "e2e" | "lint");
-    if needs_tools && let Err(error) = tools::provide(arguments[0] != "lint") {
-        eprintln!("xtask: {error:#}");
-        println!("0 passed, 1 failed");
-        return ExitCode::FAILURE;
+    match dispatch(command, rest) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
-    let total: Count = steps.into_iter().map(Step::run).sum();
-    println!("{} passed, {} failed", total.passed, total.failed);
-    if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs a command; false when something failed.
+fn dispatch(command: &str, rest: &[String]) -> anyhow::Result<bool> {
+    let takes_arguments = matches!(command, "e2e" | "bench");
+    if !takes_arguments && !rest.is_empty() {
+        bail!("`{command}` takes no arguments; see `cargo xtask help`");
+    }
+    match command {
+        "test" => steps::test(),
+        "check" => steps::check(),
+        "fast" => steps::fast(),
+        "lint" => steps::lint(),
+        "tidy" => steps::tidy(),
+        "e2e" => steps::e2e(rest),
+        "fmt" => steps::fmt(),
+        "bench" => steps::bench(rest),
+        "audit" => steps::audit(),
+        "setup" => tools::setup(),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(true)
+        }
+        other => bail!("no command `{other}`; see `cargo xtask help`"),
+    }
 }

@@ -1,78 +1,128 @@
-//! Programs that the tests need: found, installed, or asked for by name.
+//! What the tests need beside cargo: found, installed, or named.
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use anyhow::Result;
 
-use anyhow::{Context, Result, bail};
+use crate::run::{cargo, program, quiet, shown};
 
-const DENY_VERSION: &str = "0.20.2";
-const NODE_MAJOR_MIN: u32 = 18;
+/// Version of cargo-deny that is installed where there is none; deny.toml is written for it.
+const CARGO_DENY: &str = "0.20.2";
 
-/// The cargo that runs this.
-pub fn cargo() -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "cargo tells its own path this way")]
-    std::env::var("CARGO").map_or_else(|_| "cargo".into(), PathBuf::from)
+/// Least major version of Node.js: `node --test` and `fetch` without flags.
+const NODE_MAJOR: u32 = 18;
+
+/// A program from the system's packages.
+struct Needed {
+    /// Any of these will do.
+    programs: &'static [&'static str],
+    /// Debian's package.
+    package: &'static str,
+    /// Who uses it.
+    reason: &'static str,
+    /// Is the one found good enough? Given its `--version`.
+    good: fn(&str) -> bool,
 }
 
-fn says(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+const NEEDED: [Needed; 3] = [
+    Needed {
+        programs: &["node", "nodejs"],
+        package: "nodejs",
+        reason: "runs the official socket.io-client (18 or newer)",
+        good: |version| node_major(version).is_some_and(|major| major >= NODE_MAJOR),
+    },
+    Needed { programs: &["npm"], package: "npm", reason: "fetches socket.io-client", good: |_| true },
+    Needed {
+        programs: &["chromium", "chromium-browser", "google-chrome"],
+        package: "chromium",
+        reason: "opens the page",
+        good: |_| true,
+    },
+];
+
+fn node_major(version: &str) -> Option<u32> {
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
-/// Is cargo-nextest there? Without it the suites run through `cargo test`.
-pub fn has_nextest() -> bool {
-    says("cargo-nextest", &["nextest", "--version"]).is_some()
+fn found(needed: &Needed) -> bool {
+    needed.programs.iter().any(|name| quiet(program(name).arg("--version")).is_some_and(|v| (needed.good)(&v)))
 }
 
-/// Makes sure that all is there: cargo-deny always; Node.js, npm packages and Chromium when the
-/// clients are to be run.
-pub fn provide(clients: bool) -> Result<()> {
-    if says("cargo-deny", &["--version"]).is_none() {
-        eprintln!("cargo-deny is missing; installing it (some minutes, once)");
-        let mut install = Command::new(cargo());
-        install.args(["install", "--locked", "--version", DENY_VERSION, "cargo-deny"]);
-        run(&mut install).context("install it with `cargo install --locked cargo-deny`")?;
-    }
-    if !clients {
-        return Ok(());
-    }
-    let mut packages = Vec::new();
-    let node: Option<u32> =
-        says("node", &["--version"]).and_then(|v| v.trim_start_matches('v').split('.').next()?.parse().ok());
-    match node {
-        None => packages.extend(["nodejs", "npm"]),
-        Some(major) if major < NODE_MAJOR_MIN => {
-            bail!("Node.js {major} is too old; {NODE_MAJOR_MIN} or newer is needed")
-        }
-        Some(_) if says("npm", &["--version"]).is_none() => packages.push("npm"),
-        Some(_) => {}
-    }
-    if says("chromium", &["--version"]).is_none() {
-        packages.push("chromium");
-    }
-    if !packages.is_empty() {
-        apt(&packages)?;
-    }
-    let clients = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/js"));
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]).current_dir(clients);
-    run(&mut npm).context("`npm install` in tests/js")
+fn is_root() -> bool {
+    quiet(program("id").arg("-u")).is_some_and(|id| id.trim() == "0")
 }
 
-fn apt(packages: &[&str]) -> Result<()> {
-    let line = format!("apt-get install -y {}", packages.join(" "));
-    if says("id", &["-u"]).as_deref() != Some("0") {
-        bail!("missing: {}. Install them (as root: `{line}`) and try again", packages.join(", "));
+/// Installs what is missing (as root, on Debian and its kin) or says what to install. True when
+/// everything is there.
+pub(crate) fn system_packages() -> Result<bool> {
+    let missing: Vec<&Needed> = NEEDED.iter().filter(|n| !found(n)).collect();
+    if missing.is_empty() {
+        return Ok(true);
     }
-    eprintln!("missing: {}; {line}", packages.join(", "));
-    let mut update = Command::new("apt-get");
-    run(update.args(["update", "-qq"]))?;
-    let mut install = Command::new("apt-get");
-    install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
-    run(install.env("DEBIAN_FRONTEND", "noninteractive")).with_context(|| format!("`{line}`"))
+    for needed in &missing {
+        println!("missing: {} ({})", needed.programs[0], needed.reason);
+    }
+    let packages: Vec<&str> = missing.iter().map(|n| n.package).collect();
+    let advice = format!("apt-get update && apt-get install -y --no-install-recommends {}", packages.join(" "));
+    if !is_root() || quiet(program("apt-get").arg("--version")).is_none() {
+        println!("install them, for example with: sudo sh -c '{advice}'");
+        return Ok(false);
+    }
+    let install = || {
+        let mut command = program("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        shown(command.args(["install", "-y", "--no-install-recommends"]).args(&packages))
+    };
+    // a list that is present saves the update
+    let installed = install()? || (shown(program("apt-get").arg("update"))? && install()?);
+    let still: Vec<&str> = missing.iter().filter(|n| !found(n)).map(|n| n.programs[0]).collect();
+    if !installed || !still.is_empty() {
+        println!("still missing: {}; install by hand: {advice}", still.join(", "));
+        return Ok(false);
+    }
+    Ok(true)
 }
 
-fn run(command: &mut Command) -> Result<()> {
-    let status = command.stdin(Stdio::null()).status().with_context(|| format!("{command:?} does not start"))?;
-    if status.success() { Ok(()) } else { bail!("{command:?} failed: {status}") }
+/// Is cargo-nextest there? Without it `cargo test` runs the same tests, only less parallel; building it
+/// would take longer than that costs.
+pub(crate) fn has_nextest() -> bool {
+    quiet(cargo().args(["nextest", "--version"])).is_some()
+}
+
+/// Makes cargo-deny available; false when that fails.
+pub(crate) fn cargo_deny() -> Result<bool> {
+    if quiet(cargo().args(["deny", "--version"])).is_some() {
+        return Ok(true);
+    }
+    println!("cargo-deny is missing: installing {CARGO_DENY} once, into cargo's own folder (about two minutes)");
+    // unoptimised: it runs for seconds, and compiles in a third of the time
+    let mut command = cargo();
+    command.args(["install", "--locked", "--debug", "--version", CARGO_DENY, "cargo-deny"]);
+    if shown(&mut command)? {
+        return Ok(true);
+    }
+    println!("install it by hand: cargo install --locked --version {CARGO_DENY} cargo-deny");
+    Ok(false)
+}
+
+/// `cargo xtask setup`.
+pub(crate) fn setup() -> Result<bool> {
+    let (system, deny) = (system_packages()?, cargo_deny()?);
+    if !has_nextest() {
+        println!("cargo-nextest is not there; `cargo test` is used instead (cargo install --locked cargo-nextest)");
+    }
+    println!("{}", if system && deny { "everything is there" } else { "not everything is there" });
+    Ok(system && deny)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_versions() {
+        assert_eq!(node_major("v20.20.2\n"), Some(20));
+        assert_eq!(node_major("20.20.2"), None);
+        let node = &NEEDED[0];
+        assert!((node.good)("v18.0.0\n"));
+        assert!(!(node.good)("v16.20.1\n"));
+    }
 }
