@@ -25,13 +25,11 @@ CREATE TABLE sessions (
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     address    TEXT    NOT NULL,
-    agent      TEXT    NOT NULL,
-    revoked_at INTEGER
+    agent      TEXT    NOT NULL
 ) STRICT;
 
-CREATE INDEX sessions_live ON sessions (user_id, created_at, n) WHERE revoked_at IS NULL;
+CREATE INDEX sessions_user ON sessions (user_id, created_at, n);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
-CREATE INDEX sessions_revocation ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;
 
 CREATE TABLE api_keys (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -65,8 +65,8 @@ CREATE TABLE idempotency (
     actor       TEXT NOT NULL,
     key         TEXT NOT NULL,
     fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
-    outcome     TEXT NOT NULL, -- JSON
-    PRIMARY KEY (actor, key)
+    outcome     BLOB NOT NULL,
+    PRIMARY KEY (key, actor) -- keys that rise with time stay together
 ) STRICT;
 
 -- Which entries move a user's money.

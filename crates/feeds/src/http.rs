@@ -102,7 +102,7 @@ impl FeedClient {
             .timeout(options.timeout)
             .redirect(reqwest::redirect::Policy::none())
             .default_headers(headers)
-            .user_agent(concat!("orrery/", env!("CARGO_PKG_VERSION")))
+            .user_agent("orrery")
             .pool_max_idle_per_host(2)
             .build()?;
         Ok(Self { client, source, options, entropy, validators: Mutex::default() })

@@ -1,4 +1,5 @@
 //! The feeds against a server on loopback that answers as the real ones do.
+#![expect(clippy::unwrap_used, reason = "a panic in a test is its failure")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -26,10 +27,13 @@ impl Entropy for NoJitter {
     }
 }
 
+/// Status, headers, body.
+type Canned = (u16, Vec<(&'static str, String)>, String);
+
 /// What to answer to the calls as they come; the last answer repeats.
 #[derive(Clone, Default)]
 struct Script {
-    answers: Arc<Mutex<VecDeque<(u16, Vec<(&'static str, String)>, String)>>>,
+    answers: Arc<Mutex<VecDeque<Canned>>>,
     seen: Arc<Mutex<Vec<(String, bool)>>>,
 }
 
@@ -102,9 +106,8 @@ async fn a_source_without_the_best_endpoint_is_asked_elsewhere_and_remembered() 
 
 #[tokio::test]
 async fn unchanged_is_asked_conditionally_and_answered_as_such() {
-    let script = Script::default()
-        .then(200, &[("etag", "\"1\"")], fixture("coingecko_coins_markets.json"))
-        .then(304, &[], "");
+    let script =
+        Script::default().then(200, &[("etag", "\"1\"")], fixture("coingecko_coins_markets.json")).then(304, &[], "");
     let feed = gecko(&script).await;
     assert!(feed.latest(NOW).await.unwrap().is_some());
     assert!(feed.latest(NOW).await.unwrap().is_none());
@@ -113,8 +116,7 @@ async fn unchanged_is_asked_conditionally_and_answered_as_such() {
 
 #[tokio::test]
 async fn a_source_that_asks_for_a_pause_gets_it_without_another_try() {
-    let script =
-        Script::default().then(429, &[("retry-after", "17")], fixture("coingecko_error_429.json"));
+    let script = Script::default().then(429, &[("retry-after", "17")], fixture("coingecko_error_429.json"));
     let error = gecko(&script).await.latest(NOW).await.unwrap_err();
     assert!(matches!(error, FeedError::RateLimited { retry_after: Some(d) } if d == Duration::from_secs(17)));
     assert_eq!(script.calls().len(), 1);
@@ -122,10 +124,8 @@ async fn a_source_that_asks_for_a_pause_gets_it_without_another_try() {
 
 #[tokio::test]
 async fn passing_faults_are_tried_again_and_lasting_ones_reported() {
-    let passing = Script::default()
-        .then(500, &[], "")
-        .then(503, &[], "")
-        .then(200, &[], fixture("coingecko_coins_markets.json"));
+    let passing =
+        Script::default().then(500, &[], "").then(503, &[], "").then(200, &[], fixture("coingecko_coins_markets.json"));
     assert!(gecko(&passing).await.latest(NOW).await.unwrap().is_some());
     let lasting = Script::default().then(500, &[], "");
     assert!(matches!(gecko(&lasting).await.latest(NOW).await, Err(FeedError::Unavailable(_))));
@@ -135,8 +135,15 @@ async fn passing_faults_are_tried_again_and_lasting_ones_reported() {
 #[tokio::test]
 async fn nonsense_is_refused() {
     for body in [
-        "", "{}", "[]", "null", "<html>", r#"[{"id":"bitcoin"}]"#, r#"[{"id":"bitcoin","current_price":"x"}]"#,
-        r#"[{"id":"bitcoin","current_price":-1}]"#, r#"[{"id":"bitcoin","current_price":1e30}]"#,
+        "",
+        "{}",
+        "[]",
+        "null",
+        "<html>",
+        r#"[{"id":"bitcoin"}]"#,
+        r#"[{"id":"bitcoin","current_price":"x"}]"#,
+        r#"[{"id":"bitcoin","current_price":-1}]"#,
+        r#"[{"id":"bitcoin","current_price":1e30}]"#,
     ] {
         let script = Script::default().then(200, &[], body);
         assert!(matches!(gecko(&script).await.latest(NOW).await, Err(FeedError::Bad(_))), "{body}");
@@ -166,7 +173,8 @@ async fn fear_and_greed() {
     let sentiment = feed.latest(NOW).await.unwrap().unwrap();
     assert_eq!((sentiment.value, sentiment.classification.as_str()), (69, "Greed"));
     assert_eq!(sentiment.data_date, "2023-11-14");
-    let odd = Script::default().then(200, &[], r#"{"data":[{"value":"101","value_classification":"x","timestamp":"1"}]}"#);
+    let odd =
+        Script::default().then(200, &[], r#"{"data":[{"value":"101","value_classification":"x","timestamp":"1"}]}"#);
     let feed = AlternativeMe::new(odd.serve().await, Arc::new(NoJitter)).unwrap();
     assert!(matches!(feed.latest(NOW).await, Err(FeedError::Bad(_))));
 }

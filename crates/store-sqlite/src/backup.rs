@@ -80,10 +80,14 @@ impl Sqlite {
     async fn copy(&self, source: &Path, partial: &Path) -> Result<u64, BackupError> {
         use sqlx::Connection;
         let sqlite = |e: sqlx::Error| BackupError::Sqlite(e.to_string());
-        let target =
-            partial.to_str().ok_or_else(|| BackupError::Sqlite("the path is not UTF-8".into()))?.to_owned();
+        let target = partial.to_str().ok_or_else(|| BackupError::Sqlite("the path is not UTF-8".into()))?.to_owned();
         let mut conn = open::reader(source, &self.inner.options).await.map_err(sqlite)?;
-        control::BACKUP.call().bind(target).execute(&mut conn, None).await.map_err(|e| BackupError::Sqlite(e.to_string()))?;
+        control::BACKUP
+            .call()
+            .bind(target)
+            .execute(&mut conn, None)
+            .await
+            .map_err(|e| BackupError::Sqlite(e.to_string()))?;
         conn.close().await.map_err(sqlite)?;
         let io = |source| BackupError::Io { path: partial.to_owned(), source };
         // VACUUM INTO does not wait for the disk

@@ -48,16 +48,16 @@ impl Call {
         Ok(done.map_err(|e| failed(sql.name, &e))?.rows_affected())
     }
 
-    /// Runs it; gives its only row, if there is one.
+    /// Runs it to its end; gives its only row, if there is one. (`fetch_optional` would stop at the row,
+    /// before a writing statement's references are checked.)
     pub(crate) async fn optional(
         self,
         conn: &mut SqliteConnection,
         fault: Option<&Fault>,
     ) -> Result<Option<Fields>, StoreError> {
-        let (sql, query, timer) = self.start(fault)?;
-        let done = query.fetch_optional(conn).await;
-        timer.stop();
-        Ok(done.map_err(|e| failed(sql.name, &e))?.map(|row| Fields::new(sql, row)))
+        let mut rows = self.all(conn, fault).await?;
+        debug_assert!(rows.len() <= 1, "{} rows", rows.len());
+        Ok(rows.pop())
     }
 
     /// Runs it; gives its only row.
@@ -113,7 +113,11 @@ impl Timer {
         let took = self.from.elapsed();
         metrics::histogram!("sqlite_query_seconds", "statement" => self.name).record(took.as_secs_f64());
         if took > SLOW {
-            tracing::warn!(statement = self.name, ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "slow statement");
+            tracing::warn!(
+                statement = self.name,
+                ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                "slow statement"
+            );
         }
     }
 }

@@ -38,7 +38,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let pragmas = [("cache_size", "-32768"), ("wal_autocheckpoint", "4000")];
+        let pragmas = [("cache_size", "-32768"), ("wal_autocheckpoint", "4000"), ("journal_size_limit", "67108864")];
         Self {
             readers: 4,
             busy_timeout: Duration::from_secs(5),

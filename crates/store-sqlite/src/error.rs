@@ -75,7 +75,8 @@ pub(crate) const NOTADB: i32 = 26;
 pub(crate) fn failed(statement: &'static str, e: &sqlx::Error) -> StoreError {
     match (code(e), e) {
         // a row that the schema refuses is a fault of ours, as is a malformed page: trying again is of no use
-        (Some(CORRUPT | NOTADB | CONSTRAINT), _) | (None, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => {
+        (Some(CORRUPT | NOTADB | CONSTRAINT), _)
+        | (None, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => {
             StoreError::Corrupt { what: statement, detail: e.to_string() }
         }
         _ => StoreError::Unavailable(format!("{statement}: {e}")),

@@ -47,7 +47,7 @@ impl Tx {
     }
 
     async fn revoke_all(&mut self, id: UserId, keep: Option<String>, at: Timestamp) -> Result<(), StoreError> {
-        self.execute(sql::REVOKE_SESSIONS.call().bind(id.0).bind(at.micros()).bind(keep)).await?;
+        self.execute(sql::REVOKE_SESSIONS.call().bind(id.0).bind(keep)).await?;
         self.execute(sql::REVOKE_API_KEYS.call().bind(id.0).bind(at.micros())).await?;
         Ok(())
     }
@@ -186,8 +186,8 @@ impl IdentityStore for Sqlite {
         row.map(|row| Ok((rows::session(&row)?, rows::user(&row, 6)?))).transpose()
     }
 
-    async fn revoke_session(&self, id: &SessionId, at: Timestamp) -> Result<(), StoreError> {
-        let revoke = sql::REVOKE_SESSION.call().bind(id.as_str().to_owned()).bind(at.micros());
+    async fn revoke_session(&self, id: &SessionId, _at: Timestamp) -> Result<(), StoreError> {
+        let revoke = sql::REVOKE_SESSION.call().bind(id.as_str().to_owned());
         self.change_user(revoke, None, true).await.map(|_| ())
     }
 
@@ -257,6 +257,7 @@ impl IdentityStore for Sqlite {
                 let created = tx.insert_user(&user, Role::Admin).await?;
                 if matches!(created, Created::New(_)) {
                     tx.execute(sql::DROP_SETUP_TOKEN.call()).await?;
+                    tx.raise_version().await?;
                 }
                 Ok(Some(created))
             })

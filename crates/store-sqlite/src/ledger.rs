@@ -2,7 +2,6 @@
 
 mod audit;
 mod commit;
-mod outcome;
 mod rows;
 
 use std::collections::HashMap;
@@ -21,7 +20,9 @@ use crate::sql::ledger as sql;
 impl Sqlite {
     async fn owned(&self, owner: &Owner) -> Result<(Vec<(Account, i64)>, Seq), StoreError> {
         let row = self.one(sql::OWNER_BALANCES.call().bind(owner.code())).await?;
-        Ok((rows::balances(row.get(1)?)?, row.get(0)?))
+        let mut balances = rows::balances(row.get(1)?)?;
+        balances.sort_unstable();
+        Ok((balances, row.get(0)?))
     }
 }
 
@@ -64,7 +65,8 @@ impl LedgerStore for Sqlite {
 
     async fn sheet(&self, user: UserId) -> Result<(Sheet, Seq), StoreError> {
         let (balances, seq) = self.owned(&Owner::User(user)).await?;
-        Ok((rows::sheet(&balances), seq))
+        let balances: HashMap<Account, i64> = balances.into_iter().collect();
+        Ok((Sheet::read(user, |account| balances.get(account).copied().unwrap_or(0)), seq))
     }
 
     async fn balances(&self, owner: &Owner) -> Result<(Vec<(Account, i64)>, Seq), StoreError> {
@@ -78,7 +80,9 @@ impl LedgerStore for Sqlite {
             let bucket = Bucket::parse(row.get(1)?).ok_or_else(|| corrupt("accounts.bucket", "unknown bucket"))?;
             Ok((asset, bucket, row.get(2)?))
         };
-        found.iter().map(total).collect()
+        let mut totals: Vec<_> = found.iter().map(total).collect::<Result<_, StoreError>>()?;
+        totals.sort_unstable();
+        Ok(totals)
     }
 
     async fn statement(&self, user: UserId, offset: u64, limit: u32) -> Result<Vec<Posted>, StoreError> {

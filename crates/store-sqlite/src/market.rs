@@ -75,8 +75,12 @@ impl MarketStore for Sqlite {
         let points: Vec<(i64, i64)> = chart.points.iter().map(|p| (p.at.micros(), p.usd_cents)).collect();
         let points = serde_json::to_string(&points).map_err(|e| corrupt("charts.points", e))?;
         let name = chart.timeframe.name();
-        let insert =
-            sql::INSERT_CHART.call().bind(name).bind(chart.source.clone()).bind(points).bind(chart.observed_at.micros());
+        let insert = sql::INSERT_CHART
+            .call()
+            .bind(name)
+            .bind(chart.source.clone())
+            .bind(points)
+            .bind(chart.observed_at.micros());
         self.write(move |tx| {
             Box::pin(async move {
                 let id = tx.one(insert).await?.get(0)?;
@@ -89,10 +93,11 @@ impl MarketStore for Sqlite {
 
     async fn chart(&self, timeframe: Timeframe) -> Result<Option<(i64, Chart)>, StoreError> {
         let Some(row) = self.optional(sql::CHART.call().bind(timeframe.name())).await? else { return Ok(None) };
-        let points: Vec<(i64, i64)> =
-            serde_json::from_str(row.get(2)?).map_err(|e| corrupt("charts.points", e))?;
-        let points =
-            points.into_iter().map(|(at, usd_cents)| ChartPoint { at: Timestamp::from_micros(at), usd_cents }).collect();
+        let points: Vec<(i64, i64)> = serde_json::from_str(row.get(2)?).map_err(|e| corrupt("charts.points", e))?;
+        let points = points
+            .into_iter()
+            .map(|(at, usd_cents)| ChartPoint { at: Timestamp::from_micros(at), usd_cents })
+            .collect();
         Ok(Some((row.get(0)?, Chart { timeframe, source: row.get(1)?, points, observed_at: row.time(3)? })))
     }
 

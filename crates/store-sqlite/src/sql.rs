@@ -46,7 +46,8 @@ mod tests {
         db.migrate().await.unwrap();
         let mut conn = sqlx::SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
         for sql in ALL.into_iter().flatten() {
-            let prepared = (&mut conn).prepare(sql.text.into_sql_str()).await.unwrap_or_else(|e| panic!("{}: {e}", sql.name));
+            let prepared =
+                (&mut conn).prepare(sql.text.into_sql_str()).await.unwrap_or_else(|e| panic!("{}: {e}", sql.name));
             let params = prepared.parameters().map_or(0, |p| p.right().unwrap_or(0));
             assert_eq!((params, prepared.columns().len()), (sql.params, sql.columns), "{}", sql.name);
         }
@@ -68,7 +69,7 @@ mod tests {
             include_str!("sql/market.rs"),
         ];
         for (text, list) in files.into_iter().zip(ALL) {
-            assert_eq!(text.matches(": Sql = ").count(), list.len());
+            assert_eq!(text.matches(": Sql =").count(), list.len());
         }
     }
 }

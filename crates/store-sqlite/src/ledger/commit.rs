@@ -3,8 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use orrery_kernel::StoreError;
-use orrery_ledger::{Account, Answer, Decider, Decision, Needs, Owner, Posted, Seq, View};
-use tokio::time::Instant;
+use orrery_ledger::{Account, Answer, Decider, Decision, Needs, Owner, Posted, Seq, View, users_of};
 
 use super::rows;
 use crate::db::Sqlite;
@@ -31,15 +30,10 @@ pub(super) async fn commit(db: &Sqlite, needs: &Needs, decide: Decider) -> Resul
             false => Some(list(needs.entries.iter().copied().collect())?),
         },
     };
-    let from = Instant::now();
-    let (answers, entries) = db.write(move |tx| Box::pin(decide_and_write(tx, wanted, decide))).await?;
-    metrics::histogram!("ledger_commit_seconds").record(from.elapsed().as_secs_f64());
-    metrics::histogram!("ledger_commit_commands").record(f64::from(u32::try_from(answers.len()).unwrap_or(u32::MAX)));
-    metrics::histogram!("ledger_commit_entries").record(f64::from(u32::try_from(entries).unwrap_or(u32::MAX)));
-    Ok(answers)
+    db.write(move |tx| Box::pin(decide_and_write(tx, wanted, decide))).await
 }
 
-async fn decide_and_write(tx: &mut Tx, wanted: Wanted, decide: Decider) -> Result<(Vec<Answer>, usize), StoreError> {
+async fn decide_and_write(tx: &mut Tx, wanted: Wanted, decide: Decider) -> Result<Vec<Answer>, StoreError> {
     let view = view(tx, wanted).await?;
     let head = view.head;
     // a panic in here is caught by the transaction, which rolls back
@@ -50,15 +44,14 @@ async fn decide_and_write(tx: &mut Tx, wanted: Wanted, decide: Decider) -> Resul
             batch.expected.seq, head.seq
         )));
     }
-    let entries = batch.entries.len();
     if batch.entries.is_empty() && batch.idem.is_empty() {
         tx.nothing_to_keep();
-        return Ok((answers, 0));
+        return Ok(answers);
     }
     let lists = rows::Lists::of(&batch)?;
-    if entries > 0 {
+    if !batch.entries.is_empty() {
         let wrote = tx.execute(sql::INSERT_JOURNAL.call().bind(lists.journal)).await?;
-        all_written(wrote, entries as u64, "journal")?;
+        all_written(wrote, batch.entries.len() as u64, "journal")?;
         let wrote = tx.execute(sql::INSERT_LEGS.call().bind(lists.legs)).await?;
         all_written(wrote, lists.legs_count, "legs")?;
         let wrote = tx.execute(sql::PUT_BALANCES.call().bind(lists.balances)).await?;
@@ -70,7 +63,7 @@ async fn decide_and_write(tx: &mut Tx, wanted: Wanted, decide: Decider) -> Resul
         let wrote = tx.execute(sql::INSERT_OUTCOMES.call().bind(lists.outcomes)).await?;
         all_written(wrote, batch.idem.len() as u64, "idempotency")?;
     }
-    Ok((answers, entries))
+    Ok(answers)
 }
 
 fn all_written(wrote: u64, wanted: u64, what: &'static str) -> Result<(), StoreError> {
@@ -102,9 +95,10 @@ async fn to_reverse(
 ) -> Result<HashMap<Seq, Posted>, StoreError> {
     let found = tx.all(sql::ENTRIES_BY_SEQ.call().bind(seqs)).await?;
     let entries: Vec<Posted> = found.iter().map(rows::posted).collect::<Result<_, _>>()?;
-    let touched: BTreeSet<&Account> = entries.iter().flat_map(|p| &p.entry.legs).flat_map(|l| [&l.from, &l.to]).collect();
+    let touched: BTreeSet<&Account> =
+        entries.iter().flat_map(|p| &p.entry.legs).flat_map(|l| [&l.from, &l.to]).collect();
     let owners: BTreeSet<String> =
-        entries.iter().flat_map(|p| rows::users(&p.entry)).map(|user| Owner::User(user).code()).collect();
+        entries.iter().flat_map(|p| users_of(&p.entry)).map(|user| Owner::User(user).code()).collect();
     let owners = serde_json::to_string(&owners).map_err(|e| corrupt("list", e))?;
     let read = sql::WIDER_BALANCES.call().bind(rows::codes_json(touched.into_iter())?).bind(owners);
     for row in tx.all(read).await? {

@@ -1,16 +1,12 @@
 //! Between rows (and the JSON lists that carry them) and the ledger's types.
 
-use std::collections::BTreeSet;
-
-use orrery_kernel::{Asset, SnapshotId, StoreError, Timestamp, UserId};
+use orrery_kernel::{SnapshotId, StoreError, Timestamp};
 use orrery_ledger::{
-    Account, Actor, Batch, Bucket, Entry, GENESIS_TEXT, Head, IdemKey, IdemRow, Leg, NewSnapshot, Owner, Posted,
-    Recorded, Sheet, Size, Snapshot,
+    Account, Actor, Batch, Entry, Head, IdemKey, IdemRow, Kind, Leg, NewSnapshot, Outcome, Posted, Recorded, Size,
+    Snapshot, users_of,
 };
 use serde::Serialize;
-use sha2::Digest;
 
-use super::outcome;
 use crate::call::Fields;
 use crate::error::corrupt;
 
@@ -32,13 +28,17 @@ fn actor(code: &str, what: &'static str) -> Result<Actor, StoreError> {
     Actor::parse(code).ok_or_else(|| corrupt(what, format!("{code:?} is no actor")))
 }
 
+fn outcome(bytes: &[u8]) -> Result<Outcome, StoreError> {
+    Outcome::from_bytes(bytes).ok_or_else(|| corrupt("idempotency.outcome", "not an outcome"))
+}
+
 fn key(text: &str, what: &'static str) -> Result<IdemKey, StoreError> {
     IdemKey::new(text).map_err(|e| corrupt(what, e))
 }
 
 /// The head of an empty journal.
 pub(super) fn genesis() -> Head {
-    Head { seq: 0, hash: sha2::Sha256::digest(GENESIS_TEXT).into(), at: Timestamp::default() }
+    Head { seq: 0, hash: orrery_ledger::genesis(), at: Timestamp::default() }
 }
 
 // what goes in
@@ -74,14 +74,14 @@ impl Lists {
             .iter()
             .map(|(a, balance)| (a.code(), a.owner.code(), a.asset.code(), a.bucket.name(), *balance))
             .collect();
-        let outcomes = batch
+        let outcomes: Vec<_> = batch
             .idem
             .iter()
             .map(|row| {
-                let fingerprint = hex::encode(row.recorded.fingerprint);
-                Ok((row.actor.code(), row.key.as_str(), fingerprint, outcome::encode(&row.recorded.outcome)?))
+                let (fingerprint, outcome) = (row.recorded.fingerprint, row.recorded.outcome.to_bytes());
+                (row.actor.code(), row.key.as_str(), hex::encode(fingerprint), hex::encode(outcome))
             })
-            .collect::<Result<Vec<_>, StoreError>>()?;
+            .collect();
         Ok(Self {
             journal: json(&journal)?,
             legs_count: legs.len() as u64,
@@ -94,19 +94,8 @@ impl Lists {
     }
 }
 
-type JournalRow<'e> = (
-    i64,
-    i64,
-    String,
-    &'e str,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-    i64,
-    String,
-    String,
-);
+type JournalRow<'e> =
+    (i64, i64, String, &'e str, Option<i64>, Option<i64>, Option<i64>, Option<i64>, i64, String, String);
 
 fn journal_row(e: &Entry) -> JournalRow<'_> {
     let (inr, btc) = match e.size {
@@ -116,7 +105,7 @@ fn journal_row(e: &Entry) -> JournalRow<'_> {
     };
     (
         e.seq,
-        outcome::kind_number(e.kind),
+        i64::from(e.kind as u8),
         e.actor.code(),
         e.key.as_str(),
         e.snapshot.map(|s| s.0),
@@ -135,16 +124,7 @@ fn leg_rows(e: &Entry) -> impl Iterator<Item = (i64, usize, String, String, i64,
 }
 
 fn statement_rows(e: &Entry) -> impl Iterator<Item = (i64, i64)> {
-    users(e).into_iter().map(|user| (user.0, e.seq))
-}
-
-/// The users whose money an entry moves.
-pub(super) fn users(e: &Entry) -> BTreeSet<UserId> {
-    let user = |a: &Account| match a.owner {
-        Owner::User(user) => Some(user),
-        _ => None,
-    };
-    e.legs.iter().flat_map(|l| [user(&l.from), user(&l.to)]).flatten().collect()
+    users_of(e).into_iter().map(|user| (user.0, e.seq))
 }
 
 // what comes out
@@ -169,10 +149,11 @@ pub(super) fn outcomes(list: &str) -> Result<Vec<IdemRow>, StoreError> {
     rows.into_iter()
         .map(|(who, text, fingerprint, stored)| {
             let fingerprint = hash_of(&fingerprint, "idempotency.fingerprint")?;
+            let stored = hex::decode(stored).map_err(|e| corrupt("idempotency.outcome", e))?;
             Ok(IdemRow {
                 actor: actor(&who, "idempotency.actor")?,
                 key: key(&text, "idempotency.key")?,
-                recorded: Recorded { fingerprint, outcome: outcome::decode(&stored)? },
+                recorded: Recorded { fingerprint, outcome: outcome(&stored)? },
             })
         })
         .collect()
@@ -221,7 +202,7 @@ pub(super) fn recorded(row: &Fields) -> Result<IdemRow, StoreError> {
     Ok(IdemRow {
         actor: actor(row.get(0)?, "idempotency.actor")?,
         key: key(row.get(1)?, "idempotency.key")?,
-        recorded: Recorded { fingerprint: row.hash(2)?, outcome: outcome::decode(row.get(3)?)? },
+        recorded: Recorded { fingerprint: row.hash(2)?, outcome: outcome(row.get(3)?)? },
     })
 }
 
@@ -237,7 +218,7 @@ pub(super) fn posted(row: &Fields) -> Result<Posted, StoreError> {
     };
     let entry = Entry {
         seq: row.get(0)?,
-        kind: outcome::kind(number).ok_or_else(|| corrupt("journal.kind", number))?,
+        kind: u8::try_from(number).ok().and_then(Kind::from_number).ok_or_else(|| corrupt("journal.kind", number))?,
         actor: actor(row.get(2)?, "journal.actor")?,
         key: key(row.get(3)?, "journal.idem_key")?,
         snapshot: price.map(SnapshotId),
@@ -263,27 +244,4 @@ fn legs(list: &str) -> Result<Vec<Leg>, StoreError> {
         Ok(Leg { from, to, amount, from_after, to_after })
     };
     rows.into_iter().map(leg).collect()
-}
-
-/// A user's sheet from all their balances.
-pub(super) fn sheet(balances: &[(Account, i64)]) -> Sheet {
-    let mut sheet = Sheet::default();
-    for (account, balance) in balances {
-        let field = match (account.asset, account.bucket) {
-            (Asset::INR, Bucket::Available) => &mut sheet.available_inr,
-            (Asset::BTC, Bucket::Available) => &mut sheet.available_btc,
-            (Asset::INR, Bucket::Reserved) => &mut sheet.reserved_inr,
-            (Asset::BTC, Bucket::Reserved) => &mut sheet.reserved_btc,
-            (Asset::BTC, Bucket::Collateral) => &mut sheet.collateral_btc,
-            (Asset::INR, Bucket::Borrowed) => &mut sheet.borrowed_inr,
-            (Asset::INR, Bucket::Interest) => &mut sheet.interest_accrued,
-            _ => continue,
-        };
-        // debts are negative balances, shown as what is owed
-        *field = match account.bucket {
-            Bucket::Borrowed | Bucket::Interest => balance.saturating_neg(),
-            _ => *balance,
-        };
-    }
-    sheet
 }

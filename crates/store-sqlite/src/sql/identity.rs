@@ -76,13 +76,13 @@ pub(crate) const INSERT_SESSION: Sql = Sql::new(
     0,
     "INSERT INTO sessions (id, user_id, created_at, expires_at, address, agent) VALUES ($1, $2, $3, $4, $5, $6)",
 );
-/// Revokes all but the newest `$3` of the sessions of user `$1` that live at `$2`.
+/// Drops all but the newest `$3` of the sessions of user `$1` that live at `$2`.
 pub(crate) const CAP_SESSIONS: Sql = Sql::new(
     "cap_sessions",
     3,
     0,
-    "UPDATE sessions SET revoked_at = $2 WHERE n IN (
-         SELECT n FROM sessions WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2
+    "DELETE FROM sessions WHERE n IN (
+         SELECT n FROM sessions WHERE user_id = $1 AND expires_at > $2
          ORDER BY created_at DESC, n DESC LIMIT -1 OFFSET $3)",
 );
 pub(crate) const SESSION: Sql = Sql::new(
@@ -93,24 +93,19 @@ pub(crate) const SESSION: Sql = Sql::new(
         "SELECT s.id, s.user_id, s.created_at, s.expires_at, s.address, s.agent, ",
         user!(),
         " FROM sessions s JOIN users u ON u.id = s.user_id
-          WHERE s.id = $1 AND s.revoked_at IS NULL AND u.deleted_at IS NULL"
+          WHERE s.id = $1 AND u.deleted_at IS NULL"
     ),
 );
-pub(crate) const REVOKE_SESSION: Sql =
-    Sql::new("revoke_session", 2, 0, "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL");
-/// All sessions of a user but `$3` (null: all).
-pub(crate) const REVOKE_SESSIONS: Sql = Sql::new(
-    "revoke_sessions",
-    3,
-    0,
-    "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL AND id IS NOT $3",
-);
+// A revoked session is gone; the audit log remembers why.
+pub(crate) const REVOKE_SESSION: Sql = Sql::new("revoke_session", 1, 0, "DELETE FROM sessions WHERE id = $1");
+/// All sessions of a user but `$2` (null: all).
+pub(crate) const REVOKE_SESSIONS: Sql =
+    Sql::new("revoke_sessions", 2, 0, "DELETE FROM sessions WHERE user_id = $1 AND id IS NOT $2");
 pub(crate) const PRUNE_SESSIONS: Sql = Sql::new(
     "prune_sessions",
     2,
     0,
-    "DELETE FROM sessions WHERE n IN (
-         SELECT n FROM sessions WHERE expires_at < $1 OR (revoked_at IS NOT NULL AND revoked_at < $1) LIMIT $2)",
+    "DELETE FROM sessions WHERE n IN (SELECT n FROM sessions WHERE expires_at < $1 LIMIT $2)",
 );
 
 pub(crate) const COUNT_API_KEYS: Sql = Sql::new(
@@ -144,11 +139,7 @@ pub(crate) const API_KEYS: Sql = Sql::new(
     "api_keys",
     1,
     8,
-    concat!(
-        "SELECT ",
-        api_key!(),
-        " FROM api_keys k WHERE k.user_id = $1 AND k.revoked_at IS NULL ORDER BY k.id DESC"
-    ),
+    concat!("SELECT ", api_key!(), " FROM api_keys k WHERE k.user_id = $1 AND k.revoked_at IS NULL ORDER BY k.id DESC"),
 );
 pub(crate) const REVOKE_API_KEY: Sql = Sql::new(
     "revoke_api_key",

@@ -1,7 +1,8 @@
 //! The journal and what is derived from it. Lists travel as one JSON parameter, and as one JSON
 //! column where many small rows would cost more than the query: a commit is a handful of round trips
 //! to the connection's thread, whatever its size. SQLite and `serde_json` both keep 64-bit integers
-//! exact; blobs travel as hex.
+//! exact; blobs travel as hex. `jsonb_each` spares the rows of a list being printed and parsed again for each
+//! column.
 
 use super::Sql;
 
@@ -39,8 +40,8 @@ pub(crate) const VIEW: Sql = Sql::new(
        (SELECT json_array(seq, hex(hash), at) FROM journal ORDER BY seq DESC LIMIT 1),
        (SELECT json_group_array(json_array(a.code, a.balance))
           FROM json_each($1) w CROSS JOIN accounts a ON a.code = w.value),
-       (SELECT json_group_array(json_array(i.actor, i.key, hex(i.fingerprint), i.outcome))
-          FROM json_each($2) w CROSS JOIN idempotency i ON i.actor = w.value ->> 0 AND i.key = w.value ->> 1),
+       (SELECT json_group_array(json_array(i.actor, i.key, hex(i.fingerprint), hex(i.outcome)))
+          FROM jsonb_each($2) w CROSS JOIN idempotency i ON i.key = w.value ->> 1 AND i.actor = w.value ->> 0),
        (SELECT json_group_array(json_array(s.id, s.source, s.btc_usd_cents, s.buy_mult_e4, s.sell_mult_e4,
                                            s.buy_rate, s.sell_rate, s.observed_at, s.received_at))
           FROM json_each($3) w CROSS JOIN snapshots s ON s.id = w.value)",
@@ -69,7 +70,7 @@ pub(crate) const INSERT_JOURNAL: Sql = Sql::new(
     "INSERT INTO journal (seq, kind, actor, idem_key, snapshot_id, size_inr, size_btc, refs, at, prev, hash)
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
             value ->> 8, unhex(value ->> 9), unhex(value ->> 10)
-     FROM json_each($1)",
+     FROM jsonb_each($1)",
 );
 pub(crate) const INSERT_LEGS: Sql = Sql::new(
     "insert_legs",
@@ -77,7 +78,7 @@ pub(crate) const INSERT_LEGS: Sql = Sql::new(
     0,
     "INSERT INTO legs (seq, n, from_account, to_account, amount, from_after, to_after)
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-     FROM json_each($1)",
+     FROM jsonb_each($1)",
 );
 pub(crate) const PUT_BALANCES: Sql = Sql::new(
     "put_balances",
@@ -85,7 +86,7 @@ pub(crate) const PUT_BALANCES: Sql = Sql::new(
     0,
     // WHERE TRUE: without it the parser takes ON for a join's
     "INSERT INTO accounts (code, owner, asset, bucket, balance)
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each($1) WHERE TRUE
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM jsonb_each($1) WHERE TRUE
      ON CONFLICT (code) DO UPDATE SET balance = excluded.balance",
 );
 pub(crate) const INSERT_OUTCOMES: Sql = Sql::new(
@@ -93,13 +94,13 @@ pub(crate) const INSERT_OUTCOMES: Sql = Sql::new(
     1,
     0,
     "INSERT INTO idempotency (actor, key, fingerprint, outcome)
-     SELECT value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3 FROM json_each($1)",
+     SELECT value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3) FROM jsonb_each($1)",
 );
 pub(crate) const INSERT_STATEMENT: Sql = Sql::new(
     "insert_statement",
     1,
     0,
-    "INSERT INTO statement (user_id, seq) SELECT value ->> 0, value ->> 1 FROM json_each($1)",
+    "INSERT INTO statement (user_id, seq) SELECT value ->> 0, value ->> 1 FROM jsonb_each($1)",
 );
 
 pub(crate) const RECORDED: Sql = Sql::new(
@@ -107,7 +108,7 @@ pub(crate) const RECORDED: Sql = Sql::new(
     1,
     4,
     "SELECT i.actor, i.key, i.fingerprint, i.outcome
-     FROM json_each($1) w CROSS JOIN idempotency i ON i.actor = w.value ->> 0 AND i.key = w.value ->> 1",
+     FROM jsonb_each($1) w CROSS JOIN idempotency i ON i.key = w.value ->> 1 AND i.actor = w.value ->> 0",
 );
 pub(crate) const INSERT_SNAPSHOT: Sql = Sql::new(
     "insert_snapshot",
@@ -119,15 +120,14 @@ pub(crate) const INSERT_SNAPSHOT: Sql = Sql::new(
 );
 pub(crate) const LATEST_SNAPSHOT: Sql =
     Sql::new("latest_snapshot", 0, 9, concat!("SELECT ", snapshot!(), " FROM snapshots s ORDER BY s.id DESC LIMIT 1"));
-pub(crate) const HEAD: Sql =
-    Sql::new("head", 0, 3, "SELECT seq, hash, at FROM journal ORDER BY seq DESC LIMIT 1");
+pub(crate) const HEAD: Sql = Sql::new("head", 0, 3, "SELECT seq, hash, at FROM journal ORDER BY seq DESC LIMIT 1");
 /// The accounts of an owner, and the position they are exact at, in one statement.
 pub(crate) const OWNER_BALANCES: Sql = Sql::new(
     "owner_balances",
     1,
     2,
     "SELECT (SELECT coalesce(max(seq), 0) FROM journal),
-            (SELECT json_group_array(json_array(code, balance) ORDER BY code) FROM accounts
+            (SELECT json_group_array(json_array(code, balance)) FROM accounts
               WHERE code > $1 || '/' AND code < $1 || '0')",
 );
 pub(crate) const USER_TOTALS: Sql = Sql::new(
@@ -135,7 +135,7 @@ pub(crate) const USER_TOTALS: Sql = Sql::new(
     0,
     3,
     "SELECT asset, bucket, sum(balance) FROM accounts WHERE code > 'user:' AND code < 'user;'
-     GROUP BY asset, bucket ORDER BY asset, bucket",
+     GROUP BY asset, bucket",
 );
 pub(crate) const STATEMENT: Sql = Sql::new(
     "statement",
@@ -154,7 +154,7 @@ pub(crate) const AUDIT_ENTRIES: Sql = Sql::new("audit_entries", 0, 22, posted!("
 pub(crate) const AUDIT_BALANCES: Sql =
     Sql::new("audit_balances", 0, 5, "SELECT code, owner, asset, bucket, balance FROM accounts ORDER BY code");
 pub(crate) const AUDIT_OUTCOMES: Sql =
-    Sql::new("audit_outcomes", 0, 4, "SELECT actor, key, fingerprint, outcome FROM idempotency ORDER BY actor, key");
+    Sql::new("audit_outcomes", 0, 4, "SELECT actor, key, fingerprint, outcome FROM idempotency ORDER BY key, actor");
 /// Legs of entries that are not there.
 pub(crate) const AUDIT_ORPHANS: Sql = Sql::new(
     "audit_orphans",
