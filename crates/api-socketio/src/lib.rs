@@ -1,1 +1,105 @@
-//! The Socket.IO surface
+//! The BitTrade document's Socket.IO server on `/socket.io/`, Engine.IO v4, both transports.
+//!
+//! One task a socket sends everything to it, so order holds: `connection_established` first, then
+//! the price, then what concerns the user once a token was accepted. Between the events of the
+//! application and a socket there is no queue: an event marks the socket, and the task sends the
+//! state as it is by then (newest wins). Handlers are registered before the client is told that it
+//! is connected, so an event sent at once is not lost.
+
+mod hub;
+mod seat;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hub::Hub;
+use orrery_app::App;
+use orrery_app::tasks::Tasks;
+use socketioxide::SocketIo;
+use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
+use socketioxide::layer::SocketIoLayer;
+
+use crate::seat::{Args, Command, Seat};
+
+/// Bounds and timings; the defaults are the documented server's.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Between heartbeats.
+    pub ping_interval: Duration,
+    /// Without an answer to a heartbeat the socket is closed.
+    pub ping_timeout: Duration,
+    /// Most bytes of an incoming message.
+    pub payload_max: u64,
+    /// Open sockets; further ones are refused with a `connect_error`.
+    pub sockets_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            payload_max: 1_000_000,
+            sockets_max: 20_000,
+        }
+    }
+}
+
+/// Packets that may wait for a slow client inside the library; beyond them the socket's task waits,
+/// and closes the socket when that lasts.
+const PACKETS_WAITING_MAX: usize = 128;
+/// Bytes of the read buffer of a WebSocket; the library's default is far more than clients send.
+const READ_BUFFER_BYTES: usize = 4_096;
+
+/// The tower layer that answers `/socket.io/`. Its tasks end when `tasks` stop.
+pub fn layer(app: &Arc<App>, tasks: &Tasks, options: Options) -> SocketIoLayer {
+    let (layer, io) = SocketIo::builder()
+        .req_path("/socket.io")
+        .ping_interval(options.ping_interval)
+        .ping_timeout(options.ping_timeout)
+        .max_payload(options.payload_max)
+        .max_buffer_size(PACKETS_WAITING_MAX)
+        .ws_read_buffer_size(READ_BUFFER_BYTES)
+        .build_layer();
+    let hub = Arc::new(Hub::new(options.sockets_max));
+
+    let admit = {
+        let hub = hub.clone();
+        move |socket: SocketRef| {
+            let hub = hub.clone();
+            async move {
+                let (seat, inbox) = Seat::new();
+                let seat = Arc::new(seat);
+                if !hub.seat(socket.id, seat.clone()) {
+                    return Err("the server has no room for more sockets");
+                }
+                let commands = seat.clone();
+                socket.on(orrery_protocol::socketio::AUTHENTICATE, move |TryData(args): TryData<Args>| {
+                    let seat = commands.clone();
+                    async move { seat.command(Command::Authenticate(args.unwrap_or_default())) }
+                });
+                let (gone, id) = (hub.clone(), socket.id);
+                socket.on_disconnect(async move || gone.leave(id));
+                // taken by the connect handler, which runs once the client has been told
+                socket.extensions.insert(Arc::new(std::sync::Mutex::new(Some(inbox))));
+                Ok(())
+            }
+        }
+    };
+    let serve = {
+        let (hub, app, tasks) = (hub.clone(), app.clone(), tasks.clone());
+        move |socket: SocketRef| {
+            let (hub, app, tasks) = (hub.clone(), app.clone(), tasks.clone());
+            async move {
+                if let Some((seat, inbox)) = hub.take(&socket) {
+                    let stopping = tasks.stopping();
+                    tasks.spawn_connection("socketio-socket", seat::run(seat, inbox, socket, app, hub, stopping));
+                }
+            }
+        }
+    };
+    io.ns("/", serve.with(admit));
+    tasks.spawn("socketio-events", hub::dispatch(hub, app.clone(), io, tasks.stopping()));
+    layer
+}

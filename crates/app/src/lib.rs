@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod events;
 pub mod ledger_writer;
+pub mod limits;
 pub mod market;
 pub mod tasks;
 pub mod trading;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 pub use ctx::Ctx;
 use orrery_identity::{IdentityStore, RateStore};
-use orrery_kernel::{Clock, Entropy};
+use orrery_kernel::{Clock, Entropy, Result};
 use orrery_ledger::LedgerStore;
 use orrery_market::{MarketStore, PriceFeed, SentimentFeed};
 use orrery_storage::Cache;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub market: market::MarketSettings,
     /// Ledger.
     pub ledger: ledger_writer::LedgerSettings,
+    /// Bounds on requests.
+    pub requests: limits::RequestPolicies,
     /// Given to every new user on registration; `demo` sets it, `serve` does not.
     pub welcome: Option<trading::Welcome>,
 }
@@ -64,11 +67,50 @@ pub struct App {
     /// Trades, balances, transactions, the operator's entries.
     pub trading: trading::Trading,
     /// Prices, charts, sentiment.
-    pub market: market::Market,
+    pub market: Arc<market::Market>,
     /// What happened, for sockets.
     pub events: events::Events,
+    /// Bounds on requests.
+    pub limits: limits::RequestLimits,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+}
+
+impl App {
+    /// Assembles the use cases and starts their background tasks, which end when `tasks` stop.
+    ///
+    /// # Errors
+    /// When the newest stored price cannot be read.
+    pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
+        let Ports { ledger, identity, market, cache, rates, price_feed, sentiment_feed, clock, entropy } = ports;
+        let events = events::Events::default();
+        let auth = auth::Auth::new(
+            identity.clone(),
+            rates.clone(),
+            clock.clone(),
+            entropy.clone(),
+            settings.auth,
+            events.clone(),
+        )?;
+        auth.watch(tasks);
+        let market = Arc::new(market::Market::new(
+            market,
+            ledger.clone(),
+            cache,
+            price_feed,
+            sentiment_feed,
+            clock.clone(),
+            events.clone(),
+            settings.market,
+        ));
+        market.restore().await?;
+        let writer =
+            ledger_writer::LedgerWriter::start(ledger.clone(), clock.clone(), &settings.ledger, events.clone(), tasks);
+        let trading =
+            trading::Trading::new(writer, ledger, identity, market.clone(), entropy.clone(), settings.welcome);
+        let limits = limits::RequestLimits::new(rates, settings.requests);
+        Ok(Arc::new(Self { auth, trading, market, events, limits, clock, entropy }))
+    }
 }

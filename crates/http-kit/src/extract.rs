@@ -9,25 +9,30 @@ use bytes::Bytes;
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use orrery_app::{App, Ctx};
+use orrery_identity::Proof;
 use orrery_kernel::{Error, ErrorCode};
 use serde::de::DeserializeOwned;
 
+use crate::layers::Facts;
 use crate::{ErrorShape, Fail, RequestMeta};
 
 /// Most bytes of a JSON body; beyond it 413.
 pub const JSON_BYTES_MAX: usize = 1_048_576;
 
 /// A call without proof of identity.
-pub struct Anonymous<S>(pub Ctx, PhantomData<S>);
+pub struct Anonymous<S>(pub Ctx, pub PhantomData<S>);
 
 /// A call with a good bearer token or API key.
-pub struct Auth<S>(pub Ctx, PhantomData<S>);
+pub struct Auth<S>(pub Ctx, pub PhantomData<S>);
 
 /// A JSON body, whole and typed.
-pub struct Json<S, T>(pub T, PhantomData<S>);
+pub struct Json<S, T>(pub T, pub PhantomData<S>);
 
 /// A typed query string.
-pub struct Query<S, T>(pub T, PhantomData<S>);
+pub struct Query<S, T>(pub T, pub PhantomData<S>);
+
+/// The one parameter of a path, decoded.
+pub struct Segment<S>(pub String, pub PhantomData<S>);
 
 fn meta(parts: &Parts) -> Result<&RequestMeta, Error> {
     parts.extensions.get::<RequestMeta>().ok_or_else(|| Error::internal("the request-id layer is not mounted"))
@@ -51,8 +56,10 @@ pub fn bearer(parts: &Parts) -> Result<&str, Error> {
 impl<S: ErrorShape> FromRequestParts<Arc<App>> for Anonymous<S> {
     type Rejection = Fail<S>;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Self::Rejection> {
-        Ok(Self(meta(parts)?.ctx(None), PhantomData))
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let meta = meta(parts)?;
+        app.limits.address(meta.address, meta.now).await?;
+        Ok(Self(meta.ctx(None), PhantomData))
     }
 }
 
@@ -61,7 +68,15 @@ impl<S: ErrorShape> FromRequestParts<Arc<App>> for Auth<S> {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
         let meta = meta(parts)?;
+        app.limits.address(meta.address, meta.now).await?;
         let caller = app.auth.authenticate(bearer(parts)?, meta.now).await?;
+        if let Some(facts) = parts.extensions.get::<Facts>() {
+            facts.set_principal(match caller.proof {
+                Proof::Session(_) => "session",
+                Proof::ApiKey(_) => "api-key",
+            });
+        }
+        app.limits.user(caller.user, meta.now).await?;
         Ok(Self(meta.ctx(Some(caller)), PhantomData))
     }
 }
@@ -121,5 +136,17 @@ impl<S: ErrorShape, T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<S,
         axum::extract::Query::try_from_uri(&parts.uri)
             .map(|axum::extract::Query(value)| Self(value, PhantomData))
             .map_err(|e| Error::new(ErrorCode::Invalid, "Invalid query string").because(e).into())
+    }
+}
+
+impl<S: ErrorShape> FromRequestParts<Arc<App>> for Segment<S> {
+    type Rejection = Fail<S>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        match axum::extract::Path::<String>::from_request_parts(parts, app).await {
+            Ok(axum::extract::Path(text)) => Ok(Self(text, PhantomData)),
+            // not UTF-8: there is nothing of that name
+            Err(_) => Err(Error::new(ErrorCode::NotFound, "Endpoint not found").into()),
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 mod error;
 mod extract;
+pub mod layers;
 mod meta;
 
 pub use error::{ErrorShape, Fail};
-pub use extract::{Anonymous, Auth, JSON_BYTES_MAX, Json, Query, bearer, parse_json, read_body};
+pub use extract::{Anonymous, Auth, JSON_BYTES_MAX, Json, Query, Segment, bearer, parse_json, read_body};
 pub use meta::RequestMeta;

@@ -86,6 +86,8 @@ pub fn decide(view: View, commands: &[Command], now: Timestamp, limits: &Limits)
         recorded: view.recorded,
         snapshots: view.snapshots,
         entries: view.entries,
+        // an entry of this batch may be undone by a later command of it
+        keep_entries: commands.iter().any(|c| matches!(c.operation, Operation::Reverse { .. })),
         batch: Batch { expected: view.head, entries: Vec::new(), idem: Vec::new(), balances: BTreeMap::new() },
     };
     let answers = commands.iter().map(|command| desk.answer(command)).collect();
@@ -114,6 +116,7 @@ struct Desk<'a> {
     recorded: HashMap<(Actor, IdemKey), Recorded>,
     snapshots: HashMap<SnapshotId, Snapshot>,
     entries: HashMap<Seq, Posted>,
+    keep_entries: bool,
     batch: Batch,
 }
 
@@ -303,6 +306,9 @@ impl Desk<'_> {
             self.batch.balances.insert(account, balance);
         }
         self.head = Head { seq: entry.seq, hash: entry.hash, at: entry.at };
+        if self.keep_entries {
+            self.entries.insert(entry.seq, Posted { entry: entry.clone(), reversed_by: None, snapshot: None });
+        }
         self.batch.entries.push(entry);
         Ok((self.head.seq, self.head.at))
     }

@@ -1,1 +1,26 @@
-//! Ports on SQLite
+//! The ports of the core on SQLite: one file holds users, sessions, the ledger and market history.
+//!
+//! - One connection writes, `BEGIN IMMEDIATE` and `synchronous=FULL`, so a commit that was answered
+//!   is on the disk; others only read. The settings are read back at every open.
+//! - Other processes may write to the same file at the same time. Nothing is remembered between
+//!   transactions, and a lock that is not had in time is [`StoreError::Unavailable`].
+//! - A write, once begun, runs to its commit or rollback even when its caller has gone.
+//!
+//! [`StoreError::Unavailable`]: orrery_kernel::StoreError::Unavailable
+
+mod backup;
+mod call;
+mod db;
+mod error;
+mod identity;
+mod ledger;
+mod market;
+mod migrate;
+mod open;
+mod sql;
+mod write;
+
+pub use backup::BackupError;
+pub use db::{Durability, Fault, Options, Sqlite};
+pub use error::OpenError;
+pub use migrate::{MigrateError, MigrationState, SCHEMA_VERSION};

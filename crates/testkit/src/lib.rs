@@ -1,6 +1,12 @@
 //! For tests only: one contract suite per port, which every adapter passes; the ledger's reference
 //! model; a clock and an entropy source that tests control.
 
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "for tests only, where a panic is a failed test and tasks end with the runtime"
+)]
+
 pub mod cache;
 pub mod fakes;
 pub mod identity;

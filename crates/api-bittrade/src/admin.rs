@@ -1,0 +1,119 @@
+//! `/api/admin/*`: the operator's views and corrections.
+
+use std::sync::Arc;
+
+use axum::Json as Reply;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use orrery_app::App;
+use orrery_http_kit::{Auth, Fail, Segment};
+use orrery_kernel::{Error, ErrorCode};
+use orrery_protocol::Rupees;
+use orrery_protocol::bittrade::{ErrorBody, HouseBalance, ReconcileReply};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::BitTrade;
+use crate::trading::{idempotency_key, refused, replayed};
+
+/// Answer to a reversal.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReverseReply {
+    success: bool,
+    message: String,
+    /// The transaction undone.
+    #[serde(rename = "reversedTransaction")]
+    reversed: i64,
+    /// The new entry that undid it.
+    #[serde(rename = "reversalTransaction")]
+    reversal: i64,
+    #[serde(rename = "balanceAdjustment")]
+    adjustment: Adjustment,
+}
+
+/// What the reversal moved.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Adjustment {
+    /// Satoshis.
+    btc: i64,
+    /// Rupees.
+    #[schema(value_type = f64)]
+    inr: Rupees,
+    /// Exact.
+    inr_paise: i64,
+}
+
+/// Undo a transaction
+///
+/// By a new journal entry; nothing is deleted. Refused when a balance would fall below its bound.
+#[utoipa::path(post, path = "/api/admin/transactions/{id}/reverse", tag = "admin", security(("bearer" = [])),
+    params(("id" = i64, Path, description = "Transaction"),
+    ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible ASCII characters")),
+    responses((status = 200, body = ReverseReply), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn reverse(
+    State(app): State<Arc<App>>,
+    Auth(ctx, _): Auth<BitTrade>,
+    Segment(id, _): Segment<BitTrade>,
+    headers: HeaderMap,
+) -> Result<Response, Fail<BitTrade>> {
+    ctx.authorize(orrery_identity::Action::Administer).map_err(|e| match e.code {
+        ErrorCode::Forbidden => Error::new(e.code, "Access denied. Admin privileges required."),
+        _ => e,
+    })?;
+    let seq =
+        id.parse().ok().filter(|s| *s > 0).ok_or_else(|| Error::new(ErrorCode::NotFound, "Transaction not found"))?;
+    match app.trading.reverse(&ctx, seq, idempotency_key(&headers)?).await {
+        Err(e) => Ok(refused(e)),
+        Ok(done) => {
+            let receipt = done.receipt;
+            let reply = ReverseReply {
+                success: true,
+                message: "Transaction reversed".into(),
+                reversed: seq,
+                reversal: receipt.seq,
+                adjustment: Adjustment { btc: receipt.btc, inr: Rupees(receipt.inr), inr_paise: receipt.inr },
+            };
+            Ok(replayed(Reply(reply).into_response(), done.replay))
+        }
+    }
+}
+
+/// Replay the whole journal against what is stored
+///
+/// Also reports the house's exposure. Takes time in proportion to the journal.
+#[utoipa::path(get, path = "/api/admin/reconcile", tag = "admin", security(("bearer" = [])), responses(
+    (status = 200, body = ReconcileReply), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub(crate) async fn reconcile(
+    State(app): State<Arc<App>>,
+    Auth(ctx, _): Auth<BitTrade>,
+) -> Result<Reply<ReconcileReply>, Fail<BitTrade>> {
+    let exposure = app.trading.exposure(&ctx).await?;
+    let report = app.trading.reconcile(&ctx).await?;
+    Ok(Reply(ReconcileReply {
+        ok: report.is_ok(),
+        entries: report.head.seq,
+        head: report.head.hash.iter().map(|b| format!("{b:02x}")).collect(),
+        faults: report.faults.iter().map(ToString::to_string).collect(),
+        fault_count: report.fault_count,
+        house: exposure
+            .house
+            .iter()
+            .map(|(account, balance)| HouseBalance {
+                asset: account.asset.code().into(),
+                bucket: account.bucket.name().into(),
+                balance: *balance,
+            })
+            .collect(),
+        users: exposure
+            .users
+            .iter()
+            .map(|(asset, bucket, balance)| HouseBalance {
+                asset: asset.code().into(),
+                bucket: bucket.name().into(),
+                balance: *balance,
+            })
+            .collect(),
+    }))
+}

@@ -1,0 +1,171 @@
+//! Registration, login, sessions, profile, API keys, the first administrator.
+
+mod access;
+mod hashing;
+mod keys;
+mod operator;
+mod profile;
+mod sessions;
+mod turns;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::Access;
+use hashing::Hashing;
+use orrery_crypto::JwtKey;
+use orrery_identity::rate::Policy;
+use orrery_identity::{ApiKey, AuditEvent, IdentityStore, RateStore, User};
+use orrery_kernel::{Clock, Entropy, Error, Result, Secret, Timestamp};
+
+use crate::Ctx;
+use crate::events::Events;
+
+/// Characters of a display name.
+const NAME_CHARS_MAX: usize = 100;
+/// Failed logins are counted this long.
+const FAILURE_WINDOW: Duration = Duration::from_secs(900);
+/// The first wait of an account, and the longest of anybody.
+const ACCOUNT_WAIT: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(900);
+/// The first wait of an address: many people may share one.
+const ADDRESS_WAIT: Duration = Duration::from_secs(1);
+
+/// Identity's configuration.
+#[derive(Clone, Debug)]
+pub struct AuthSettings {
+    /// HS256 key, at least 32 bytes.
+    pub jwt_secret: Secret<Vec<u8>>,
+    /// Lifetime of a session and its token.
+    pub jwt_lifetime: Duration,
+    /// May anybody register?
+    pub open_registration: bool,
+    /// Registrations an hour from one address.
+    pub registrations_per_hour: u32,
+    /// Failed logins of an account before each further one must wait, in 15 minutes.
+    pub account_failures: u32,
+    /// Failed logins from an address before each further one must wait, in 15 minutes.
+    pub address_failures: u32,
+    /// bcrypt cost.
+    pub bcrypt_cost: u32,
+    /// Password hashes computed at the same time.
+    pub hash_workers: usize,
+    /// Password hashes waiting; beyond that 503.
+    pub hash_queue: usize,
+}
+
+/// A registration form.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Address.
+    pub email: String,
+    /// Display name.
+    pub name: String,
+    /// Password.
+    pub password: Secret<String>,
+    /// Must equal the password where present.
+    pub confirm_password: Option<Secret<String>>,
+}
+
+/// A new session.
+#[derive(Clone, Debug)]
+pub struct LoggedIn {
+    /// JWT.
+    pub token: Secret<String>,
+    /// Who.
+    pub user: User,
+}
+
+/// A new API key; the only time its text is seen.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// `ok_…`.
+    pub secret: Secret<String>,
+    /// As stored.
+    pub key: ApiKey,
+}
+
+/// Identity's use cases.
+pub struct Auth {
+    store: Arc<dyn IdentityStore>,
+    rates: Arc<dyn RateStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    settings: AuthSettings,
+    jwt: JwtKey,
+    hashing: Hashing,
+    access: Arc<Access>,
+    turns: turns::Turns,
+}
+
+impl Auth {
+    /// Assembles the use cases.
+    ///
+    /// # Errors
+    /// When the signing secret is weak or published.
+    pub fn new(
+        store: Arc<dyn IdentityStore>,
+        rates: Arc<dyn RateStore>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: AuthSettings,
+        events: Events,
+    ) -> Result<Self> {
+        let jwt = JwtKey::new(settings.jwt_secret.expose()).map_err(Error::internal)?;
+        let hashing = Hashing::new(&settings);
+        let access = Arc::new(Access::new(store.clone(), events));
+        Ok(Self { store, rates, clock, entropy, settings, jwt, hashing, access, turns: turns::Turns::default() })
+    }
+
+    /// Starts the task that notices changes of permission made by other processes, within 250 ms.
+    pub fn watch(&self, tasks: &crate::tasks::Tasks) {
+        tasks.spawn("access-watch", self.access.clone().watch(tasks.stopping()));
+    }
+
+    /// Drops what outlived its use; for a job.
+    pub async fn prune(&self) -> Result<u64> {
+        // a day's grace keeps recently ended sessions explainable
+        let before = Timestamp::from_micros(self.clock.now().micros() - 86_400_000_000);
+        Ok(self.store.prune_sessions(before).await?)
+    }
+
+    fn account_policy(&self) -> Policy {
+        Policy::delay(self.settings.account_failures, FAILURE_WINDOW, ACCOUNT_WAIT, WAIT_MAX)
+    }
+
+    fn address_policy(&self) -> Policy {
+        Policy::delay(self.settings.address_failures, FAILURE_WINDOW, ADDRESS_WAIT, WAIT_MAX)
+    }
+
+    fn bits<const N: usize>(&self) -> [u8; N] {
+        let mut bits = [0; N];
+        self.entropy.fill(&mut bits);
+        bits
+    }
+
+    async fn audit(&self, ctx: &Ctx, action: &'static str, target: String, outcome: &str) {
+        let actor = ctx.caller.as_ref().map_or_else(|| "anonymous".into(), |c| format!("user:{}", c.user));
+        self.record(actor, action, target, outcome, ctx.address.to_string()).await;
+    }
+
+    async fn record(&self, actor: String, action: &'static str, target: String, outcome: &str, address: String) {
+        let event =
+            AuditEvent { at: self.clock.now(), actor, action: action.into(), target, outcome: outcome.into(), address };
+        if let Err(error) = self.store.audit(&event).await {
+            tracing::error!(%error, action, "could not write the audit log");
+        }
+    }
+}
+
+/// A display name within its bounds.
+fn checked_name(name: &str, chars_min: usize) -> Result<String> {
+    let name = name.trim();
+    let chars = name.chars().count();
+    if chars < chars_min {
+        return Err(Error::invalid("name", format!("Name must be at least {chars_min} characters long")));
+    }
+    if chars > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+        return Err(Error::invalid("name", "Name must be at most 100 characters long, without control characters"));
+    }
+    Ok(name.to_owned())
+}

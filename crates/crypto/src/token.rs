@@ -1,0 +1,30 @@
+//! Random tokens and what is kept of them.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// How API keys begin.
+pub const API_KEY_PREFIX: &str = "ok_";
+
+/// A token of 256 random bits: 43 characters that need no escaping in URLs.
+pub fn token(bits: [u8; 32]) -> String {
+    URL_SAFE_NO_PAD.encode(bits)
+}
+
+/// An API key of 256 random bits: `ok_` and 43 characters.
+pub fn api_key(bits: [u8; 32]) -> String {
+    format!("{API_KEY_PREFIX}{}", token(bits))
+}
+
+/// What is stored of a token: its SHA-256. Enough for tokens that cannot be guessed; passwords need
+/// more.
+pub fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// Equal? In a time that does not tell where they differ.
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
+}

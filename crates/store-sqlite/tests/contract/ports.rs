@@ -1,0 +1,39 @@
+//! The contract suites that every store passes, on files and in memory.
+
+use std::sync::Arc;
+
+use orrery_store_sqlite::{Fault, Options, Sqlite};
+use orrery_testkit::ledger::Store;
+
+/// A migrated database in memory, quick enough for thousands of cases.
+async fn in_memory() -> Arc<Sqlite> {
+    let store = Sqlite::open("sqlite::memory:", Options::default()).await.unwrap();
+    store.migrate().await.unwrap();
+    Arc::new(store)
+}
+
+mod ledger {
+    use super::*;
+
+    async fn on_disk() -> Store {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("orrery.db");
+        // the hook does nothing but own the folder, which so goes with the store
+        let fault: Fault = Arc::new(move |_| folder.path().is_absolute().then_some(()).ok_or_else(String::new));
+        let store = Sqlite::open(path.to_str().unwrap(), Options { fault: Some(fault), ..Options::default() }).await;
+        let store = store.unwrap();
+        store.migrate().await.unwrap();
+        Arc::new(store)
+    }
+
+    orrery_testkit::ledger_contract!(on_disk());
+
+    async fn fresh() -> Store {
+        in_memory().await
+    }
+
+    #[test]
+    fn beside_the_model() {
+        orrery_testkit::ledger::state_machine(64, fresh);
+    }
+}
