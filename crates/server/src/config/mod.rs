@@ -268,7 +268,8 @@ fn find_file(sources: &Sources) -> Result<Option<PathBuf>, Problem> {
         // invented money must not follow settings that were made for a real server
         return Ok(None);
     }
-    let flag = sources.flags.iter().rev().find(|(key, ..)| key == "server.data_dir").map(|(_, value, _)| value.as_str());
+    let flag =
+        sources.flags.iter().rev().find(|(key, ..)| key == "server.data_dir").map(|(_, value, _)| value.as_str());
     let data = flag
         .or_else(|| variable(sources, "ORRERY_SERVER__DATA_DIR"))
         .or_else(|| variable(sources, "ORRERY_DATA_DIR"))
@@ -381,9 +382,9 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         floor_btc: read_floor(r, "ledger.floor_btc", Asset::BTC),
     };
     let limits = Limits {
-        user_requests: r.whole("limits.user_requests", "", 1..=1_000_000_000),
-        address_requests: r.whole("limits.address_requests", "", 1..=1_000_000_000),
-        window: r.seconds("limits.window_s", 1..=86_400),
+        user_requests: r.whole("limits.bittrade_user_max", "", 1..=1_000_000_000),
+        address_requests: r.whole("limits.bittrade_address_max", "", 1..=1_000_000_000),
+        window: r.seconds("limits.bittrade_window_s", 1..=86_400),
     };
     for origin in r.list("cors.allowed_origins") {
         if let Err(message) = check::origin(&origin) {
