@@ -145,8 +145,8 @@ pub fn settings(config: &Config, entropy: &dyn Entropy) -> Result<Settings> {
             batch: config.ledger.batch,
         },
         requests: RequestPolicies {
-            address: policy(config.limits.bittrade_address_max),
-            user: policy(config.limits.bittrade_user_max),
+            address: policy(config.limits.address_requests),
+            user: policy(config.limits.user_requests),
         },
         welcome: config.welcome,
     })
