@@ -206,13 +206,7 @@ async fn accept(listener: TcpListener, edge: Edge, shared: Arc<Shared>, tasks: T
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    edge: Edge,
-    shared: Arc<Shared>,
-    place: OwnedSemaphorePermit,
-) {
+async fn connection(stream: TcpStream, peer: SocketAddr, edge: Edge, shared: Arc<Shared>, place: OwnedSemaphorePermit) {
     // answers are small and wait for no more
     let _ = stream.set_nodelay(true);
     let asked = Arc::new(AtomicBool::new(false));

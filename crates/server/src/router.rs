@@ -50,9 +50,8 @@ impl Surfaces {
             .layer(from_fn_with_state(origins.clone(), cors));
         let common = own_405(health::router(health));
         let sockets = orrery_api_socketio::layer(app, tasks, orrery_api_socketio::Options::default());
-        let trading = outer(common.clone().merge(routes))
-            .layer(sockets)
-            .layer(from_fn_with_state(origins, around_sockets));
+        let trading =
+            outer(common.clone().merge(routes)).layer(sockets).layer(from_fn_with_state(origins, around_sockets));
         let edge = |router| {
             let (clock, entropy) = (app.clock.clone(), app.entropy.clone());
             Edge::new::<BitTrade>(router, options(config), clock, entropy, draining.clone())
@@ -92,9 +91,7 @@ fn own_405(router: Router) -> Router {
 }
 
 fn outer(router: Router) -> Router {
-    router
-        .fallback(|| async { refusal(StatusCode::NOT_FOUND, "Endpoint not found") })
-        .layer(from_fn(note_route))
+    router.fallback(|| async { refusal(StatusCode::NOT_FOUND, "Endpoint not found") }).layer(from_fn(note_route))
 }
 
 fn refusal(status: StatusCode, text: &'static str) -> Response {

@@ -70,7 +70,10 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
         say(&format!("no administrator yet; open this link once to become it: {link}"));
     }
     if demo {
-        say(&format!("demo: prices are simulated, new users start funded; data in {}", config.server.data_dir.display()));
+        say(&format!(
+            "demo: prices are simulated, new users start funded; data in {}",
+            config.server.data_dir.display()
+        ));
     }
     tracing::info!(listeners = addresses.len(), version = env!("CARGO_PKG_VERSION"), "started");
 

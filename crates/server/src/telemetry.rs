@@ -241,7 +241,8 @@ pub fn figures() -> &'static PrometheusHandle {
 /// Reads the process's own figures from `/proc`; where there is none they stay as they were.
 pub fn update_process_figures(dropped: &[ErrorCounter]) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kib = status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<u32>().ok());
+    let kib =
+        status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<u32>().ok());
     if let Some(kib) = kib {
         metrics::gauge!("process_resident_memory_bytes").set(f64::from(kib) * 1024.0);
     }

@@ -105,7 +105,8 @@ mod tests {
         for good in ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:5173", "https://a.example"] {
             assert!(demo.allow(good), "{good}");
         }
-        for bad in ["null", "http://localhost.evil.example", "https://b.example", "ftp://localhost", "http://a.example"] {
+        for bad in ["null", "http://localhost.evil.example", "https://b.example", "ftp://localhost", "http://a.example"]
+        {
             assert!(!demo.allow(bad), "{bad}");
         }
         assert!(!Origins::default().allow("http://localhost:3000"));

@@ -88,7 +88,8 @@ mod tests {
         ] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
-        for foreign in ["evil.example", "localhost.evil.example", "xtrade.example.org", "127.0.0.1.nip.io", "lan", "a"] {
+        for foreign in ["evil.example", "localhost.evil.example", "xtrade.example.org", "127.0.0.1.nip.io", "lan", "a"]
+        {
             assert_eq!(check(foreign), Err(HostFault::Foreign), "{foreign}");
         }
         for bad in ["", "a b", "user@localhost", "localhost:99999", "localhost:x", "/", "localhost/x"] {

@@ -13,8 +13,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::output::say;
 use crate::config::{self, Config, Sources};
 use crate::listen::{self, BindError};
-use crate::tls::Tls;
 use crate::system::SystemClock;
+use crate::tls::Tls;
 use crate::{secret, wire};
 
 /// Below this the disk is nearly full, bytes.
@@ -130,7 +130,9 @@ async fn listeners(f: &mut Findings, config: &Config) {
                 true => f.ok("listener", &format!("{spec}: an Orrery server answers there")),
                 false => f.fail(
                     "listener",
-                    &format!("{spec} is taken by another program; stop it, or choose another port with PORT or --listen"),
+                    &format!(
+                        "{spec} is taken by another program; stop it, or choose another port with PORT or --listen"
+                    ),
                 ),
             },
             Err(error) => f.fail("listener", &error.to_string()),
@@ -172,7 +174,10 @@ async fn database(f: &mut Findings, config: &Config) {
         }
         Ok(d) => f.fail(
             "database",
-            &format!("commits may be lost: journal_mode={} synchronous={}; move it to a local disk", d.journal_mode, d.synchronous),
+            &format!(
+                "commits may be lost: journal_mode={} synchronous={}; move it to a local disk",
+                d.journal_mode, d.synchronous
+            ),
         ),
         Err(error) => f.fail("database", &error.to_string()),
     }

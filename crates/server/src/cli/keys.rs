@@ -41,5 +41,12 @@ fn row(stored: &ApiKey) -> String {
     let key = &stored.key;
     let scopes: Vec<&str> = key.scopes.iter().map(|s| s.name()).collect();
     let ends = key.expires_at.map_or_else(|| "never".to_owned(), Timestamp::iso);
-    format!("{}\t{}…\t{}\t{}\tmade {}\tends {ends}", stored.id.0, key.prefix, key.name, scopes.join(","), key.created_at.iso())
+    format!(
+        "{}\t{}…\t{}\t{}\tmade {}\tends {ends}",
+        stored.id.0,
+        key.prefix,
+        key.name,
+        scopes.join(","),
+        key.created_at.iso()
+    )
 }

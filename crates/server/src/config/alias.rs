@@ -123,11 +123,7 @@ pub fn add_port(tree: &mut Tree, port: &str, origin: &str, problems: &mut Vec<Pr
     tree.add_text("server.listen", &specs.join(","), origin, problems);
 }
 
-fn refuse_postgres<'a>(
-    get: &impl Fn(&str) -> Option<&'a str>,
-    problems: &mut Vec<Problem>,
-    notes: &mut Vec<String>,
-) {
+fn refuse_postgres<'a>(get: &impl Fn(&str) -> Option<&'a str>, problems: &mut Vec<Problem>, notes: &mut Vec<String>) {
     let set: Vec<&str> = POSTGRES.into_iter().filter(|name| get(name).is_some()).collect();
     if set.is_empty() {
         return;

@@ -244,7 +244,8 @@ mod tests {
         for text in ["127.0.0.1:8000", "[::1]:0=aether", "example.org:443=bittrade", "0.0.0.0:1=webfix"] {
             assert_eq!(listen(text).unwrap().to_string(), text);
         }
-        for text in ["", "8000", ":8000", "127.0.0.1", "::1:80", "h:65536", "h:80=", "h:80=web", "http://h:80", "h:-1"] {
+        for text in ["", "8000", ":8000", "127.0.0.1", "::1:80", "h:65536", "h:80=", "h:80=web", "http://h:80", "h:-1"]
+        {
             assert!(listen(text).is_err(), "{text}");
         }
         assert!(listen("127.0.0.9:1").unwrap().is_loopback());

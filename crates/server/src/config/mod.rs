@@ -268,7 +268,8 @@ fn find_file(sources: &Sources) -> Result<Option<PathBuf>, Problem> {
         // invented money must not follow settings that were made for a real server
         return Ok(None);
     }
-    let flag = sources.flags.iter().rev().find(|(key, ..)| key == "server.data_dir").map(|(_, value, _)| value.as_str());
+    let flag =
+        sources.flags.iter().rev().find(|(key, ..)| key == "server.data_dir").map(|(_, value, _)| value.as_str());
     let data = flag
         .or_else(|| variable(sources, "ORRERY_SERVER__DATA_DIR"))
         .or_else(|| variable(sources, "ORRERY_DATA_DIR"))

@@ -138,7 +138,9 @@ fn unknown_keys_name_the_nearest_known_one() {
     let text = "max_age = 3\n[market]\nsorce = \"simulated\"\n[serve]\nport = 1\n";
     std::fs::write(d.path().join("orrery.toml"), text).unwrap();
     let text = load(&sources(d.path(), &[])).unwrap_err().to_string();
-    for part in ["max_age (file", "did you mean market.max_age?", "did you mean market.source?", "unknown key serve.port"] {
+    for part in
+        ["max_age (file", "did you mean market.max_age?", "did you mean market.source?", "unknown key serve.port"]
+    {
         assert!(text.contains(part), "{part} in {text}");
     }
 }
@@ -194,10 +196,7 @@ fn beyond_loopback_needs_tls_or_a_word() {
     let text = errors(&[far]);
     assert!(text.contains("--allow-plain-http") && text.contains("tls.cert"), "{text}");
     let d = dir();
-    for more in [
-        ("ORRERY_SERVER__ALLOW_PLAIN_HTTP", "true"),
-        ("ORRERY_SERVER__TRUSTED_PROXIES", "127.0.0.1"),
-    ] {
+    for more in [("ORRERY_SERVER__ALLOW_PLAIN_HTTP", "true"), ("ORRERY_SERVER__TRUSTED_PROXIES", "127.0.0.1")] {
         load(&sources(d.path(), &[far, more])).unwrap();
     }
     load(&sources(d.path(), &[far, ("ORRERY_TLS__CERT", "c.pem"), ("ORRERY_TLS__KEY", "k.pem")])).unwrap();

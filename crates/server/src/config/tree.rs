@@ -50,8 +50,7 @@ impl Tree {
     /// # Errors
     /// When the embedded file is broken, which a test rules out.
     pub fn defaults() -> Result<Self, Problem> {
-        let dict: Dict =
-            Toml::from_str(DEFAULTS).map_err(|e| Problem::general(format!("built-in defaults: {e}")))?;
+        let dict: Dict = Toml::from_str(DEFAULTS).map_err(|e| Problem::general(format!("built-in defaults: {e}")))?;
         let known = flatten(&dict)
             .into_iter()
             .map(|(key, value)| {
