@@ -177,8 +177,9 @@ async fn bittrade(State(health): State<Arc<Health>>) -> Response {
 }
 
 async fn figures(State(health): State<Arc<Health>>) -> Response {
+    let recorder = telemetry::figures();
     telemetry::update_process_figures(&health.dropped);
-    let text = telemetry::figures().render();
+    let text = recorder.render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

@@ -232,7 +232,11 @@ mod tests {
         }
     }
 
-    async fn runs_within(seconds: u64, period: Duration, answer: fn(u32) -> Result<(), PollError>) -> u32 {
+    async fn runs_within(
+        seconds: u64,
+        period: Duration,
+        answer: impl Fn(u32) -> Result<(), PollError> + Send + Sync + 'static,
+    ) -> u32 {
         let (count, tasks) = (Arc::new(AtomicU32::new(0)), Tasks::new());
         let counted = count.clone();
         let run: Run = Arc::new(move || {

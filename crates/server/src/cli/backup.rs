@@ -57,6 +57,8 @@ pub async fn backup(config: &Config, to: &Path) -> Result<()> {
     let head = copy.ledger().head().await?;
     let schema_version = copy.schema_version().await?;
     copy.close().await;
+    // empty once the last connection is closed
+    remove_sides(&path)?;
     let manifest = Manifest {
         format: FORMAT,
         created_at,
@@ -214,5 +216,93 @@ fn sync_parent(path: &Path) -> Result<()> {
             std::fs::File::open(parent).and_then(|f| f.sync_all()).with_context(|| parent.display().to_string())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use orrery_app::ledger_writer::commit_once;
+    use orrery_kernel::{Asset, UserId};
+    use orrery_ledger::{Actor, Command, Head, IdemKey, Operation};
+
+    use super::*;
+    use crate::config::{self, Sources};
+
+    fn config(cwd: &Path, data: &str) -> Config {
+        let env = vec![("ORRERY_DATA_DIR".to_owned(), data.to_owned())];
+        config::load(&Sources { env, cwd: cwd.to_owned(), ..Sources::default() }).unwrap().config
+    }
+
+    async fn deposit(config: &Config, key: &str) -> Head {
+        let parts = wire::open(config, true).await.unwrap();
+        let ledger = parts.database.ledger();
+        let operation = Operation::Deposit { user: UserId(1), asset: Asset::INR, amount: 100 };
+        let command = Command { actor: Actor::Operator, key: IdemKey::new(key).unwrap(), operation };
+        commit_once(ledger.as_ref(), &SystemClock, wire::ledger_limits(config), command).await.unwrap();
+        head(config).await
+    }
+
+    async fn head(config: &Config) -> Head {
+        let parts = wire::open(config, false).await.unwrap();
+        parts.database.ledger().head().await.unwrap()
+    }
+
+    fn from(dir: &Path, force: bool) -> Restore {
+        Restore { from: dir.to_owned(), verify: true, force }
+    }
+
+    #[tokio::test]
+    async fn what_was_backed_up_comes_back() {
+        let d = tempfile::tempdir().unwrap();
+        let (home, other, copy) = (config(d.path(), "home"), config(d.path(), "other"), d.path().join("copy"));
+        let saved = deposit(&home, "one").await;
+        backup(&home, &copy).await.unwrap();
+        let mut left: Vec<_> = std::fs::read_dir(&copy).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [MANIFEST, DATABASE]);
+        assert!(backup(&home, &copy).await.is_err(), "a backup is never written over");
+
+        restore(&other, &from(&copy, false)).await.unwrap();
+        assert_eq!(head(&other).await, saved);
+
+        let later = deposit(&home, "two").await;
+        let refused = restore(&home, &from(&copy, false)).await.unwrap_err().to_string();
+        assert!(refused.contains("--force"), "{refused}");
+        assert_eq!(head(&home).await, later);
+        restore(&home, &from(&copy, true)).await.unwrap();
+        assert_eq!(head(&home).await, saved);
+        let kept = |e: &std::fs::DirEntry| e.file_name().to_string_lossy().contains(".replaced-");
+        assert!(std::fs::read_dir(d.path().join("home")).unwrap().any(|e| kept(&e.unwrap())), "the old one is kept");
+    }
+
+    #[tokio::test]
+    async fn a_bad_backup_changes_nothing() {
+        let d = tempfile::tempdir().unwrap();
+        let (home, copy) = (config(d.path(), "home"), d.path().join("copy"));
+        deposit(&home, "one").await;
+        backup(&home, &copy).await.unwrap();
+        let now = deposit(&home, "two").await;
+
+        let database = std::fs::read(copy.join(DATABASE)).unwrap();
+        let mut changed = database.clone();
+        let last = changed.len() - 1;
+        changed[last] ^= 1;
+        std::fs::write(copy.join(DATABASE), &changed).unwrap();
+        let text = format!("{:#}", restore(&home, &from(&copy, true)).await.unwrap_err());
+        assert!(text.contains("digest differs"), "{text}");
+
+        std::fs::write(copy.join(DATABASE), &database).unwrap();
+        let manifest = std::fs::read_to_string(copy.join(MANIFEST)).unwrap();
+        let head_line = manifest.lines().find(|l| l.contains("journal_head")).unwrap();
+        let forged = manifest.replace(head_line, &format!("\"journal_head\": \"{}\",", "0".repeat(64)));
+        std::fs::write(copy.join(MANIFEST), forged).unwrap();
+        let text = format!("{:#}", restore(&home, &from(&copy, true)).await.unwrap_err());
+        assert!(text.contains("does not end where"), "{text}");
+
+        std::fs::remove_file(copy.join(MANIFEST)).unwrap();
+        assert!(restore(&home, &from(&copy, true)).await.is_err());
+        assert_eq!(head(&home).await, now);
+        let names: Vec<_> = std::fs::read_dir(d.path().join("home")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert!(names.iter().all(|n| !n.to_string_lossy().contains("restoring")), "{names:?}");
     }
 }
