@@ -19,7 +19,9 @@ export function parseAmount(text, currency) {
   const decimals = currency === "inr" ? 2 : 8;
   const trimmed = text.trim().replace(/^₹\s*/, "");
   if (trimmed === "") return { error: "Enter an amount." };
-  const plain = /^\d+(,\d{2,3})+(\.|$)/.test(trimmed) ? trimmed.replaceAll(",", "") : trimmed;
+  // commas only where they can't be meant as a decimal point
+  const grouping = currency === "inr" && /^[1-9]\d{0,2}(,\d{2,3})*,\d{3}(\.\d*)?$/.test(trimmed);
+  const plain = grouping ? trimmed.replaceAll(",", "") : trimmed;
   const match = /^(\d*)(?:\.(\d*))?$/.exec(plain);
   if (!match || (!match[1] && !match[2])) {
     return { error: `Use digits and a point, such as ${currency === "inr" ? "1000.50" : "0.001"}.` };
