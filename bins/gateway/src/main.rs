@@ -1,1 +1,5 @@
-fn main() {}
+//! The Orrery server: everything in one process.
+
+fn main() -> std::process::ExitCode {
+    orrery_server::cli::main()
+}

@@ -1,5 +1,6 @@
 //! The wire shapes of this surface, over in-memory stores, a clock that stands still and a fixed
 //! price of 45,000 dollars.
+#![expect(clippy::unwrap_used, reason = "a panic in a test is its failure")]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

@@ -27,7 +27,6 @@ impl Tasks {
     /// process in an orderly way, since a missing task would mean a half-alive server.
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
         let (stopping, failed) = (self.stopping.clone(), self.failed.clone());
-        #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
         self.tracker.spawn(async move {
             #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
             let ended = tokio::spawn(future).await;
@@ -41,7 +40,6 @@ impl Tasks {
 
     /// Runs the `future` of one connection to its end. A panic in it ends that connection only.
     pub fn spawn_connection(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
-        #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
         self.tracker.spawn(async move {
             #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
             if let Err(error) = tokio::spawn(future).await {

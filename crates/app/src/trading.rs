@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use orrery_identity::{Action, AuditEvent, IdentityStore};
-use orrery_kernel::{Asset, Entropy, Error, ErrorCode, Result, UserId, format_minor};
+use orrery_kernel::{Asset, Entropy, Error, ErrorCode, Result, Timestamp, UserId, format_minor};
 use orrery_ledger::{
     Account, Actor, Answer, Bucket, Command, IdemKey, LedgerStore, Line, Operation, Outcome, Owner, Receipt, Refusal,
     Report, Seq, Sheet, Side, Size, Verifier,
@@ -117,7 +117,7 @@ impl Trading {
                 return settle(if same { Answer::Replay(recorded.outcome) } else { Answer::KeyReused });
             }
         };
-        let key = key.unwrap_or_else(|| self.fresh_key());
+        let key = key.unwrap_or_else(|| self.fresh_key(ctx.now));
         settle(self.writer.submit(Command { actor, key, operation: operation(quote.snapshot.id) }).await?)
     }
 
@@ -160,7 +160,7 @@ impl Trading {
     /// outcome again.
     pub async fn reverse(&self, ctx: &Ctx, seq: Seq, key: Option<IdemKey>) -> std::result::Result<Traded, TradeError> {
         let user = ctx.authorize(Action::Administer)?.user;
-        let key = key.unwrap_or_else(|| self.fresh_key());
+        let key = key.unwrap_or_else(|| self.fresh_key(ctx.now));
         let command = Command { actor: Actor::User(user), key, operation: Operation::Reverse { seq } };
         let settled = settle(self.writer.submit(command).await?);
         let outcome = match &settled {
@@ -197,9 +197,12 @@ impl Trading {
         Ok(verifier.finish())
     }
 
-    fn fresh_key(&self) -> IdemKey {
+    /// A key for a caller that gave none. It begins with the time, so that keys of one moment lie
+    /// together in a store's index.
+    fn fresh_key(&self, now: Timestamp) -> IdemKey {
         let mut bits = [0; 16];
-        self.entropy.fill(&mut bits);
+        self.entropy.fill(&mut bits[8..]);
+        bits[..8].copy_from_slice(&now.micros().to_be_bytes());
         IdemKey::from_bits(bits)
     }
 }

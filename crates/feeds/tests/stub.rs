@@ -1,4 +1,5 @@
 //! The feeds against a server on loopback that answers as the real ones do.
+#![expect(clippy::unwrap_used, reason = "a panic in a test is its failure")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -26,10 +27,13 @@ impl Entropy for NoJitter {
     }
 }
 
+/// Status, headers, body.
+type Canned = (u16, Vec<(&'static str, String)>, String);
+
 /// What to answer to the calls as they come; the last answer repeats.
 #[derive(Clone, Default)]
 struct Script {
-    answers: Arc<Mutex<VecDeque<(u16, Vec<(&'static str, String)>, String)>>>,
+    answers: Arc<Mutex<VecDeque<Canned>>>,
     seen: Arc<Mutex<Vec<(String, bool)>>>,
 }
 

@@ -9,9 +9,11 @@ use bytes::Bytes;
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use orrery_app::{App, Ctx};
+use orrery_identity::Proof;
 use orrery_kernel::{Error, ErrorCode};
 use serde::de::DeserializeOwned;
 
+use crate::layers::Facts;
 use crate::{ErrorShape, Fail, RequestMeta};
 
 /// Most bytes of a JSON body; beyond it 413.
@@ -68,6 +70,12 @@ impl<S: ErrorShape> FromRequestParts<Arc<App>> for Auth<S> {
         let meta = meta(parts)?;
         app.limits.address(meta.address, meta.now).await?;
         let caller = app.auth.authenticate(bearer(parts)?, meta.now).await?;
+        if let Some(facts) = parts.extensions.get::<Facts>() {
+            facts.set_principal(match caller.proof {
+                Proof::Session(_) => "session",
+                Proof::ApiKey(_) => "api-key",
+            });
+        }
         app.limits.user(caller.user, meta.now).await?;
         Ok(Self(meta.ctx(Some(caller)), PhantomData))
     }

@@ -2,6 +2,7 @@
 
 mod error;
 mod extract;
+pub mod layers;
 mod meta;
 
 pub use error::{ErrorShape, Fail};

@@ -54,7 +54,7 @@ impl IdemKey {
         if good { Ok(Self(text.into())) } else { Err(KeyError) }
     }
 
-    /// A key of 128 random bits, for callers that gave none.
+    /// A key of 128 bits, for callers that gave none.
     pub fn from_bits(bits: [u8; 16]) -> Self {
         Self(format!("auto-{}", hex::encode(bits)).into())
     }

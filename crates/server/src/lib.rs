@@ -1,1 +1,18 @@
-//! Composition: configuration, listeners, lifecycle
+//! Composition: configuration, adapters, listeners, telemetry, lifecycle and the command line.
+//!
+//! Invariants: only `config` reads the environment, only `wire` chooses adapters, only `listen`
+//! accepts, and nothing is opened before the configuration is checked whole.
+
+pub mod cli;
+pub mod config;
+pub mod health;
+pub mod jobs;
+pub mod lifecycle;
+pub mod listen;
+pub mod router;
+pub mod secret;
+pub mod serve;
+pub mod system;
+pub mod telemetry;
+pub mod tls;
+pub mod wire;

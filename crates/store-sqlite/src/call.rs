@@ -48,16 +48,16 @@ impl Call {
         Ok(done.map_err(|e| failed(sql.name, &e))?.rows_affected())
     }
 
-    /// Runs it; gives its only row, if there is one.
+    /// Runs it to its end; gives its only row, if there is one. (`fetch_optional` would stop at the row,
+    /// before a writing statement's references are checked.)
     pub(crate) async fn optional(
         self,
         conn: &mut SqliteConnection,
         fault: Option<&Fault>,
     ) -> Result<Option<Fields>, StoreError> {
-        let (sql, query, timer) = self.start(fault)?;
-        let done = query.fetch_optional(conn).await;
-        timer.stop();
-        Ok(done.map_err(|e| failed(sql.name, &e))?.map(|row| Fields::new(sql, row)))
+        let mut rows = self.all(conn, fault).await?;
+        debug_assert!(rows.len() <= 1, "{} rows", rows.len());
+        Ok(rows.pop())
     }
 
     /// Runs it; gives its only row.

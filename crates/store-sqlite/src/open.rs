@@ -113,7 +113,7 @@ pub(crate) async fn writer(location: &Location, options: &Options) -> Result<Sql
     }
     // only now, so that a file of another program was not touched; a configured pragma does not override it
     sqlx::query(control::SET_WAL.text).execute(&mut conn).await.map_err(refused)?;
-    sqlx::query("PRAGMA synchronous = FULL").execute(&mut conn).await.map_err(refused)?;
+    sqlx::query(control::SET_FULL.text).execute(&mut conn).await.map_err(refused)?;
     let found = durability(&mut conn).await.map_err(refused)?;
     if *location != Location::Memory {
         let wrong =

@@ -3,7 +3,6 @@
 
 #![expect(
     clippy::expect_used,
-    clippy::unwrap_used,
     clippy::disallowed_methods,
     reason = "for tests only, where a panic is a failed test and tasks end with the runtime"
 )]

@@ -118,7 +118,7 @@ async fn users(target: &Target, args: &UserArgs) -> anyhow::Result<Vec<String>> 
     }
     let run = MachineClock.now().micros();
     let mut set = JoinSet::new();
-    for n in 0..args.users {
+    for n in 0..args.http_users {
         let (target, email) = (target.clone(), format!("load-{run}-{n}@example.com"));
         let fund_with = args.fund_with.clone();
         set.spawn(async move {

@@ -125,8 +125,8 @@ struct OptionalHttpArgs {
 #[derive(Args, Clone)]
 struct UserArgs {
     /// Users to register
-    #[arg(long = "http-users", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=200))]
-    users: u32,
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=200))]
+    http_users: u32,
     /// Take these users in place of new ones: a file with one token a line
     #[arg(long)]
     tokens: Option<PathBuf>,

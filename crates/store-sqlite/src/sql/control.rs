@@ -7,6 +7,7 @@ pub(crate) const BEGIN_READ: Sql = Sql::new("begin_read", 0, 0, "BEGIN DEFERRED"
 pub(crate) const COMMIT: Sql = Sql::new("commit", 0, 0, "COMMIT");
 pub(crate) const ROLLBACK: Sql = Sql::new("rollback", 0, 0, "ROLLBACK");
 pub(crate) const SET_WAL: Sql = Sql::new("set_wal", 0, 1, "PRAGMA journal_mode = WAL");
+pub(crate) const SET_FULL: Sql = Sql::new("set_full", 0, 0, "PRAGMA synchronous = FULL");
 pub(crate) const JOURNAL_MODE: Sql = Sql::new("journal_mode", 0, 1, "PRAGMA journal_mode");
 pub(crate) const SYNCHRONOUS: Sql = Sql::new("synchronous", 0, 1, "PRAGMA synchronous");
 pub(crate) const FOREIGN_KEYS: Sql = Sql::new("foreign_keys", 0, 1, "PRAGMA foreign_keys");
@@ -43,6 +44,7 @@ pub(super) const ALL: &[&Sql] = &[
     &COMMIT,
     &ROLLBACK,
     &SET_WAL,
+    &SET_FULL,
     &JOURNAL_MODE,
     &SYNCHRONOUS,
     &FOREIGN_KEYS,

@@ -66,8 +66,7 @@ async fn addresses_are_unique_among_the_living_and_ids_are_never_reused() {
     let second = user(&db.store, "asha@example.com").await;
     assert!(second.id > first.id);
     assert_eq!(db.count("SELECT count(*) FROM users WHERE password = 'hash'").await, 1);
-    let users = db.store.users(UserId(0), 10).await.unwrap();
-    assert_eq!(users, [second.clone()]);
+    assert_eq!(db.store.users(UserId(0), 10).await.unwrap(), std::slice::from_ref(&second));
     assert!(db.store.users(second.id, 10).await.unwrap().is_empty());
     assert_eq!(db.store.count_role(Role::Trader).await.unwrap(), 1);
 }
@@ -229,6 +228,15 @@ async fn a_user_has_at_most_50_live_keys() {
     assert_eq!((key.key, owner), (api_key(a.id, 60, None), a));
     assert!(db.store.api_key(&[49; 32]).await.unwrap().is_none());
     assert_eq!(db.store.create_api_key(&api_key(UserId(1), 60, None)).await.unwrap(), Created::Taken);
+}
+
+#[tokio::test]
+async fn nobody_has_no_keys_or_sessions() {
+    let db = Db::new().await;
+    let key = db.store.create_api_key(&api_key(UserId(99), 1, None)).await;
+    assert!(matches!(key, Err(StoreError::Corrupt { .. })), "{key:?}");
+    let opened = db.store.create_session(&session(UserId(99), sid(1), 1, 9)).await;
+    assert!(matches!(opened, Err(StoreError::Corrupt { .. })), "{opened:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ use orrery_ledger::{
     Account, Answer, Bucket, Decision, Entry, Head, Kind, LedgerStore, Needs, Outcome, Owner, Sheet, Size,
 };
 
-use crate::support::{Db, at, commit, decide, deposit, genesis, key, needs, post, price};
+use crate::support::{Db, at, audit, commit, decide, deposit, genesis, key, needs, post, price};
 
 #[tokio::test]
 async fn a_commit_is_read_back_whole() {
@@ -281,6 +281,31 @@ async fn reads_are_of_one_moment() {
     };
     tokio::join!(write, read);
     assert_eq!(db.store.sheet(UserId(1)).await.unwrap().1, 120);
+}
+
+/// An audit is of one moment, however long it takes and whoever writes meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_is_of_one_moment() {
+    let db = Db::new().await;
+    let done = AtomicBool::new(false);
+    let write = async {
+        for n in 0..40 {
+            let some: Vec<_> = (0..20).map(|i| deposit(1 + i, 1, &format!("k{n}-{i}"))).collect();
+            commit(&db.store, &some).await.unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+    };
+    let read = async {
+        while !done.load(Ordering::SeqCst) {
+            let heard = audit(&db.store).await;
+            let count = heard.entries.len();
+            assert!(heard.corrupt.is_empty(), "{:?}", heard.corrupt);
+            assert_eq!((count % 20, heard.recorded.len()), (0, count));
+            assert_eq!(heard.balances.iter().map(|(_, b)| b.max(&0)).sum::<i64>(), count as i64);
+        }
+    };
+    tokio::join!(write, read);
+    assert_eq!(audit(&db.store).await.entries.len(), 800);
 }
 
 #[tokio::test]

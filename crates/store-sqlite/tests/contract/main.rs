@@ -1,5 +1,7 @@
 //! What this store promises beyond and through its ports, on real files.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test, in helpers too")]
+
 mod backup;
 mod identity;
 mod ledger;

@@ -1,0 +1,111 @@
+//! Which names the server answers to. A page of another site whose name was made to point at this
+//! machine (DNS rebinding) carries that name in `Host` and is turned away.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, Uri, header};
+
+/// Names that may stand in `Host`.
+#[derive(Clone, Debug, Default)]
+pub struct HostPolicy {
+    /// Lower case; `.example.org` is every name below it.
+    pub names: Vec<String>,
+}
+
+/// Why a request's host is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostFault {
+    /// None, several, or not a host: 400.
+    Malformed,
+    /// Somebody else's name: 421.
+    Foreign,
+}
+
+impl HostPolicy {
+    /// Judges the target's authority where there is one (HTTP/2, absolute form), and the `Host`
+    /// field.
+    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), HostFault> {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let named = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => Some(host.to_str().map_err(|_| HostFault::Malformed)?),
+            (None, None) => None,
+            _ => return Err(HostFault::Malformed),
+        };
+        let authority = uri.authority().map(http::uri::Authority::as_str);
+        if named.is_none() && authority.is_none() {
+            return Err(HostFault::Malformed);
+        }
+        [named, authority].into_iter().flatten().try_for_each(|host| self.check_one(host))
+    }
+
+    fn check_one(&self, host: &str) -> Result<(), HostFault> {
+        let name = name_of(host).ok_or(HostFault::Malformed)?.to_ascii_lowercase();
+        let name = name.strip_suffix('.').unwrap_or(&name);
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        let listed = |n: &String| if n.starts_with('.') { name.ends_with(n.as_str()) } else { n == name };
+        if name == "localhost" || bare.parse::<IpAddr>().is_ok() || self.names.iter().any(listed) {
+            Ok(())
+        } else {
+            Err(HostFault::Foreign)
+        }
+    }
+}
+
+/// `host` of `host[:port]`.
+pub(crate) fn name_of(host: &str) -> Option<&str> {
+    let authority: http::uri::Authority = host.parse().ok()?;
+    if host.contains('@') || authority.host().is_empty() {
+        return None;
+    }
+    // the parser takes any text after the colon
+    let port = host.get(authority.host().len()..)?;
+    let good = port.is_empty() || port == ":" || port.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok());
+    good.then(|| host.get(..authority.host().len())).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        let policy = HostPolicy { names: vec!["trade.example.org".into(), ".lan".into()] };
+        let check = |host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.append(header::HOST, host.parse().unwrap());
+            policy.check(&Uri::from_static("/"), &headers)
+        };
+        for good in [
+            "localhost",
+            "LocalHost:8000",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "[::1]:8000",
+            "192.168.1.5:8000",
+            "trade.example.org",
+            "Trade.Example.org.:443",
+            "box.lan",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for foreign in ["evil.example", "localhost.evil.example", "xtrade.example.org", "127.0.0.1.nip.io", "lan", "a"]
+        {
+            assert_eq!(check(foreign), Err(HostFault::Foreign), "{foreign}");
+        }
+        for bad in ["", "a b", "user@localhost", "localhost:99999", "localhost:x", "/", "localhost/x"] {
+            assert_eq!(check(bad), Err(HostFault::Malformed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn exactly_one_host_which_both_places_agree_to_serve() {
+        let policy = HostPolicy::default();
+        let mut headers = HeaderMap::new();
+        assert_eq!(policy.check(&Uri::from_static("/"), &headers), Err(HostFault::Malformed));
+        assert_eq!(policy.check(&Uri::from_static("http://localhost/"), &headers), Ok(()));
+        headers.append(header::HOST, "localhost".parse().unwrap());
+        assert_eq!(policy.check(&Uri::from_static("http://evil.example/"), &headers), Err(HostFault::Foreign));
+        headers.append(header::HOST, "localhost".parse().unwrap());
+        assert_eq!(policy.check(&Uri::from_static("/"), &headers), Err(HostFault::Malformed));
+    }
+}

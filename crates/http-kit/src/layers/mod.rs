@@ -1,0 +1,17 @@
+//! What happens around every route, from the outside in: [`Edge`] (request id, bounds, host,
+//! drain, panics, log, figures), [`Cors`], [`note_route`].
+
+mod address;
+mod body;
+mod cors;
+mod edge;
+mod headers;
+mod host;
+mod trace;
+
+pub use address::{Network, NetworkError, client_address};
+pub use body::IdleBody;
+pub use cors::{Cors, Origins, cors};
+pub use edge::{Edge, Options};
+pub use host::HostPolicy;
+pub use trace::{Facts, note_route};

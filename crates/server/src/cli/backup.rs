@@ -1,0 +1,218 @@
+//! `backup` and `restore`.
+
+use std::io::Read;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use orrery_kernel::Clock;
+use orrery_ledger::Verifier;
+use orrery_store_sqlite::{Options, SCHEMA_VERSION, Sqlite};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::args::Restore;
+use super::output::say;
+use crate::config::Config;
+use crate::system::SystemClock;
+use crate::{secret, wire};
+
+const DATABASE: &str = "orrery.db";
+const MANIFEST: &str = "manifest.json";
+/// Version of the manifest's own form.
+const FORMAT: u32 = 1;
+/// Largest manifest that is read.
+const MANIFEST_BYTES_MAX: u64 = 65_536;
+
+/// What a backup holds, written after everything else so that a whole one is known by it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    format: u32,
+    created_at: String,
+    version: String,
+    schema_version: i64,
+    journal_entries: i64,
+    /// 64 hex digits.
+    journal_head: String,
+    bytes: u64,
+    /// Of the database file, hex.
+    sha256: String,
+}
+
+/// Makes a consistent copy, also of a database in use.
+pub async fn backup(config: &Config, to: &Path) -> Result<()> {
+    let source = wire::open(config, false).await?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to).with_context(|| to.display().to_string())?;
+    let manifest_path = to.join(MANIFEST);
+    if manifest_path.exists() {
+        bail!("{} holds a backup already; choose another directory", to.display());
+    }
+    let path = to.join(DATABASE);
+    let bytes = source.database.backup_to(&path).await?;
+    let created_at = source.clock.now().iso();
+    source.database.close().await;
+
+    let copy = open_copy(&path).await?;
+    let head = copy.ledger().head().await?;
+    let schema_version = copy.schema_version().await?;
+    copy.close().await;
+    let manifest = Manifest {
+        format: FORMAT,
+        created_at,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        schema_version,
+        journal_entries: head.seq,
+        journal_head: hex::encode(head.hash),
+        bytes,
+        sha256: digest(&path)?,
+    };
+    let text = serde_json::to_string_pretty(&manifest)?;
+    write_synced(&manifest_path, text.as_bytes())?;
+    say(&format!("copied {} entries ({bytes} bytes) to {}", manifest.journal_entries, to.display()));
+    say(&manifest.journal_head);
+    Ok(())
+}
+
+/// Checks a backup whole, then puts it where the server looks. A database that was there is kept
+/// beside it.
+pub async fn restore(config: &Config, restore: &Restore) -> Result<()> {
+    let manifest = read_manifest(&restore.from)?;
+    let target = &config.database.path;
+    if target.exists() && !restore.force {
+        bail!("there is a database at {}; stop the server and say --force to replace it", target.display());
+    }
+    if manifest.schema_version > SCHEMA_VERSION {
+        bail!("the backup has schema {}, this program knows up to {SCHEMA_VERSION}", manifest.schema_version);
+    }
+    let from = restore.from.join(DATABASE);
+    secret::prepare_data_dir(&config.server.data_dir)?;
+    let mut staged = target.clone().into_os_string();
+    staged.push(".restoring");
+    let staged = PathBuf::from(staged);
+    remove_with_sides(&staged)?;
+    copy_private(&from, &staged)?;
+    let checked = check(&staged, &manifest, restore.verify).await;
+    if let Err(error) = checked {
+        remove_with_sides(&staged)?;
+        return Err(error.context("the backup is not good; nothing was changed"));
+    }
+    let now = SystemClock.now().secs();
+    for side in ["", "-wal", "-shm"] {
+        let old = with_suffix(target, side);
+        if old.exists() {
+            let kept = with_suffix(target, &format!(".replaced-{now}{side}"));
+            std::fs::rename(&old, &kept).with_context(|| kept.display().to_string())?;
+        }
+    }
+    remove_sides(&staged)?;
+    std::fs::rename(&staged, target).with_context(|| target.display().to_string())?;
+    sync_parent(target)?;
+    say(&format!("restored {} entries of {} to {}", manifest.journal_entries, manifest.created_at, target.display()));
+    say(&manifest.journal_head);
+    Ok(())
+}
+
+fn read_manifest(from: &Path) -> Result<Manifest> {
+    let path = from.join(MANIFEST);
+    let file = std::fs::File::open(&path).with_context(|| format!("{} is no backup: {MANIFEST}", from.display()))?;
+    let manifest: Manifest = serde_json::from_reader(file.take(MANIFEST_BYTES_MAX))
+        .with_context(|| format!("{} is not a manifest of this program", path.display()))?;
+    if manifest.format != FORMAT {
+        bail!("{} has format {}, this program knows {FORMAT}", path.display(), manifest.format);
+    }
+    Ok(manifest)
+}
+
+/// Digest, journal head, and a replay of the whole ledger.
+async fn check(path: &Path, manifest: &Manifest, pages_too: bool) -> Result<()> {
+    if digest(path)? != manifest.sha256 {
+        bail!("the database file is not the one that was backed up: its digest differs");
+    }
+    let copy = open_copy(path).await?;
+    if pages_too && let Some(fault) = copy.integrity().await?.first() {
+        bail!("the database file is damaged: {fault}");
+    }
+    let mut verifier = Verifier::default();
+    copy.ledger().audit(&mut verifier).await?;
+    copy.close().await;
+    let report = verifier.finish();
+    if let Some(fault) = report.faults.first() {
+        bail!("the ledger has {} faults, the first: {fault}", report.fault_count);
+    }
+    if hex::encode(report.head.hash) != manifest.journal_head {
+        bail!("the journal does not end where the manifest says");
+    }
+    Ok(())
+}
+
+async fn open_copy(path: &Path) -> Result<Sqlite> {
+    let text = path.to_str().context("the path is not UTF-8")?;
+    let options = Options { readers: 1, create: false, ..Options::default() };
+    Ok(Sqlite::open(text, options).await?)
+}
+
+fn digest(path: &Path) -> Result<String> {
+    let mut file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let n = file.read(&mut buffer).with_context(|| path.display().to_string())?;
+        match buffer.get(..n) {
+            Some(part) if n > 0 => hasher.update(part),
+            _ => return Ok(hex::encode(hasher.finalize())),
+        }
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).with_context(|| path.display().to_string()),
+        _ => Ok(()),
+    }
+}
+
+fn remove_sides(path: &Path) -> Result<()> {
+    remove(&with_suffix(path, "-wal"))?;
+    remove(&with_suffix(path, "-shm"))
+}
+
+fn remove_with_sides(path: &Path) -> Result<()> {
+    remove(path)?;
+    remove_sides(path)
+}
+
+fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn copy_private(from: &Path, to: &Path) -> Result<()> {
+    let mut source = std::fs::File::open(from).with_context(|| from.display().to_string())?;
+    let mut target = create_private(to).with_context(|| to.display().to_string())?;
+    std::io::copy(&mut source, &mut target).with_context(|| to.display().to_string())?;
+    target.sync_all().with_context(|| to.display().to_string())
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    let named = || path.display().to_string();
+    let mut file = create_private(path).with_context(named)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).with_context(named)?;
+    sync_parent(path)
+}
+
+fn sync_parent(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => {
+            std::fs::File::open(parent).and_then(|f| f.sync_all()).with_context(|| parent.display().to_string())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,98 @@
+//! The command line.
+
+mod args;
+mod backup;
+mod doctor;
+mod keys;
+mod ledger;
+mod output;
+mod users;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use args::{Arguments, Command, ConfigCommand};
+use clap::Parser;
+pub use output::say;
+
+use crate::config::{self, Loaded, Sources};
+use crate::lifecycle::Ended;
+use crate::{router, serve, wire};
+
+/// How long a command that changed permissions waits, so that a running server, which looks four
+/// times a second, has seen it when the command ends.
+const NOTICE_TIME: Duration = Duration::from_millis(600);
+/// Longest wait for background threads when the process ends.
+const END_TIME: Duration = Duration::from_secs(2);
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("the runtime cannot be started")),
+    };
+    let outcome = runtime.block_on(dispatch(arguments));
+    runtime.shutdown_timeout(END_TIME);
+    match outcome {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    output::complain(&format!("error: {error:#}"));
+    ExitCode::FAILURE
+}
+
+async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
+    let command = arguments.command.unwrap_or(Command::Serve);
+    // these two need no configuration, and must work when it is broken
+    match &command {
+        Command::Openapi => {
+            output::print(&format!("{}\n", serde_json::to_string_pretty(&router::openapi())?));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Config(ConfigCommand::Reference) => {
+            output::print(&config::docs::markdown());
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
+    }
+    let demo = matches!(command, Command::Demo);
+    let mut sources = Sources { demo, ..Sources::of_process() };
+    arguments.global.add_to(&mut sources)?;
+    if matches!(command, Command::Doctor) {
+        return doctor::run(&sources).await;
+    }
+    let loaded = config::load(&sources)?;
+    let done = |result: Result<()>| result.map(|()| ExitCode::SUCCESS);
+    match command {
+        Command::Serve | Command::Demo => match serve::run(loaded, demo).await? {
+            Ended::Clean => Ok(ExitCode::SUCCESS),
+            Ended::Cut | Ended::Failed => Ok(ExitCode::FAILURE),
+        },
+        Command::Migrate => done(migrate(&loaded).await),
+        Command::User(command) => done(users::run(&loaded.config, command).await),
+        Command::ApiKey(command) => done(keys::run(&loaded.config, command).await),
+        Command::Ledger(command) => ledger::run(&loaded.config, command).await,
+        Command::Backup { to } => done(backup::backup(&loaded.config, &to).await),
+        Command::Restore(restore) => done(backup::restore(&loaded.config, &restore).await),
+        Command::Config(ConfigCommand::Print) => {
+            output::print(&config::print(&loaded));
+            loaded.notes.iter().for_each(|note| output::complain(&format!("note: {note}")));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Openapi | Command::Doctor | Command::Config(ConfigCommand::Reference) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn migrate(loaded: &Loaded) -> Result<()> {
+    let parts = wire::open(&loaded.config, true).await?;
+    for state in parts.database.migration_status().await? {
+        say(&format!("{:04} {} {}", state.version, state.name, if state.applied { "applied" } else { "missing" }));
+    }
+    parts.database.close().await;
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! The environment: `ORRERY_…`, and the names that the BitTrade and Aether documents use.
+
+use super::tree::Tree;
+use super::{Problem, check};
+
+/// Names of the documents that stand for a key, as they are.
+const ALIASES: [(&str, &str); 6] = [
+    ("JWT_SECRET", "auth.jwt_secret"),
+    ("JWT_EXPIRES_S", "auth.jwt_expires_s"),
+    ("DATABASE_URL", "database.url"),
+    ("COINGECKO_API_URL", "market.coingecko_url"),
+    ("FEAR_GREED_API_URL", "market.fear_greed_url"),
+    ("ENABLE_METRICS", "metrics.enabled"),
+];
+
+/// Spellings fixed for programs that start the server.
+const FIXED: [(&str, &str); 2] = [("ORRERY_LISTEN", "server.listen"), ("ORRERY_DATA_DIR", "server.data_dir")];
+
+const POSTGRES: [&str; 5] = ["DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"];
+const REDIS: [&str; 5] = ["REDIS_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB"];
+
+/// Documented names of parts that this version does not have.
+const LATER: [&str; 7] = [
+    "WS_HOST",
+    "WS_PORT",
+    "WS_PATH",
+    "RATE_LIMIT_CONNECTIONS",
+    "RATE_LIMIT_MESSAGES",
+    "RATE_LIMIT_WINDOW_S",
+    "METRICS_PORT",
+];
+
+/// Targets that `DEBUG=bittrade:*` makes talkative.
+const BITTRADE_DEBUG: &str = "orrery_api_bittrade=debug,orrery_api_socketio=debug,orrery_app=debug";
+
+/// Adds the environment's layers: documents' names first, then the fixed spellings, then
+/// `ORRERY_SECTION__KEY`, so that the most precise name wins.
+pub fn add_environment(
+    tree: &mut Tree,
+    env: &[(String, String)],
+    problems: &mut Vec<Problem>,
+    notes: &mut Vec<String>,
+) {
+    // an empty variable of a document counts as none, as its programs treat it
+    let get = |name: &str| env.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str());
+
+    for (name, key) in ALIASES {
+        if let Some(value) = get(name) {
+            tree.add_text(key, value, &format!("env {name}"), problems);
+        }
+    }
+    if let Some(port) = get("PORT") {
+        add_port(tree, port, "env PORT", problems);
+    }
+    if get("NODE_ENV") == Some("production") {
+        tree.add_text("log.format", "json", "env NODE_ENV", problems);
+    }
+    if let Some(value) = get("DEBUG") {
+        let names_us = |part: &str| part == "*" || part.starts_with("bittrade");
+        if value.split([',', ' ']).any(names_us) {
+            let level = tree.get("log.level").and_then(|(v, _)| v.as_str().map(str::to_owned)).unwrap_or_default();
+            tree.add_text("log.level", &format!("{level},{BITTRADE_DEBUG}"), "env DEBUG", problems);
+        }
+    }
+    if let Some(algorithm) = get("JWT_ALGORITHM").filter(|a| *a != "HS256") {
+        problems.push(Problem::general(format!(
+            "JWT_ALGORITHM={algorithm}: tokens are signed with HS256 only; unset it or set it to HS256"
+        )));
+    }
+    refuse_postgres(&get, problems, notes);
+    if let Some(name) = REDIS.into_iter().find(|name| get(name).is_some()) {
+        problems.push(Problem::general(format!(
+            "{name} is set, but this version keeps cache, rate windows and events in process and cannot use Redis; \
+             unset {name}"
+        )));
+    }
+    for name in LATER.into_iter().filter(|name| get(name).is_some()) {
+        notes.push(format!("{name} is not used by this version"));
+    }
+
+    for (name, key) in FIXED {
+        if let Some(value) = get(name) {
+            tree.add_text(key, value, &format!("env {name}"), problems);
+        }
+    }
+    for (name, value) in env {
+        let Some(rest) = name.strip_prefix("ORRERY_") else { continue };
+        let other = FIXED.iter().any(|(fixed, _)| fixed == name);
+        // ORRERY_CONFIG names the file; ORRERY_TEST_ is for the project's own tests
+        if other || rest == "CONFIG" || rest.starts_with("TEST_") {
+            continue;
+        }
+        let key = rest.to_ascii_lowercase().replace("__", ".");
+        if tree.keys().any(|known| known == key) {
+            tree.add_text(&key, value, &format!("env {name}"), problems);
+        } else {
+            let near = tree.nearest(&key).map(variable).unwrap_or_default();
+            problems.push(Problem::general(format!("unknown environment variable {name}; did you mean {near}?")));
+        }
+    }
+}
+
+/// The variable of a key: `ORRERY_SECTION__KEY`.
+pub fn variable(key: &str) -> String {
+    format!("ORRERY_{}", key.replacen('.', "__", 1).to_ascii_uppercase())
+}
+
+/// Replaces the port of the first listener.
+pub fn add_port(tree: &mut Tree, port: &str, origin: &str, problems: &mut Vec<Problem>) {
+    let Ok(number) = port.trim().parse::<u16>() else {
+        return problems.push(Problem::at("server.listen", port, origin, "must be a port from 0 to 65535"));
+    };
+    let mut specs: Vec<String> = tree
+        .get("server.listen")
+        .and_then(|(v, _)| Some(v.as_array()?.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect()))
+        .unwrap_or_default();
+    if let Some(first) = specs.first_mut()
+        && let Ok(mut spec) = check::listen(first)
+    {
+        spec.port = number;
+        *first = spec.to_string();
+    }
+    tree.add_text("server.listen", &specs.join(","), origin, problems);
+}
+
+fn refuse_postgres<'a>(get: &impl Fn(&str) -> Option<&'a str>, problems: &mut Vec<Problem>, notes: &mut Vec<String>) {
+    let set: Vec<&str> = POSTGRES.into_iter().filter(|name| get(name).is_some()).collect();
+    if set.is_empty() {
+        return;
+    }
+    let names = set.join(", ");
+    if get("DATABASE_URL").is_some() {
+        notes.push(format!("{names}: not used, since DATABASE_URL is set"));
+    } else if get("DB_PORT").is_some_and(|port| port.trim() == "3306") {
+        problems.push(Problem::general(
+            "DB_PORT=3306 is MySQL's port, and MySQL isn't supported; unset the DB_ variables to use SQLite",
+        ));
+    } else {
+        problems.push(Problem::general(format!(
+            "{names}: these stand for a Postgres database, which this version cannot use yet; unset them to use \
+             SQLite, or set DATABASE_URL=sqlite://…"
+        )));
+    }
+}

@@ -1,0 +1,503 @@
+//! The configuration: read, merged and checked whole before anything is opened.
+//!
+//! `defaults.toml` is both the lowest layer and the reference. Only this module knows the
+//! environment and figment.
+
+mod alias;
+mod check;
+pub mod docs;
+mod print;
+mod problem;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use check::{ListenSpec, Surface};
+use orrery_http_kit::layers::Network;
+use orrery_kernel::{Asset, Secret, parse_minor};
+use orrery_market::Multipliers;
+pub use print::print;
+pub use problem::{ConfigError, Problem};
+use tree::Tree;
+
+/// Everything that values may come from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Environment variables.
+    pub env: Vec<(String, String)>,
+    /// Directory that relative paths start from.
+    pub cwd: PathBuf,
+    /// `--config`; it must exist.
+    pub file: Option<PathBuf>,
+    /// `(key, value, origin)` of flags, in order.
+    pub flags: Vec<(String, String, String)>,
+    /// Started as `demo`: simulated prices, a data directory of its own, no file unless named.
+    pub demo: bool,
+}
+
+impl Sources {
+    /// The process's own environment and directory. Variables that are not UTF-8 are left out.
+    pub fn of_process() -> Self {
+        let env = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+        Self { env: env.collect(), cwd: std::env::current_dir().unwrap_or_default(), ..Self::default() }
+    }
+}
+
+/// A good configuration and how it came about.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// Each key as shown by `config print`; secrets are redacted already.
+    pub values: Vec<Shown>,
+    /// What the operator should know, such as variables without effect.
+    pub notes: Vec<String>,
+}
+
+/// A key, its value as TOML, and where it is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// `section.key`.
+    pub key: String,
+    /// TOML.
+    pub value: String,
+    /// `default`, `file …`, `env …`, `flag …`.
+    pub origin: String,
+}
+
+/// The configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Sockets, directory, bounds.
+    pub server: Server,
+    /// Certificate and key files.
+    pub tls: Option<TlsFiles>,
+    /// Database.
+    pub database: Database,
+    /// Accounts.
+    pub auth: Auth,
+    /// Market data.
+    pub market: Market,
+    /// Ledger.
+    pub ledger: Ledger,
+    /// Requests in a time.
+    pub limits: Limits,
+    /// Other origins.
+    pub cors: Cors,
+    /// Logs.
+    pub log: Log,
+    /// Is `/metrics` served?
+    pub metrics: bool,
+    /// Money for each new user; only in `demo`.
+    pub welcome: Option<orrery_app::trading::Welcome>,
+}
+
+/// `[server]`.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// At least one.
+    pub listen: Vec<ListenSpec>,
+    /// Absolute.
+    pub data_dir: PathBuf,
+    /// Lower case.
+    pub allowed_hosts: Vec<String>,
+    /// Believed about client addresses.
+    pub trusted_proxies: Vec<Network>,
+    /// Open connections.
+    pub connections_max: usize,
+    /// Head of a request.
+    pub header_timeout: Duration,
+    /// Pause within a body.
+    pub body_timeout: Duration,
+    /// Drain.
+    pub shutdown_grace: Duration,
+    /// Request target, bytes.
+    pub uri_bytes_max: usize,
+    /// Header fields.
+    pub headers_max: usize,
+    /// Bytes of header fields.
+    pub header_bytes_max: usize,
+}
+
+/// `[tls]`; paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Chain.
+    pub cert: PathBuf,
+    /// Key.
+    pub key: PathBuf,
+}
+
+/// `[database]`.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Absolute path of the SQLite file.
+    pub path: PathBuf,
+    /// Reading connections.
+    pub readers: u32,
+}
+
+/// `[auth]`.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// When set by the operator; else it lives in the data directory.
+    pub jwt_secret: Option<Secret<String>>,
+    /// Where the secret is from, for errors about it.
+    pub jwt_secret_origin: String,
+    /// Session and token.
+    pub jwt_expires: Duration,
+    /// May anybody register?
+    pub open_registration: bool,
+    /// An hour an address.
+    pub registrations_per_hour: u32,
+    /// In 15 minutes.
+    pub account_failures: u32,
+    /// In 15 minutes.
+    pub address_failures: u32,
+    /// At the same time.
+    pub hash_workers: usize,
+    /// Waiting.
+    pub hash_queue: usize,
+}
+
+/// Where prices are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// CoinGecko and alternative.me.
+    CoinGecko,
+    /// Invented, and labelled so.
+    Simulated,
+}
+
+/// `[market]`.
+#[derive(Clone, Debug)]
+pub struct Market {
+    /// Where prices are from.
+    pub source: Source,
+    /// Older prices refuse trades.
+    pub max_age: Duration,
+    /// Rupees a dollar.
+    pub multipliers: Multipliers,
+    /// Between fetches.
+    pub price_poll: Duration,
+    /// One fetch.
+    pub fetch_timeout: Duration,
+    /// No slash at the end.
+    pub coingecko_url: String,
+    /// Key.
+    pub coingecko_api_key: Option<Secret<String>>,
+    /// No slash at the end.
+    pub fear_greed_url: String,
+    /// Of the simulated source.
+    pub simulated_seed: u64,
+}
+
+/// `[ledger]`.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// Waiting commands.
+    pub queue: usize,
+    /// Commands a commit.
+    pub batch: usize,
+    /// Paise; `None` is no floor.
+    pub floor_inr: Option<i64>,
+    /// Satoshis; `None` is no floor.
+    pub floor_btc: Option<i64>,
+}
+
+/// `[limits]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A user in the window.
+    pub user_requests: u32,
+    /// An address in the window.
+    pub address_requests: u32,
+    /// The window.
+    pub window: Duration,
+}
+
+/// `[cors]`.
+#[derive(Clone, Debug)]
+pub struct Cors {
+    /// As browsers send them.
+    pub allowed_origins: Vec<String>,
+    /// Every port of loopback names too.
+    pub allow_localhost: bool,
+}
+
+/// Form of the log on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Pretty on a terminal, else JSON.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For programs.
+    Json,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Standard output.
+    pub format: LogFormat,
+    /// Filter directives.
+    pub level: String,
+    /// Days kept; 0 writes none.
+    pub files: usize,
+}
+
+/// The value of a variable, also before everything is loaded.
+fn variable<'a>(sources: &'a Sources, name: &str) -> Option<&'a str> {
+    sources.env.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
+}
+
+/// The file to read: named, or `orrery.toml` here, or in the data directory.
+fn find_file(sources: &Sources) -> Result<Option<PathBuf>, Problem> {
+    let named = sources.file.clone().or_else(|| variable(sources, "ORRERY_CONFIG").map(PathBuf::from));
+    if let Some(path) = named {
+        let path = sources.cwd.join(path);
+        return if path.is_file() {
+            Ok(Some(path))
+        } else {
+            Err(Problem::general(format!("there is no configuration file {}", path.display())))
+        };
+    }
+    if sources.demo {
+        // invented money must not follow settings that were made for a real server
+        return Ok(None);
+    }
+    let flag =
+        sources.flags.iter().rev().find(|(key, ..)| key == "server.data_dir").map(|(_, value, _)| value.as_str());
+    let data = flag
+        .or_else(|| variable(sources, "ORRERY_SERVER__DATA_DIR"))
+        .or_else(|| variable(sources, "ORRERY_DATA_DIR"))
+        .unwrap_or("orrery-data");
+    let candidates = [sources.cwd.join("orrery.toml"), sources.cwd.join(data).join("orrery.toml")];
+    Ok(candidates.into_iter().find(|path| path.is_file()))
+}
+
+/// Reads all layers and checks them.
+///
+/// # Errors
+/// Every fault that was found, each with key, value and origin.
+pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    let mut problems = Vec::new();
+    let mut notes = Vec::new();
+    let mut tree = Tree::defaults().map_err(|p| ConfigError(vec![p]))?;
+    if sources.demo {
+        tree.add_text("server.data_dir", "./orrery-data/demo", "demo", &mut problems);
+        tree.add_text("cors.allow_localhost", "true", "demo", &mut problems);
+    }
+    match find_file(sources) {
+        Ok(Some(path)) => match std::fs::read_to_string(&path) {
+            Ok(text) => tree.add_toml(&text, &format!("file {}", path.display()), &mut problems),
+            Err(e) => problems.push(Problem::general(format!("{} cannot be read: {e}", path.display()))),
+        },
+        Ok(None) => {}
+        Err(problem) => problems.push(problem),
+    }
+    alias::add_environment(&mut tree, &sources.env, &mut problems, &mut notes);
+    for (key, value, origin) in &sources.flags {
+        if key == "server.port" {
+            alias::add_port(&mut tree, value, origin, &mut problems);
+        } else {
+            tree.add_text(key, value, origin, &mut problems);
+        }
+    }
+    if sources.demo {
+        tree.add_text("market.source", "simulated", "demo", &mut problems);
+    }
+    let mut reader = check::Reader::new(&tree);
+    let config = read(&mut reader, sources);
+    problems.append(&mut reader.problems);
+    let Some(config) = config.filter(|_| problems.is_empty()) else {
+        return Err(ConfigError(problems));
+    };
+    let values = tree.keys().filter_map(|key| {
+        let (value, origin) = tree.get(key)?;
+        Some(Shown { key: key.to_owned(), value: print::redact(key, &tree::show(&value)), origin })
+    });
+    Ok(Loaded { config, values: values.collect(), notes })
+}
+
+/// `None` only together with a problem.
+fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
+    let server = read_server(r, &sources.cwd);
+    let tls = match (r.optional("tls.cert"), r.optional("tls.key")) {
+        (Some(cert), Some(key)) => Some(TlsFiles { cert: sources.cwd.join(cert), key: sources.cwd.join(key) }),
+        (None, None) => None,
+        (Some(_), None) => {
+            r.fault("tls.key", "tls.cert is set, so the private key's file must be named too");
+            None
+        }
+        (None, Some(_)) => {
+            r.fault("tls.cert", "tls.key is set, so the certificate's file must be named too");
+            None
+        }
+    };
+    let open = r.flag("server.allow_plain_http") || !server.trusted_proxies.is_empty();
+    if let Some(beyond) = server.listen.iter().find(|l| !l.is_loopback())
+        && tls.is_none()
+        && !open
+    {
+        r.fault(
+            "server.listen",
+            format!(
+                "{beyond} can be reached from other machines, and without TLS passwords and tokens would cross the \
+                 network for anyone to read; set tls.cert and tls.key, or name the proxy that adds TLS in \
+                 server.trusted_proxies, or say --allow-plain-http if the network is yours"
+            ),
+        );
+    }
+    let path = match r.optional("database.url") {
+        None => server.data_dir.join("orrery.db"),
+        Some(url) => {
+            if let Err(message) = check::database_url(&url) {
+                r.fault("database.url", message);
+            }
+            let rest = url.split_once(':').map_or("", |(_, rest)| rest);
+            let rest = rest.strip_prefix("//").unwrap_or(rest);
+            sources.cwd.join(rest)
+        }
+    };
+    let database = Database { path, readers: r.whole("database.readers", "", 1..=64) };
+    let auth = Auth {
+        jwt_secret: r.optional("auth.jwt_secret").map(Secret::new),
+        jwt_secret_origin: r.origin("auth.jwt_secret"),
+        jwt_expires: r.seconds("auth.jwt_expires_s", 60..=31_536_000),
+        open_registration: r.flag("auth.open_registration"),
+        registrations_per_hour: r.whole("auth.registrations_per_hour", "", 1..=1_000_000),
+        account_failures: r.whole("auth.account_failures", "", 1..=1_000),
+        address_failures: r.whole("auth.address_failures", "", 1..=1_000_000),
+        hash_workers: r.whole("auth.hash_workers", "", 1..=64),
+        hash_queue: r.whole("auth.hash_queue", "", 1..=100_000),
+    };
+    let market = read_market(r);
+    let ledger = Ledger {
+        queue: r.whole("ledger.queue", "", 1..=1_000_000),
+        batch: r.whole("ledger.batch", "", 1..=256),
+        floor_inr: read_floor(r, "ledger.floor_inr", Asset::INR),
+        floor_btc: read_floor(r, "ledger.floor_btc", Asset::BTC),
+    };
+    let limits = Limits {
+        user_requests: r.whole("limits.bittrade_user_max", "", 1..=1_000_000_000),
+        address_requests: r.whole("limits.bittrade_address_max", "", 1..=1_000_000_000),
+        window: r.seconds("limits.bittrade_window_s", 1..=86_400),
+    };
+    for origin in r.list("cors.allowed_origins") {
+        if let Err(message) = check::origin(&origin) {
+            r.fault("cors.allowed_origins", message);
+        }
+    }
+    let cors =
+        Cors { allowed_origins: r.list("cors.allowed_origins"), allow_localhost: r.flag("cors.allow_localhost") };
+    let format = match r.text("log.format").as_str() {
+        "auto" => LogFormat::Auto,
+        "pretty" => LogFormat::Pretty,
+        "json" => LogFormat::Json,
+        _ => {
+            r.fault("log.format", "must be auto, pretty or json");
+            LogFormat::Auto
+        }
+    };
+    let level = r.checked("log.level", |text| {
+        let parsed = tracing_subscriber::EnvFilter::builder().parse(text);
+        parsed.map(|_| ()).map_err(|e| format!("must be error, warn, info, debug, trace or target=level: {e}"))
+    });
+    let log = Log { format, level, files: r.whole("log.files", "days", 0..=3_650) };
+    let money = |r: &mut check::Reader<'_>, key: &str, asset: Asset| {
+        let text = r.text(key);
+        parse_minor(&text, asset.decimals()).unwrap_or_else(|e| {
+            r.fault(key, e.to_string());
+            0
+        })
+    };
+    let (inr, btc) = (money(r, "demo.welcome_inr", Asset::INR), money(r, "demo.welcome_btc", Asset::BTC));
+    let welcome = (sources.demo && (inr > 0 || btc > 0)).then_some(orrery_app::trading::Welcome { inr, btc });
+    let metrics = r.flag("metrics.enabled");
+    Some(Config { server, tls, database, auth, market: market?, ledger, limits, cors, log, metrics, welcome })
+}
+
+fn read_server(r: &mut check::Reader<'_>, cwd: &Path) -> Server {
+    let listen = r.parsed_list("server.listen", check::listen);
+    if r.list("server.listen").is_empty() {
+        r.fault("server.listen", "must name at least one host:port");
+    }
+    let data_dir = r.text("server.data_dir");
+    if data_dir.is_empty() {
+        r.fault("server.data_dir", "must name a directory");
+    }
+    Server {
+        listen,
+        data_dir: cwd.join(data_dir.strip_prefix("./").unwrap_or(&data_dir)),
+        allowed_hosts: r.parsed_list("server.allowed_hosts", check::host_name),
+        trusted_proxies: r.parsed_list("server.trusted_proxies", check::network),
+        connections_max: r.whole("server.connections_max", "", 1..=1_000_000),
+        header_timeout: r.seconds("server.header_timeout_s", 1..=3_600),
+        body_timeout: r.seconds("server.body_timeout_s", 1..=3_600),
+        shutdown_grace: r.seconds("server.shutdown_grace_s", 0..=3_600),
+        uri_bytes_max: r.whole("server.uri_bytes_max", "bytes", 256..=60_000),
+        headers_max: r.whole("server.headers_max", "", 10..=500),
+        header_bytes_max: r.whole("server.header_bytes_max", "bytes", 1_024..=262_144),
+    }
+}
+
+fn read_market(r: &mut check::Reader<'_>) -> Option<Market> {
+    let source = match r.text("market.source").as_str() {
+        "coingecko" => Source::CoinGecko,
+        "simulated" => Source::Simulated,
+        _ => {
+            r.fault("market.source", "must be coingecko or simulated");
+            Source::CoinGecko
+        }
+    };
+    let mut multiplier = |key: &str| {
+        let parsed = r.text(key).parse::<rust_decimal::Decimal>();
+        if parsed.is_err() {
+            r.fault(key, "must be a decimal number such as 91 or 91.25");
+        }
+        parsed.ok()
+    };
+    let multipliers = match (multiplier("market.buy_multiplier"), multiplier("market.sell_multiplier")) {
+        (Some(buy), Some(sell)) => match Multipliers::new(buy, sell) {
+            Ok(m) => Some(m),
+            Err(e) => {
+                r.fault("market.sell_multiplier", format!("with market.buy_multiplier = {buy}: {e}"));
+                None
+            }
+        },
+        _ => None,
+    };
+    let base = |url: String| url.trim_end_matches('/').to_owned();
+    let coingecko_url = base(r.checked("market.coingecko_url", check::http_url));
+    let fear_greed_url = base(r.checked("market.fear_greed_url", check::http_url));
+    Some(Market {
+        source,
+        max_age: r.seconds("market.max_age", 1..=86_400),
+        price_poll: r.seconds("market.price_poll_s", 1..=86_400),
+        fetch_timeout: r.seconds("market.fetch_timeout_s", 1..=300),
+        coingecko_url,
+        coingecko_api_key: r.optional("market.coingecko_api_key").map(Secret::new),
+        fear_greed_url,
+        simulated_seed: r.whole("market.simulated_seed", "", 0..=i128::from(i64::MAX)),
+        multipliers: multipliers?,
+    })
+}
+
+/// A floor in minor units; it may be negative.
+fn read_floor(r: &mut check::Reader<'_>, key: &str, asset: Asset) -> Option<i64> {
+    let text = r.optional(key)?;
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text.as_str()), |rest| (-1, rest));
+    match parse_minor(digits, asset.decimals()) {
+        Ok(minor) => Some(sign * minor),
+        Err(e) => {
+            r.fault(key, e.to_string());
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

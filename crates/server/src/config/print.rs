@@ -1,0 +1,67 @@
+//! `config print`, and what must not be seen in it.
+
+use std::fmt::Write as _;
+
+use super::Loaded;
+
+/// Keys whose values are never shown.
+const SECRETS: [&str; 2] = ["auth.jwt_secret", "market.coingecko_api_key"];
+
+/// The value as it may be shown: secrets are replaced, passwords in URLs too.
+pub fn redact(key: &str, shown: &str) -> String {
+    if SECRETS.contains(&key) {
+        return if shown == "\"\"" { shown.to_owned() } else { "[redacted]".to_owned() };
+    }
+    redact_url(shown)
+}
+
+/// `scheme://user:password@host` without the password. The last `@` before the path ends the
+/// credentials.
+fn redact_url(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rsplit_once('@').and_then(|(login, _)| login.split_once(':')) {
+        // the text is cut at ASCII characters only
+        Some((user, password)) => {
+            let tail = rest.get(user.len() + 1 + password.len()..).unwrap_or_default();
+            format!("{scheme}://{user}:[redacted]{tail}")
+        }
+        None => text.to_owned(),
+    }
+}
+
+/// Every key with its value and origin, in TOML that could be saved as `orrery.toml`.
+pub fn print(loaded: &Loaded) -> String {
+    let mut out = String::new();
+    let width = loaded.values.iter().map(|v| v.key.len() + v.value.len()).max().unwrap_or(0).min(80);
+    let mut section = "";
+    for value in &loaded.values {
+        let (of, name) = value.key.split_once('.').unwrap_or(("", &value.key));
+        if of != section {
+            let gap = if section.is_empty() { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}[{of}]");
+            section = of;
+        }
+        let pad = width.saturating_sub(value.key.len() + value.value.len());
+        let _ = writeln!(out, "{name} = {}{:pad$}  # {}", value.value, "", value.origin);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_urls_are_not_shown() {
+        for (url, want) in [
+            ("postgres://u:p@h/db", "postgres://u:[redacted]@h/db"),
+            ("postgres://u:p@ss:w@h/db?x=1", "postgres://u:[redacted]@h/db?x=1"),
+            ("redis://:p@h", "redis://:[redacted]@h"),
+            ("sqlite:///a/b@c:d.db", "sqlite:///a/b@c:d.db"),
+            ("https://h/path", "https://h/path"),
+        ] {
+            assert_eq!(redact_url(url), want);
+        }
+    }
+}

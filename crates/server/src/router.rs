@@ -1,0 +1,118 @@
+//! Which routes each surface's listeners serve, and what is around them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::StatusCode;
+use orrery_api_bittrade::BitTrade;
+use orrery_app::App;
+use orrery_app::tasks::Tasks;
+use orrery_http_kit::layers::{Cors, Edge, Facts, HostPolicy, Options, Origins, cors, note_route};
+use orrery_http_kit::{ErrorShape, JSON_BYTES_MAX};
+use orrery_kernel::{Error, ErrorCode};
+use tokio::sync::watch;
+
+use crate::config::{Config, Surface};
+use crate::health::{self, Health};
+
+const SOCKETIO: &str = "/socket.io/";
+
+/// The machine-readable description of every route.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_, mut document) = orrery_api_bittrade::router();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    document
+}
+
+/// The service of each surface.
+pub struct Surfaces {
+    trading: Edge,
+    shared: Edge,
+}
+
+impl Surfaces {
+    /// Builds them. `tasks` carry the sockets' background work.
+    pub fn new(
+        config: &Config,
+        app: &Arc<App>,
+        health: Arc<Health>,
+        tasks: &Tasks,
+        draining: &watch::Receiver<bool>,
+    ) -> Self {
+        let origins = Origins { named: config.cors.allowed_origins.clone(), localhost: config.cors.allow_localhost };
+        let origins: Cors = Arc::new(origins);
+        let (routes, _) = orrery_api_bittrade::router();
+        let routes = own_405(routes.with_state(app.clone()).route("/api/openapi.json", get(document)))
+            .layer(from_fn_with_state(origins.clone(), cors));
+        let common = own_405(health::router(health));
+        let sockets = orrery_api_socketio::layer(app, tasks, orrery_api_socketio::Options::default());
+        let trading =
+            outer(common.clone().merge(routes)).layer(sockets).layer(from_fn_with_state(origins, around_sockets));
+        let edge = |router| {
+            let (clock, entropy) = (app.clock.clone(), app.entropy.clone());
+            Edge::new::<BitTrade>(router, options(config), clock, entropy, draining.clone())
+        };
+        Self { trading: edge(trading), shared: edge(outer(common)) }
+    }
+
+    /// What a listener of that surface serves. The page and health are everywhere.
+    pub fn edge(&self, surface: Surface) -> Edge {
+        match surface {
+            Surface::All | Surface::BitTrade => self.trading.clone(),
+            Surface::Localhost | Surface::WebFix | Surface::Aether => self.shared.clone(),
+        }
+    }
+}
+
+fn options(config: &Config) -> Options {
+    let server = &config.server;
+    let mut names = server.allowed_hosts.clone();
+    // the name that the operator bound is theirs
+    names.extend(server.listen.iter().map(|l| l.host.to_ascii_lowercase()));
+    Options {
+        uri_bytes_max: server.uri_bytes_max,
+        headers_max: server.headers_max,
+        header_bytes_max: server.header_bytes_max,
+        body_bytes_max: JSON_BYTES_MAX as u64,
+        waiting_paths: vec![SOCKETIO],
+        body_timeout: server.body_timeout,
+        hosts: HostPolicy { names },
+        trusted_proxies: server.trusted_proxies.clone(),
+    }
+}
+
+/// Gives routes their 405. Done before layers are put on, so that a preflight reaches them.
+fn own_405(router: Router) -> Router {
+    router.method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed") })
+}
+
+fn outer(router: Router) -> Router {
+    router.fallback(|| async { refusal(StatusCode::NOT_FOUND, "Endpoint not found") }).layer(from_fn(note_route))
+}
+
+fn refusal(status: StatusCode, text: &'static str) -> Response {
+    (status, axum::Json(BitTrade::body(&Error::new(ErrorCode::Invalid, text)))).into_response()
+}
+
+/// Socket.IO answers inside a layer, where no route is; so its name and its origins are seen to here.
+async fn around_sockets(
+    axum::extract::State(origins): axum::extract::State<Cors>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if !request.uri().path().starts_with(SOCKETIO) {
+        return next.run(request).await;
+    }
+    if let Some(facts) = request.extensions().get::<Facts>() {
+        facts.set_route(SOCKETIO);
+    }
+    cors(axum::extract::State(origins), request, next).await
+}
+
+async fn document() -> Response {
+    axum::Json(openapi()).into_response()
+}

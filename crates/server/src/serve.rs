@@ -1,0 +1,151 @@
+//! `serve` and `demo`: from a checked configuration to a listening server, and to its end.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use orrery_app::App;
+use orrery_app::tasks::Tasks;
+use orrery_kernel::Clock;
+use tokio::sync::watch;
+
+use crate::cli::say;
+use crate::config::{Config, Loaded};
+use crate::health::Health;
+use crate::lifecycle::{self, Ended, Signals};
+use crate::listen::{self, Bound, Bounds, Serving};
+use crate::router::Surfaces;
+use crate::system::SystemClock;
+use crate::tls::Tls;
+use crate::{jobs, secret, telemetry, wire};
+
+/// Marks a data directory whose ledger holds the demo's gifts.
+const DEMO_MARK: &str = "DEMO";
+/// How often histograms are folded, so that a server nobody asks for figures does not grow.
+const FIGURES_PERIOD: Duration = Duration::from_secs(5);
+
+/// Runs the server until it is told to end.
+///
+/// # Errors
+/// Whatever keeps it from starting.
+pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
+    let Loaded { config, notes, .. } = loaded;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let started = clock.now();
+    secret::prepare_data_dir(&config.server.data_dir)?;
+    let log = telemetry::start_log(&config.log, &config.server.data_dir.join("logs"), clock)?;
+    telemetry::figures();
+    for note in &notes {
+        tracing::warn!("{note}");
+    }
+    let signals = Signals::new().context("signals cannot be handled")?;
+    let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
+    let bound = listen::bind(&config.server.listen).await?;
+    let addresses: Vec<SocketAddr> = bound.iter().map(|b| b.address).collect();
+
+    let tasks = Tasks::new();
+    let (app, database) = start_app(&config, demo, &tasks).await?;
+    let (draining_sender, draining) = watch::channel(false);
+    let health = Arc::new(Health {
+        app: app.clone(),
+        database: Arc::new(database.clone()),
+        draining: draining.clone(),
+        started,
+        metrics: config.metrics,
+        dropped: log.dropped(),
+    });
+    let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining);
+    let bounds = Bounds {
+        connections: config.server.connections_max,
+        header_timeout: config.server.header_timeout,
+        write_timeout: config.server.body_timeout,
+    };
+    tasks.spawn("figures", fold_figures(tasks.clone()));
+    announce(&bound, tls.is_some());
+    let serving = Serving::start(bound, |surface| surfaces.edge(surface), bounds, tls.clone(), &tasks);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    if let Some(link) = setup_link(&app, &addresses, scheme).await? {
+        say(&format!("no administrator yet; open this link once to become it: {link}"));
+    }
+    if demo {
+        say(&format!(
+            "demo: prices are simulated, new users start funded; data in {}",
+            config.server.data_dir.display()
+        ));
+    }
+    tracing::info!(listeners = addresses.len(), version = env!("CARGO_PKG_VERSION"), "started");
+
+    let reload = || match tls.as_ref().map(|t| t.reload()) {
+        None => tracing::info!("SIGHUP: nothing to reload without TLS"),
+        Some(Ok(())) => tracing::info!("certificate reloaded"),
+        Some(Err(error)) => tracing::error!(%error, "certificate not reloaded; the old one stays"),
+    };
+    let grace = config.server.shutdown_grace;
+    let ended = lifecycle::run(signals, &serving, &tasks, &draining_sender, grace, reload).await;
+    if ended == Ended::Clean {
+        database.close().await;
+    }
+    Ok(ended)
+}
+
+async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<App>, orrery_store_sqlite::Sqlite)> {
+    let parts = wire::open(config, true).await?;
+    keep_demo_apart(&config.server.data_dir, &parts, demo).await?;
+    let settings = wire::settings(config, parts.entropy.as_ref())?;
+    let app = App::start(wire::ports(config, &parts)?, settings, tasks).await?;
+    jobs::start(&app, tasks, config.market.price_poll).await.context("the schedule cannot be started")?;
+    Ok((app, parts.database))
+}
+
+/// The demo gives money away, which must never reach a ledger that means it.
+async fn keep_demo_apart(data_dir: &Path, parts: &wire::Parts, demo: bool) -> Result<()> {
+    let mark = data_dir.join(DEMO_MARK);
+    match (demo, mark.exists()) {
+        (true, false) => {
+            if parts.database.ledger().head().await?.seq > 0 {
+                bail!(
+                    "{} holds a real ledger, and the demo would give money away in it; choose another directory with \
+                     --data-dir",
+                    data_dir.display()
+                );
+            }
+            let text = "The demo ran here: its users' money was a gift. Do not use this directory for a real server.\n";
+            std::fs::write(&mark, text).with_context(|| mark.display().to_string())
+        }
+        (false, true) => {
+            tracing::warn!("this data directory was made by the demo; its users' money was a gift");
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The one line that programs which start the server wait for.
+fn announce(bound: &[Bound], tls: bool) {
+    let scheme = if tls { "https" } else { "http" };
+    let urls: Vec<String> = bound.iter().map(|b| format!("{scheme}://{}", b.address)).collect();
+    say(&format!("orrery-gateway {} listening on {}", env!("CARGO_PKG_VERSION"), urls.join(" ")));
+}
+
+/// The link that makes its first opener the administrator. The token is in the fragment, which
+/// browsers do not send, so it reaches no log.
+async fn setup_link(app: &App, addresses: &[SocketAddr], scheme: &str) -> Result<Option<String>> {
+    let Some(token) = app.auth.issue_setup_token(app.clock.now()).await? else { return Ok(None) };
+    let Some(address) = addresses.first() else { return Ok(None) };
+    // 0.0.0.0 is an address to listen on, not one to open
+    let host = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    let host = SocketAddr::new(host, address.port());
+    Ok(Some(format!("{scheme}://{host}/setup#token={}", token.expose())))
+}
+
+async fn fold_figures(tasks: Tasks) {
+    let stopping = tasks.stopping();
+    while !stopping.is_cancelled() {
+        tokio::select! {
+            () = tokio::time::sleep(FIGURES_PERIOD) => telemetry::figures().run_upkeep(),
+            () = stopping.cancelled() => {}
+        }
+    }
+}

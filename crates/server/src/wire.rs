@@ -1,0 +1,153 @@
+//! From configuration to adapters to use cases. The only file that knows both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use orrery_app::auth::AuthSettings;
+use orrery_app::ledger_writer::LedgerSettings;
+use orrery_app::limits::RequestPolicies;
+use orrery_app::market::MarketSettings;
+use orrery_app::{Ports, Settings};
+use orrery_feeds::{AlternativeMe, CoinGecko, Simulated};
+use orrery_identity::rate::{Beyond, Policy};
+use orrery_kernel::{AMOUNT_MAX, Clock, Entropy, StoreError};
+use orrery_ledger::Limits;
+use orrery_market::{PriceFeed, SentimentFeed};
+use orrery_store_memory::{MemoryCache, MemoryRates};
+use orrery_store_sqlite::{Options, Sqlite};
+
+use crate::config::{Config, Market, Source};
+use crate::health::Probe;
+use crate::secret;
+use crate::system::{SystemClock, SystemEntropy};
+
+/// Where the simulated price begins its walk, dollars.
+const SIMULATED_LEVEL_USD: u32 = 90_000;
+/// Name of CoinGecko's header for keys of its free plan.
+const COINGECKO_KEY_HEADER: &str = "x-cg-demo-api-key";
+/// The documented cost of password hashes.
+const BCRYPT_COST: u32 = 12;
+
+/// The parts that everything is made of.
+pub struct Parts {
+    /// The database, open and migrated.
+    pub database: Sqlite,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+#[async_trait]
+impl Probe for Sqlite {
+    async fn health(&self) -> Result<(), StoreError> {
+        Self::health(self).await
+    }
+}
+
+/// Opens the database, making and migrating it first where `create` says so.
+///
+/// # Errors
+/// When it cannot be opened, is not ours, or would not keep what it commits.
+pub async fn open(config: &Config, create: bool) -> Result<Parts> {
+    if create {
+        secret::prepare_data_dir(&config.server.data_dir)?;
+    }
+    let path = config.database.path.to_str().context("the database's path is not UTF-8")?;
+    let options = Options { readers: config.database.readers, create, ..Options::default() };
+    let database = Sqlite::open(path, options).await?;
+    if create {
+        database.migrate().await?;
+    }
+    Ok(Parts { database, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
+}
+
+/// The ports on these parts.
+///
+/// # Errors
+/// When a feed's client cannot be made.
+pub fn ports(config: &Config, parts: &Parts) -> Result<Ports> {
+    let (price_feed, sentiment_feed) = feeds(&config.market, &parts.entropy)?;
+    Ok(Ports {
+        ledger: parts.database.ledger(),
+        identity: parts.database.identity(),
+        market: parts.database.market(),
+        cache: Arc::new(MemoryCache::default()),
+        rates: Arc::new(MemoryRates::default()),
+        price_feed,
+        sentiment_feed,
+        clock: parts.clock.clone(),
+        entropy: parts.entropy.clone(),
+    })
+}
+
+fn feeds(market: &Market, entropy: &Arc<dyn Entropy>) -> Result<(Arc<dyn PriceFeed>, Arc<dyn SentimentFeed>)> {
+    if market.source == Source::Simulated {
+        let simulated = Arc::new(Simulated::new(market.simulated_seed, SIMULATED_LEVEL_USD));
+        return Ok((simulated.clone(), simulated));
+    }
+    orrery_feeds::install_tls();
+    let options = |url: &str| {
+        let timeout = market.fetch_timeout;
+        let connect_timeout = timeout.min(Duration::from_secs(5));
+        orrery_feeds::Options { timeout, connect_timeout, ..orrery_feeds::Options::new(url) }
+    };
+    let mut prices = options(&market.coingecko_url);
+    prices.key = market.coingecko_api_key.clone().map(|key| (COINGECKO_KEY_HEADER, key));
+    let prices = CoinGecko::new(prices, entropy.clone()).context("market.coingecko_url")?;
+    let sentiments =
+        AlternativeMe::new(options(&market.fear_greed_url), entropy.clone()).context("market.fear_greed_url")?;
+    Ok((Arc::new(prices), Arc::new(sentiments)))
+}
+
+/// Identity's settings, with the signing key made or read.
+///
+/// # Errors
+/// When the key cannot be used.
+pub fn auth_settings(config: &Config, entropy: &dyn Entropy) -> Result<AuthSettings> {
+    let auth = &config.auth;
+    Ok(AuthSettings {
+        jwt_secret: secret::signing_key(auth, &config.server.data_dir, entropy)?,
+        jwt_lifetime: auth.jwt_expires,
+        open_registration: auth.open_registration,
+        registrations_per_hour: auth.registrations_per_hour,
+        account_failures: auth.account_failures,
+        address_failures: auth.address_failures,
+        bcrypt_cost: BCRYPT_COST,
+        hash_workers: auth.hash_workers,
+        hash_queue: auth.hash_queue,
+    })
+}
+
+/// The ledger's bounds.
+pub fn ledger_limits(config: &Config) -> Limits {
+    Limits {
+        max_age: config.market.max_age,
+        floor_inr: config.ledger.floor_inr.unwrap_or(-AMOUNT_MAX),
+        floor_btc: config.ledger.floor_btc.unwrap_or(-AMOUNT_MAX),
+    }
+}
+
+/// Everything the use cases are configured with.
+///
+/// # Errors
+/// When the signing key cannot be used.
+pub fn settings(config: &Config, entropy: &dyn Entropy) -> Result<Settings> {
+    let policy = |max: u32| Policy { max, window: config.limits.window, beyond: Beyond::Refuse };
+    Ok(Settings {
+        auth: auth_settings(config, entropy)?,
+        market: MarketSettings { multipliers: config.market.multipliers, max_age: config.market.max_age },
+        ledger: LedgerSettings {
+            limits: ledger_limits(config),
+            queue: config.ledger.queue,
+            batch: config.ledger.batch,
+        },
+        requests: RequestPolicies {
+            address: policy(config.limits.bittrade_address_max),
+            user: policy(config.limits.bittrade_user_max),
+        },
+        welcome: config.welcome,
+    })
+}
