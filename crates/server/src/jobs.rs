@@ -261,8 +261,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_that_is_asked_for_is_kept() {
-        let limited = || Err(FeedError::RateLimited { retry_after: Some(Duration::from_secs(600)) }.into());
-        let runs = runs_within(599, Duration::from_secs(30), move |_| limited()).await;
+        let limited = |_| Err(FeedError::RateLimited { retry_after: Some(Duration::from_secs(600)) }.into());
+        let runs = runs_within(599, Duration::from_secs(30), limited).await;
         assert_eq!(runs, 1);
     }
 

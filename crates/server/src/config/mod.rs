@@ -382,9 +382,9 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         floor_btc: read_floor(r, "ledger.floor_btc", Asset::BTC),
     };
     let limits = Limits {
-        user_requests: r.whole("limits.user_requests", "", 1..=1_000_000_000),
-        address_requests: r.whole("limits.address_requests", "", 1..=1_000_000_000),
-        window: r.seconds("limits.window_s", 1..=86_400),
+        user_requests: r.whole("limits.bittrade_user_max", "", 1..=1_000_000_000),
+        address_requests: r.whole("limits.bittrade_address_max", "", 1..=1_000_000_000),
+        window: r.seconds("limits.bittrade_window_s", 1..=86_400),
     };
     for origin in r.list("cors.allowed_origins") {
         if let Err(message) = check::origin(&origin) {

@@ -1,0 +1,334 @@
+// The events of the documented server, seen by the official client on every transport.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { io } from "socket.io-client";
+import { BASE, PATIENCE_MS, PRICE_PATIENCE_MS, call, freshPassword, login, register, trade } from "./gateway.mjs";
+
+const TRANSPORTS = {
+  polling: { transports: ["polling"] },
+  websocket: { transports: ["websocket"] },
+  "polling, then upgraded": {},
+};
+
+const open = new Set();
+after(() => {
+  for (const client of open) client.close();
+});
+
+/** A socket that remembers every event in order, so that none is missed between two waits. */
+class Client {
+  seen = [];
+  #wake = new Set();
+
+  constructor(options) {
+    this.socket = io(BASE, { ...options, forceNew: true, reconnection: false, autoConnect: false, timeout: PATIENCE_MS });
+    this.socket.onAny((name, ...args) => this.#note(name, args));
+    this.socket.on("disconnect", (reason) => this.#note("(disconnect)", [reason]));
+    this.socket.on("connect_error", (error) => this.#note("(connect_error)", [error.message]));
+    open.add(this);
+    this.socket.connect();
+  }
+
+  #note(name, args) {
+    this.seen.push({ name, args });
+    for (const wake of [...this.#wake]) wake();
+  }
+
+  /** Where the record is now; events after it are the ones at this index and later. */
+  mark() {
+    return this.seen.length;
+  }
+
+  /** The names after a mark, of those listed. */
+  names(mark, ...wanted) {
+    return this.seen.slice(mark).map((event) => event.name).filter((name) => wanted.includes(name));
+  }
+
+  /** The first event after `mark` with this name for which `fits` holds: its payload. */
+  async event(name, { mark = 0, fits = () => true, within = PATIENCE_MS } = {}) {
+    const find = () => this.seen.slice(mark).find((event) => event.name === name && fits(event.args[0]));
+    const found = find() ?? (await this.#wait(find, within));
+    if (found) return found.args[0];
+    const names = this.seen.slice(mark).map((event) => event.name).join(", ") || "nothing";
+    throw new assert.AssertionError({ message: `no ${name} within ${within} ms; seen: ${names}` });
+  }
+
+  #wait(find, within) {
+    return new Promise((resolve) => {
+      const done = (value) => {
+        clearTimeout(timer);
+        this.#wake.delete(wake);
+        resolve(value);
+      };
+      const wake = () => {
+        const found = find();
+        if (found) done(found);
+      };
+      const timer = setTimeout(() => done(undefined), within);
+      this.#wake.add(wake);
+    });
+  }
+
+  /** Sends a token and waits until the server has taken it. */
+  async authenticate(token) {
+    const mark = this.mark();
+    this.socket.emit("authenticate", token);
+    await this.event("authentication_success", { mark });
+    return mark;
+  }
+
+  close() {
+    this.socket.close();
+    open.delete(this);
+  }
+}
+
+function isInstant(value) {
+  assert.equal(typeof value, "string");
+  assert.match(value, /Z$/);
+  assert.ok(!Number.isNaN(Date.parse(value)), value);
+}
+
+function isBalance(payload) {
+  for (const name of ["available_inr", "reserved_inr", "borrowed_inr", "interest_accrued"]) {
+    assert.equal(typeof payload[name], "number", name);
+    assert.ok(Number.isSafeInteger(payload[`${name}_paise`]), `${name}_paise`);
+  }
+  for (const name of ["available_btc", "reserved_btc", "collateral_btc"]) {
+    assert.ok(Number.isSafeInteger(payload[name]), name);
+  }
+  isInstant(payload.timestamp);
+}
+
+for (const [name, options] of Object.entries(TRANSPORTS)) {
+  describe(`over ${name}`, () => {
+    let person;
+    before(async () => {
+      person = await register();
+    });
+
+    test("greets, then tells the price", async () => {
+      const client = new Client(options);
+      const greeting = await client.event("connection_established");
+      assert.equal(typeof greeting.message, "string");
+      isInstant(greeting.timestamp);
+      const price = await client.event("btc_price_update", { within: PRICE_PATIENCE_MS });
+      for (const field of ["btc_usd_price", "buy_rate_inr", "sell_rate_inr"]) {
+        assert.ok(Number.isSafeInteger(price[field]) && price[field] > 0, field);
+      }
+      assert.ok(price.buy_rate_inr > price.sell_rate_inr);
+      isInstant(price.timestamp);
+      assert.equal(client.seen[0].name, "connection_established");
+      client.close();
+    });
+
+    test("authenticates with the bare token: balance, transactions, then success", async () => {
+      const client = new Client(options);
+      await client.event("connection_established");
+      const mark = await client.authenticate(person.token);
+      const order = client.names(mark, "user_balance_update", "user_transaction_update", "authentication_success");
+      assert.deepEqual(order, ["user_balance_update", "user_transaction_update", "authentication_success"]);
+      isBalance(await client.event("user_balance_update", { mark }));
+      const list = await client.event("user_transaction_update", { mark });
+      assert.ok(Array.isArray(list.transactions) && list.transactions.length <= 15);
+      isInstant(list.timestamp);
+      const success = await client.event("authentication_success", { mark });
+      assert.equal(typeof success.message, "string");
+      assert.equal(success.userId, person.id);
+      assert.equal(success.email, person.email);
+      client.close();
+    });
+
+    test("refuses a bad token and goes on telling prices", async () => {
+      const client = new Client(options);
+      await client.event("connection_established");
+      const cases = [
+        [["nonsense"], "jwt malformed"],
+        [["a.b"], "jwt malformed"],
+        [[], "jwt must be provided"],
+        [[null], "jwt must be provided"],
+        [[""], "jwt must be provided"],
+      ];
+      for (const [args, error] of cases) {
+        const mark = client.mark();
+        client.socket.emit("authenticate", ...args);
+        const refusal = await client.event("authentication_error", { mark });
+        assert.deepEqual(refusal, { message: "Authentication failed", error }, JSON.stringify(args));
+        assert.deepEqual(client.names(mark, "authentication_success", "user_balance_update"), []);
+      }
+      for (const odd of [42, {}, { token: person.token }, [person.token], true, "x".repeat(20_000)]) {
+        const mark = client.mark();
+        client.socket.emit("authenticate", odd);
+        const refusal = await client.event("authentication_error", { mark });
+        assert.equal(refusal.message, "Authentication failed");
+      }
+      await client.event("btc_price_update", { mark: client.mark(), within: PRICE_PATIENCE_MS });
+      assert.ok(client.socket.connected);
+      client.close();
+    });
+
+    test("tells all sockets of a person about a trade, and nobody else's", async () => {
+      const other = await register();
+      const [one, two, stranger, nobody] = [0, 1, 2, 3].map(() => new Client(options));
+      await Promise.all([one, two, stranger, nobody].map((client) => client.event("connection_established")));
+      await Promise.all([one.authenticate(person.token), two.authenticate(person.token), stranger.authenticate(other.token)]);
+      const marks = new Map([one, two, stranger, nobody].map((client) => [client, client.mark()]));
+
+      const done = await trade(person.token, "buy", "1000");
+      const holds = (payload) => payload.transactions.some((item) => item.id === done.id);
+      for (const client of [one, two]) {
+        const mark = marks.get(client);
+        const balance = await client.event("user_balance_update", { mark });
+        isBalance(balance);
+        assert.equal(balance.available_inr_paise, done.updated_balance.available_inr_paise);
+        assert.equal(balance.available_btc, done.updated_balance.available_btc);
+        const list = await client.event("user_transaction_update", { mark, fits: holds });
+        assert.equal(list.transactions[0].id, done.id);
+        assert.equal(list.transactions[0].inr_amount_paise, 100_000);
+      }
+
+      // the stranger's own trade is the proof that everything before it has been delivered
+      const theirs = await trade(other.token, "buy", "2000");
+      await stranger.event("user_transaction_update", {
+        mark: marks.get(stranger),
+        fits: (payload) => payload.transactions.some((item) => item.id === theirs.id),
+      });
+      for (const { name, args } of stranger.seen) {
+        if (name === "user_transaction_update") assert.ok(!holds(args[0]), "somebody else's transaction");
+      }
+      const balances = stranger.seen.slice(marks.get(stranger)).filter(({ name }) => name === "user_balance_update");
+      for (const { args } of balances) {
+        assert.equal(args[0].available_inr_paise, theirs.updated_balance.available_inr_paise);
+      }
+      const mark = nobody.mark();
+      nobody.socket.emit("authenticate", "nonsense");
+      await nobody.event("authentication_error", { mark });
+      assert.deepEqual(nobody.names(0, "user_balance_update", "user_transaction_update"), []);
+      for (const client of [one, two, stranger, nobody]) client.close();
+    });
+  });
+}
+
+describe("over the life of a session", () => {
+  test("the upgrade to WebSocket happens and loses nothing", async () => {
+    const person = await register();
+    const client = new Client({});
+    await client.event("connection_established");
+    await client.authenticate(person.token);
+    const engine = client.socket.io.engine;
+    if (engine.transport.name !== "websocket") {
+      await new Promise((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error("no upgrade")), PATIENCE_MS);
+        engine.once("upgrade", () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    assert.equal(engine.transport.name, "websocket");
+    const mark = client.mark();
+    const done = await trade(person.token, "buy", "500.50");
+    const balance = await client.event("user_balance_update", { mark });
+    assert.equal(balance.available_inr_paise, done.updated_balance.available_inr_paise);
+    client.close();
+  });
+
+  test("authenticating as somebody else ends the first person's events", async () => {
+    const [first, second] = [await register(), await register()];
+    const [client, witness] = [new Client({}), new Client({})];
+    await Promise.all([client, witness].map((one) => one.event("connection_established")));
+    await client.authenticate(first.token);
+    await witness.authenticate(first.token);
+    const mark = await client.authenticate(second.token);
+    assert.equal((await client.event("authentication_success", { mark })).userId, second.id);
+
+    const theirs = await trade(first.token, "buy", "1000");
+    const seesTheirs = (payload) => payload.transactions.some((item) => item.id === theirs.id);
+    await witness.event("user_transaction_update", { fits: seesTheirs });
+    const own = await trade(second.token, "buy", "3000");
+    await client.event("user_transaction_update", {
+      mark,
+      fits: (payload) => payload.transactions.some((item) => item.id === own.id),
+    });
+    for (const { name, args } of client.seen.slice(mark)) {
+      if (name === "user_transaction_update") assert.ok(!seesTheirs(args[0]), "an event of the first person");
+    }
+    client.close();
+    witness.close();
+  });
+
+  test("a refused token after a good one leaves no identity behind", async () => {
+    const person = await register();
+    const [client, witness] = [new Client({}), new Client({})];
+    await Promise.all([client, witness].map((one) => one.event("connection_established")));
+    await client.authenticate(person.token);
+    await witness.authenticate(person.token);
+    const before = client.mark();
+    client.socket.emit("authenticate", "nonsense");
+    await client.event("authentication_error", { mark: before });
+    const mark = client.mark();
+    const done = await trade(person.token, "buy", "1000");
+    await witness.event("user_transaction_update", {
+      fits: (payload) => payload.transactions.some((item) => item.id === done.id),
+    });
+    client.socket.emit("authenticate", "nonsense");
+    await client.event("authentication_error", { mark }).catch((error) => {
+      // closing the socket is the other way to leave nothing behind
+      if (client.socket.connected) throw error;
+    });
+    assert.deepEqual(client.names(mark, "user_balance_update", "user_transaction_update"), []);
+    client.close();
+    witness.close();
+  });
+
+  test("logout ends its own session's sockets and no other", async () => {
+    const person = await register();
+    const second = await login(person);
+    const [client, other] = [new Client({}), new Client({})];
+    await Promise.all([client, other].map((one) => one.event("connection_established")));
+    await client.authenticate(person.token);
+    await other.authenticate(second);
+    const mark = client.mark();
+    const { status } = await call("POST", "/api/auth/logout", { token: person.token });
+    assert.equal(status, 200);
+    assert.equal((await client.event("authentication_error", { mark })).message, "Authentication failed");
+    await client.event("(disconnect)", { mark });
+
+    const done = await trade(second, "buy", "1000");
+    await other.event("user_transaction_update", {
+      fits: (payload) => payload.transactions.some((item) => item.id === done.id),
+    });
+    assert.deepEqual(client.names(mark, "user_balance_update", "user_transaction_update"), []);
+
+    const again = new Client({});
+    await again.event("connection_established");
+    again.socket.emit("authenticate", person.token);
+    assert.equal((await again.event("authentication_error")).message, "Authentication failed");
+    for (const one of [again, other]) one.close();
+  });
+
+  test("a change of password ends every other session's sockets", async () => {
+    const person = await register();
+    const second = await login(person);
+    const [client, other] = [new Client({}), new Client({})];
+    await Promise.all([client, other].map((one) => one.event("connection_established")));
+    await client.authenticate(person.token);
+    await other.authenticate(second);
+    const mark = client.mark();
+    const fresh = freshPassword();
+    const { status, body } = await call("PUT", "/api/user/profile/password", {
+      token: second,
+      body: { currentPassword: person.password, newPassword: fresh, confirmPassword: fresh },
+    });
+    assert.equal(status, 200, JSON.stringify(body));
+    await client.event("authentication_error", { mark });
+    await client.event("(disconnect)", { mark });
+    const done = await trade(second, "buy", "1000");
+    await other.event("user_transaction_update", {
+      fits: (payload) => payload.transactions.some((item) => item.id === done.id),
+    });
+    assert.deepEqual(client.names(mark, "user_balance_update", "user_transaction_update"), []);
+    other.close();
+  });
+});
