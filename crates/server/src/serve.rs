@@ -17,7 +17,7 @@ use crate::health::Health;
 use crate::lifecycle::{self, Ended, Signals};
 use crate::listen::{self, Bound, Bounds, Serving};
 use crate::router::Surfaces;
-use crate::system::SystemClock;
+use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Tls;
 use crate::{jobs, secret, telemetry, wire};
 
@@ -35,7 +35,7 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let started = clock.now();
     secret::prepare_data_dir(&config.server.data_dir)?;
-    let log = telemetry::start_log(&config.log, &config.server.data_dir.join("logs"), clock)?;
+    let log = telemetry::start_log(&config.log, &config.server.data_dir.join("logs"), &clock)?;
     telemetry::figures();
     for note in &notes {
         tracing::warn!("{note}");
@@ -91,9 +91,9 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
 }
 
 async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<App>, orrery_store_sqlite::Sqlite)> {
+    let settings = wire::settings(config, &SystemEntropy)?;
     let parts = wire::open(config, true).await?;
     keep_demo_apart(&config.server.data_dir, &parts, demo).await?;
-    let settings = wire::settings(config, parts.entropy.as_ref())?;
     let app = App::start(wire::ports(config, &parts)?, settings, tasks).await?;
     jobs::start(&app, tasks, config.market.price_poll).await.context("the schedule cannot be started")?;
     Ok((app, parts.database))

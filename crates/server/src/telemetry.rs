@@ -68,7 +68,7 @@ impl LogGuard {
 ///
 /// # Errors
 /// See [`LogError`].
-pub fn start_log(log: &Log, directory: &Path, clock: Arc<dyn Clock>) -> Result<LogGuard, LogError> {
+pub fn start_log(log: &Log, directory: &Path, clock: &Arc<dyn Clock>) -> Result<LogGuard, LogError> {
     let mut guard = LogGuard { _outputs: Vec::new(), dropped: Vec::new() };
     let mut queue = |name: &str, output: Box<dyn std::io::Write + Send>| -> NonBlocking {
         let (writer, worker) = NonBlockingBuilder::default()

@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
     /// A list of texts.
     pub fn list(&mut self, key: &str) -> Vec<String> {
         let array = self.tree.get(key).and_then(|(v, _)| v.into_array()).unwrap_or_default();
-        array.into_iter().filter_map(|v| v.into_string()).collect()
+        array.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
     }
 
     /// A whole number within bounds.
@@ -228,7 +228,7 @@ pub fn network(text: &str) -> Result<Network, String> {
 pub fn host_name(text: &str) -> Result<String, String> {
     let name = text.to_ascii_lowercase();
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
-    if plain && name.trim_matches('.') != "" {
+    if plain && !name.trim_matches('.').is_empty() {
         Ok(name)
     } else {
         Err(format!("{text:?} is no host name; it must be like trade.example.org, without a port"))
