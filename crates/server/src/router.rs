@@ -48,10 +48,14 @@ impl Surfaces {
         let (routes, _) = orrery_api_bittrade::router();
         let routes = own_405(routes.with_state(app.clone()).route("/api/openapi.json", get(document)))
             .layer(from_fn_with_state(origins.clone(), cors));
-        let common = own_405(health::router(health));
+        let common = own_405(health::router(health).merge(orrery_console::router()));
         let sockets = orrery_api_socketio::layer(app, tasks, orrery_api_socketio::Options::default());
-        let trading =
-            outer(common.clone().merge(routes)).layer(sockets).layer(from_fn_with_state(origins, around_sockets));
+        // `with_state` first: a fallback without its state is layered anew for every request, and each
+        // time Socket.IO would start with no sessions, which ends long-polling after its first answer
+        let trading = outer(common.clone().merge(routes))
+            .with_state(())
+            .layer(sockets)
+            .layer(from_fn_with_state(origins, around_sockets));
         let edge = |router| {
             let (clock, entropy) = (app.clock.clone(), app.entropy.clone());
             Edge::new::<BitTrade>(router, options(config), clock, entropy, draining.clone())
