@@ -289,6 +289,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     if sources.demo {
         tree.add_text("server.data_dir", "./orrery-data/demo", "demo", &mut problems);
         tree.add_text("cors.allow_localhost", "true", "demo", &mut problems);
+        // nobody is asked for these prices, and a newcomer should see one move
+        tree.add_text("market.price_poll_s", "2", "demo", &mut problems);
     }
     match find_file(sources) {
         Ok(Some(path)) => match std::fs::read_to_string(&path) {

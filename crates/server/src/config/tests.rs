@@ -212,6 +212,7 @@ fn demo_is_simulated_whatever_else_is_said() {
     assert_eq!(c.welcome, Some(orrery_app::trading::Welcome { inr: 1_000_000, btc: 0 }));
     assert_eq!(c.server.data_dir, d.path().join("orrery-data/demo"));
     assert!(c.cors.allow_localhost);
+    assert_eq!(c.market.price_poll, std::time::Duration::from_secs(2));
     let named = Sources { demo: true, ..sources(d.path(), &[("ORRERY_DATA_DIR", "mine")]) };
     assert_eq!(load(&named).unwrap().config.server.data_dir, d.path().join("mine"));
 }
