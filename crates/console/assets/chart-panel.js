@@ -138,7 +138,7 @@ async function load() {
 async function refresh(name) {
   let points;
   if (name === "live") {
-    const history = await call("GET", "/api/bitcoin/history?limit=200");
+    const history = await call("GET", "/api/bitcoin/history?limit=450");
     points = history.map((item) => [Date.parse(item.created_at), item.btc_usd_price]);
   } else {
     const answer = await call("GET", `/api/bitcoin/chart/${name}`);

@@ -146,7 +146,10 @@ export class LineChart {
     for (const price of levels(low, high, Math.max(2, Math.floor(plotHeight / 56)))) {
       const line = Math.round(y(price)) + 0.5;
       this.#grid.append(svg("line", { x1: 0, x2: plotWidth, y1: line, y2: line }));
-      this.#label(plotWidth + 8, y(price) + 4, this.#format(price), "start");
+      // the tag of the last price stands in the same column
+      if (Math.abs(y(price) - y(points.at(-1)[1])) > 15) {
+        this.#label(plotWidth + 8, y(price) + 4, this.#format(price), "start");
+      }
     }
     for (const { at, step } of moments(from, to, Math.max(2, Math.floor(plotWidth / 96)))) {
       if (x(at) < 18 || x(at) > plotWidth - 18) continue;
