@@ -15,6 +15,7 @@ use orrery_http_kit::layers::{Cors, Edge, Facts, HostPolicy, Options, Origins, c
 use orrery_http_kit::{ErrorShape, JSON_BYTES_MAX};
 use orrery_kernel::{Error, ErrorCode};
 use tokio::sync::watch;
+use tower::Layer;
 
 use crate::config::{Config, Surface};
 use crate::health::{self, Health};
@@ -48,10 +49,12 @@ impl Surfaces {
         let (routes, _) = orrery_api_bittrade::router();
         let routes = own_405(routes.with_state(app.clone()).route("/api/openapi.json", get(document)))
             .layer(from_fn_with_state(origins.clone(), cors));
-        let common = own_405(health::router(health));
+        let common = own_405(health::router(health).merge(orrery_console::router()));
         let sockets = orrery_api_socketio::layer(app, tasks, orrery_api_socketio::Options::default());
-        let trading =
-            outer(common.clone().merge(routes)).layer(sockets).layer(from_fn_with_state(origins, around_sockets));
+        // Around the whole router, once: each service that the layer makes has sessions of its own, and
+        // `Router::layer` makes one for every route, for handlers even at every request
+        let served = sockets.layer(outer(common.clone().merge(routes)));
+        let trading = Router::new().fallback_service(served).layer(from_fn_with_state(origins, around_sockets));
         let edge = |router| {
             let (clock, entropy) = (app.clock.clone(), app.entropy.clone());
             Edge::new::<BitTrade>(router, options(config), clock, entropy, draining.clone())
