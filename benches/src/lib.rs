@@ -1,11 +1,5 @@
-//! What the benches and the load tool share: a funded ledger, trades, and figures.
+//! What the criterion benches share: a funded ledger and trades.
 
-pub mod compare;
-pub mod http;
-
-use std::time::Duration;
-
-use hdrhistogram::Histogram;
 use orrery_kernel::{Asset, SnapshotId, StoreError, Timestamp, UserId};
 use orrery_ledger::{Actor, Command, IdemKey, LedgerStore, Limits, NewSnapshot, Operation, Side, Size, decide, needs};
 
@@ -68,82 +62,4 @@ pub fn buy(snapshot: SnapshotId, users: u64, n: u64) -> Command {
 /// `count` buys from number `from` on.
 pub fn buys(snapshot: SnapshotId, users: u64, from: u64, count: u64) -> Vec<Command> {
     (from..from + count).map(|n| buy(snapshot, users, n)).collect()
-}
-
-/// How often and how fast.
-pub struct Figures {
-    /// What was measured.
-    pub name: String,
-    /// How long.
-    pub took: Duration,
-    /// Latency of each success, microseconds, from send to answer.
-    pub latency: Histogram<u64>,
-    /// Answers that were no success.
-    pub failures: u64,
-}
-
-impl Figures {
-    /// Nothing yet.
-    ///
-    /// # Panics
-    /// Never: three significant digits are allowed.
-    pub fn new(name: &str) -> Self {
-        let latency = Histogram::new(3).unwrap_or_else(|e| panic!("{e}"));
-        Self { name: name.to_owned(), took: Duration::ZERO, latency, failures: 0 }
-    }
-
-    /// One more success.
-    pub fn record(&mut self, latency: Duration) {
-        self.latency.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
-    }
-
-    /// Puts another worker's figures to these.
-    pub fn add(&mut self, other: &Self) {
-        // both have the same settings
-        let _ = self.latency.add(&other.latency);
-        self.failures += other.failures;
-    }
-
-    /// Successes a second.
-    pub fn rate(&self) -> f64 {
-        self.latency.len() as f64 / self.took.as_secs_f64().max(1e-9)
-    }
-
-    /// A quantile of the latency, milliseconds.
-    pub fn ms(&self, quantile: f64) -> f64 {
-        self.latency.value_at_quantile(quantile) as f64 / 1_000.0
-    }
-
-    /// One row of a table under [`Figures::HEAD`].
-    pub fn row(&self) -> String {
-        format!(
-            "{:<34} {:>9.0} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {:>9}",
-            self.name,
-            self.rate(),
-            self.ms(0.5),
-            self.ms(0.9),
-            self.ms(0.99),
-            self.ms(1.0),
-            self.failures
-        )
-    }
-
-    /// The table's head.
-    pub const HEAD: &str =
-        "                                    trades/s    p50 ms    p90 ms    p99 ms    max ms  failures";
-
-    /// As JSON.
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "name": self.name,
-            "trades_per_s": self.rate(),
-            "p50_ms": self.ms(0.5),
-            "p90_ms": self.ms(0.9),
-            "p99_ms": self.ms(0.99),
-            "max_ms": self.ms(1.0),
-            "trades": self.latency.len(),
-            "failures": self.failures,
-            "seconds": self.took.as_secs_f64(),
-        })
-    }
 }
