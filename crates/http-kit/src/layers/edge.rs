@@ -16,6 +16,7 @@ use orrery_kernel::{Clock, Entropy, Error, ErrorCode};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::Service;
+use tracing::Instrument;
 
 use super::address::{Network, client_address};
 use super::body::IdleBody;
@@ -109,14 +110,18 @@ impl Edge {
                 });
                 parts.extensions.insert(facts.clone());
                 let request = Request::from_parts(parts, Body::new(body));
+                // of the highest level, so that no filter takes the id away from an error
+                let span =
+                    tracing::error_span!(target: "orrery::request", "request", request_id = &*request_id, %method);
+                let routed = this.route(request, &facts).instrument(span);
                 if waits {
                     let mut draining = this.draining.clone();
                     tokio::select! {
-                        response = this.route(request, &facts) => response,
+                        response = routed => response,
                         _ = draining.wait_for(|draining| *draining) => this.shutting_down(),
                     }
                 } else {
-                    this.route(request, &facts).await
+                    routed.await
                 }
             }
         };
