@@ -45,7 +45,7 @@ impl Surfaces {
         let (routes, _) = orrery_api_bittrade::router();
         let routes = own_405(routes.with_state(app.clone()).route("/api/openapi.json", get(document)))
             .layer(from_fn_with_state(origins.clone(), cors));
-        let common = own_405(health::router(health));
+        let common = own_405(health::router(health).merge(orrery_console::router()));
         let sockets = orrery_api_socketio::router(app, tasks, orrery_api_socketio::Options::default())
             .layer(from_fn_with_state(origins, cors));
         let trading = outer(common.clone().merge(routes).merge(sockets));

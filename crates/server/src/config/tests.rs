@@ -225,6 +225,20 @@ fn floors_may_be_negative() {
 }
 
 #[test]
+fn what_is_printed_can_be_read_again() {
+    let d = dir();
+    let first = load(&sources(d.path(), &[("ORRERY_MARKET__MAX_AGE", "7")])).unwrap();
+    let printed = print(&first);
+    let sections: Vec<&str> = printed.lines().filter(|l| l.starts_with('[')).collect();
+    assert_eq!(sections[..3], ["[server]", "[tls]", "[database]"], "in the reference's order");
+    std::fs::write(d.path().join("orrery.toml"), printed).unwrap();
+    let again = load(&sources(d.path(), &[])).unwrap();
+    assert_eq!(again.config.market.max_age.as_secs(), 7);
+    let values = |l: &Loaded| l.values.iter().map(|v| (v.key.clone(), v.value.clone())).collect::<Vec<_>>();
+    assert_eq!(values(&first), values(&again));
+}
+
+#[test]
 fn every_key_is_explained_and_the_page_is_current() {
     let page = docs::markdown();
     for key in Tree::defaults().unwrap().keys() {
