@@ -1,3 +1,5 @@
+//! Layers, aliases, faults and what is shown of them.
+
 use super::*;
 
 fn dir() -> tempfile::TempDir {
