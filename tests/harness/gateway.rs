@@ -72,8 +72,8 @@ impl Default for Options {
             // port 9 of the loopback: refused at once, so that nothing leaves the machine
             ("COINGECKO_API_URL", "http://127.0.0.1:9/api/v3"),
             ("FEAR_GREED_API_URL", "http://127.0.0.1:9/fng"),
-            ("ORRERY_LIMITS__USER_REQUESTS", "1000000"),
-            ("ORRERY_LIMITS__ADDRESS_REQUESTS", "1000000"),
+            ("ORRERY_LIMITS__BITTRADE_USER_MAX", "1000000"),
+            ("ORRERY_LIMITS__BITTRADE_ADDRESS_MAX", "1000000"),
             ("ORRERY_AUTH__REGISTRATIONS_PER_HOUR", "100000"),
             ("ORRERY_AUTH__ADDRESS_FAILURES", "100000"),
             ("ORRERY_MARKET__PRICE_POLL_S", "1"),

@@ -12,15 +12,18 @@ mod seat;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use hub::Hub;
 use orrery_app::App;
 use orrery_app::tasks::Tasks;
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
-use socketioxide::layer::SocketIoLayer;
 
 use crate::seat::{Args, Command, Seat};
+
+/// Where Engine.IO listens (BitTrade document: the default path).
+pub const PATH: &str = "/socket.io/";
 
 /// Bounds and timings; the defaults are the documented server's.
 #[derive(Clone, Copy, Debug)]
@@ -52,16 +55,19 @@ const PACKETS_WAITING_MAX: usize = 128;
 /// Bytes of the read buffer of a WebSocket; the library's default is far more than clients send.
 const READ_BUFFER_BYTES: usize = 4_096;
 
-/// The tower layer that answers `/socket.io/`. Its tasks end when `tasks` stop.
-pub fn layer(app: &Arc<App>, tasks: &Tasks, options: Options) -> SocketIoLayer {
-    let (layer, io) = SocketIo::builder()
+/// The routes under [`PATH`]. Its tasks end when `tasks` stop.
+///
+/// A service and not the library's layer: a layer is put on anew for each route, and for a fallback
+/// even for each request, and every copy would have sessions of its own.
+pub fn router(app: &Arc<App>, tasks: &Tasks, options: Options) -> Router {
+    let (service, io) = SocketIo::builder()
         .req_path("/socket.io")
         .ping_interval(options.ping_interval)
         .ping_timeout(options.ping_timeout)
         .max_payload(options.payload_max)
         .max_buffer_size(PACKETS_WAITING_MAX)
         .ws_read_buffer_size(READ_BUFFER_BYTES)
-        .build_layer();
+        .build_svc();
     let hub = Arc::new(Hub::new(options.sockets_max));
 
     let admit = {
@@ -101,5 +107,5 @@ pub fn layer(app: &Arc<App>, tasks: &Tasks, options: Options) -> SocketIoLayer {
     };
     io.ns("/", serve.with(admit));
     tasks.spawn("socketio-events", hub::dispatch(hub, app.clone(), io, tasks.stopping()));
-    layer
+    Router::new().route_service(PATH, service)
 }

@@ -4,14 +4,16 @@
 //! ones too; while all are taken, further clients wait in the kernel's queue. A client that sends
 //! nothing, stops in the middle, or does not read its answer loses its connection after a named time.
 
-use std::future::Future;
+mod guarded;
+mod polite;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
+
+use guarded::Guarded;
 
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -19,10 +21,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use orrery_app::tasks::Tasks;
 use orrery_http_kit::layers::Edge;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use polite::Polite;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -249,6 +252,7 @@ where
         .max_header_list_size(u32::try_from(HYPER_BUFFER_BYTES).unwrap_or(u32::MAX))
         .keep_alive_interval(shared.bounds.header_timeout)
         .keep_alive_timeout(shared.bounds.header_timeout);
+    let io = Polite::new(io, edge.clone(), peer.ip());
     let service = {
         let asked = asked.clone();
         service_fn(move |request: hyper::Request<Incoming>| {
@@ -274,87 +278,5 @@ where
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, error = %error, "connection ended early");
-    }
-}
-
-/// A socket with its place and its patience: it fails when no request came in time, or when the
-/// client does not take what is written.
-struct Guarded {
-    io: TcpStream,
-    first: Pin<Box<Sleep>>,
-    asked: Arc<AtomicBool>,
-    write: Option<Pin<Box<Sleep>>>,
-    write_timeout: Duration,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Guarded {
-    fn new(io: TcpStream, bounds: Bounds, asked: Arc<AtomicBool>, place: OwnedSemaphorePermit) -> Self {
-        let first = Box::pin(sleep(bounds.header_timeout));
-        Self { io, first, asked, write: None, write_timeout: bounds.write_timeout, _place: place }
-    }
-
-    /// Lets a pending write wait, but not for ever.
-    fn wait<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if polled.is_ready() {
-            self.write = None;
-            return polled;
-        }
-        let timeout = self.write_timeout;
-        let timer = self.write.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        match timer.as_mut().poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-        }
-    }
-}
-
-impl AsyncRead for Guarded {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if let Poll::Ready(read) = Pin::new(&mut this.io).poll_read(cx, buf) {
-            return Poll::Ready(read);
-        }
-        if !this.asked.load(Ordering::Relaxed)
-            && (this.first.deadline() <= Instant::now() || this.first.as_mut().poll(cx).is_ready())
-            && !this.asked.load(Ordering::Relaxed)
-        {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        Poll::Pending
-    }
-}
-
-impl AsyncWrite for Guarded {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let polled = Pin::new(&mut this.io).poll_write(cx, buf);
-        this.wait(cx, polled)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let polled = Pin::new(&mut this.io).poll_flush(cx);
-        this.wait(cx, polled)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let polled = Pin::new(&mut this.io).poll_shutdown(cx);
-        this.wait(cx, polled)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let polled = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
-        this.wait(cx, polled)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
     }
 }

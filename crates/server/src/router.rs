@@ -3,23 +3,20 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
 use orrery_api_bittrade::BitTrade;
 use orrery_app::App;
 use orrery_app::tasks::Tasks;
-use orrery_http_kit::layers::{Cors, Edge, Facts, HostPolicy, Options, Origins, cors, note_route};
+use orrery_http_kit::layers::{Cors, Edge, HostPolicy, Options, Origins, cors, note_route};
 use orrery_http_kit::{ErrorShape, JSON_BYTES_MAX};
 use orrery_kernel::{Error, ErrorCode};
 use tokio::sync::watch;
 
 use crate::config::{Config, Surface};
 use crate::health::{self, Health};
-
-const SOCKETIO: &str = "/socket.io/";
 
 /// The machine-readable description of every route.
 pub fn openapi() -> utoipa::openapi::OpenApi {
@@ -49,13 +46,9 @@ impl Surfaces {
         let routes = own_405(routes.with_state(app.clone()).route("/api/openapi.json", get(document)))
             .layer(from_fn_with_state(origins.clone(), cors));
         let common = own_405(health::router(health).merge(orrery_console::router()));
-        let sockets = orrery_api_socketio::layer(app, tasks, orrery_api_socketio::Options::default());
-        // `with_state` first: a fallback without its state is layered anew for every request, and each
-        // time Socket.IO would start with no sessions, which ends long-polling after its first answer
-        let trading = outer(common.clone().merge(routes))
-            .with_state(())
-            .layer(sockets)
-            .layer(from_fn_with_state(origins, around_sockets));
+        let sockets = orrery_api_socketio::router(app, tasks, orrery_api_socketio::Options::default())
+            .layer(from_fn_with_state(origins, cors));
+        let trading = outer(common.clone().merge(routes).merge(sockets));
         let edge = |router| {
             let (clock, entropy) = (app.clock.clone(), app.entropy.clone());
             Edge::new::<BitTrade>(router, options(config), clock, entropy, draining.clone())
@@ -82,7 +75,7 @@ fn options(config: &Config) -> Options {
         headers_max: server.headers_max,
         header_bytes_max: server.header_bytes_max,
         body_bytes_max: JSON_BYTES_MAX as u64,
-        waiting_paths: vec![SOCKETIO],
+        waiting_paths: vec![orrery_api_socketio::PATH],
         body_timeout: server.body_timeout,
         hosts: HostPolicy { names },
         trusted_proxies: server.trusted_proxies.clone(),
@@ -100,21 +93,6 @@ fn outer(router: Router) -> Router {
 
 fn refusal(status: StatusCode, text: &'static str) -> Response {
     (status, axum::Json(BitTrade::body(&Error::new(ErrorCode::Invalid, text)))).into_response()
-}
-
-/// Socket.IO answers inside a layer, where no route is; so its name and its origins are seen to here.
-async fn around_sockets(
-    axum::extract::State(origins): axum::extract::State<Cors>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if !request.uri().path().starts_with(SOCKETIO) {
-        return next.run(request).await;
-    }
-    if let Some(facts) = request.extensions().get::<Facts>() {
-        facts.set_route(SOCKETIO);
-    }
-    cors(axum::extract::State(origins), request, next).await
 }
 
 async fn document() -> Response {

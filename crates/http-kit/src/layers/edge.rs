@@ -16,6 +16,7 @@ use orrery_kernel::{Clock, Entropy, Error, ErrorCode};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::Service;
+use tracing::Instrument;
 
 use super::address::{Network, client_address};
 use super::body::IdleBody;
@@ -109,14 +110,18 @@ impl Edge {
                 });
                 parts.extensions.insert(facts.clone());
                 let request = Request::from_parts(parts, Body::new(body));
+                // of the highest level, so that no filter takes the id away from an error
+                let span =
+                    tracing::error_span!(target: "orrery::request", "request", request_id = &*request_id, %method);
+                let routed = this.route(request, &facts).instrument(span);
                 if waits {
                     let mut draining = this.draining.clone();
                     tokio::select! {
-                        response = this.route(request, &facts) => response,
+                        response = routed => response,
                         _ = draining.wait_for(|draining| *draining) => this.shutting_down(),
                     }
                 } else {
-                    this.route(request, &facts).await
+                    routed.await
                 }
             }
         };
@@ -126,25 +131,55 @@ impl Edge {
             remains.discard().await;
         }
 
-        secure(response.headers_mut());
-        if let Ok(value) = HeaderValue::from_str(&request_id) {
-            response.headers_mut().insert(REQUEST_ID, value);
-        }
-        Answered {
-            method: &method,
-            facts: &facts,
-            status: response.status(),
-            latency: started.elapsed(),
-            bytes: response.body().size_hint().exact(),
-            request_id: &request_id,
-            address,
-        }
-        .record();
+        this.finish(&mut response, &method, &facts, started.elapsed(), &request_id, address);
         Ok(response)
+    }
+
+    /// The answer to bytes from `peer` that are no request, or one too large to be read: `status` in
+    /// the surface's shape, logged and counted like others. The body is small and ready.
+    pub fn unreadable(&self, status: StatusCode, peer: IpAddr) -> (http::response::Parts, Vec<u8>) {
+        let this = &*self.0;
+        let code = if status == StatusCode::BAD_REQUEST { ErrorCode::Invalid } else { ErrorCode::TooLarge };
+        let text = match status {
+            StatusCode::URI_TOO_LONG => URI_TOO_LONG,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => FIELDS_TOO_LARGE,
+            _ => "The request is not valid HTTP",
+        };
+        let body = (this.body_of)(&Error::new(code, text)).to_string().into_bytes();
+        let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body.clone()).into_response();
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        let request_id = this.request_id(&HeaderMap::new());
+        let facts = Facts::default();
+        // the method was not understood either; any that is not in the standard counts as OTHER
+        let method = Method::TRACE;
+        this.finish(&mut response, &method, &facts, Duration::ZERO, &request_id, peer);
+        (response.into_parts().0, body)
     }
 }
 
+const URI_TOO_LONG: &str = "The request target is too long";
+const FIELDS_TOO_LARGE: &str = "The request has too many or too large header fields";
+
 impl Inner {
+    /// What every answer gets on its way out.
+    fn finish(
+        &self,
+        response: &mut Response,
+        method: &Method,
+        facts: &Facts,
+        latency: Duration,
+        request_id: &str,
+        address: IpAddr,
+    ) {
+        secure(response.headers_mut());
+        if let Ok(value) = HeaderValue::from_str(request_id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        let (status, bytes) = (response.status(), response.body().size_hint().exact());
+        Answered { method, facts, status, latency, bytes, request_id, address }.record();
+    }
+
     /// Runs the route. A panic in it is this request's 500 and nobody else's.
     async fn route(&self, request: Request<Body>, facts: &Facts) -> Response {
         let mut router = self.router.clone();
@@ -168,13 +203,12 @@ impl Inner {
         let options = &self.options;
         let target = uri.path_and_query().map_or(0, |p| p.as_str().len());
         if target > options.uri_bytes_max {
-            let text = "The request target is too long";
-            return Some(self.refusal(StatusCode::URI_TOO_LONG, ErrorCode::TooLarge, text));
+            return Some(self.refusal(StatusCode::URI_TOO_LONG, ErrorCode::TooLarge, URI_TOO_LONG));
         }
         let bytes: usize = headers.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
         if headers.len() > options.headers_max || bytes > options.header_bytes_max {
-            let text = "The request has too many or too large header fields";
-            return Some(self.refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode::TooLarge, text));
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Some(self.refusal(status, ErrorCode::TooLarge, FIELDS_TOO_LARGE));
         }
         match options.hosts.check(uri, headers) {
             Ok(()) => {}

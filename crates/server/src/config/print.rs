@@ -7,6 +7,9 @@ use super::Loaded;
 /// Keys whose values are never shown.
 const SECRETS: [&str; 2] = ["auth.jwt_secret", "market.coingecko_api_key"];
 
+/// Origins stand in one column unless a value is longer than this.
+const WIDTH_MAX: usize = 60;
+
 /// The value as it may be shown: secrets are replaced, passwords in URLs too.
 pub fn redact(key: &str, shown: &str) -> String {
     if SECRETS.contains(&key) {
@@ -32,8 +35,10 @@ fn redact_url(text: &str) -> String {
 
 /// Every key with its value and origin, in TOML that could be saved as `orrery.toml`.
 pub fn print(loaded: &Loaded) -> String {
+    let name_of = |key: &str| key.split_once('.').map_or(key.to_owned(), |(_, name)| name.to_owned());
+    let lengths = loaded.values.iter().map(|v| name_of(&v.key).len() + v.value.len());
+    let width = lengths.max().unwrap_or(0).min(WIDTH_MAX);
     let mut out = String::new();
-    let width = loaded.values.iter().map(|v| v.key.len() + v.value.len()).max().unwrap_or(0).min(80);
     let mut section = "";
     for value in &loaded.values {
         let (of, name) = value.key.split_once('.').unwrap_or(("", &value.key));
@@ -42,7 +47,7 @@ pub fn print(loaded: &Loaded) -> String {
             let _ = writeln!(out, "{gap}[{of}]");
             section = of;
         }
-        let pad = width.saturating_sub(value.key.len() + value.value.len());
+        let pad = width.saturating_sub(name.len() + value.value.len());
         let _ = writeln!(out, "{name} = {}{:pad$}  # {}", value.value, "", value.origin);
     }
     out

@@ -1,3 +1,5 @@
+//! Layers, aliases, faults and what is shown of them.
+
 use super::*;
 
 fn dir() -> tempfile::TempDir {
@@ -223,6 +225,20 @@ fn floors_may_be_negative() {
     let env = [("ORRERY_LEDGER__FLOOR_INR", "-50000.00"), ("ORRERY_LEDGER__FLOOR_BTC", "0")];
     let ledger = load(&sources(d.path(), &env)).unwrap().config.ledger;
     assert_eq!((ledger.floor_inr, ledger.floor_btc), (Some(-5_000_000), Some(0)));
+}
+
+#[test]
+fn what_is_printed_can_be_read_again() {
+    let d = dir();
+    let first = load(&sources(d.path(), &[("ORRERY_MARKET__MAX_AGE", "7")])).unwrap();
+    let printed = print(&first);
+    let sections: Vec<&str> = printed.lines().filter(|l| l.starts_with('[')).collect();
+    assert_eq!(sections[..3], ["[server]", "[tls]", "[database]"], "in the reference's order");
+    std::fs::write(d.path().join("orrery.toml"), printed).unwrap();
+    let again = load(&sources(d.path(), &[])).unwrap();
+    assert_eq!(again.config.market.max_age.as_secs(), 7);
+    let values = |l: &Loaded| l.values.iter().map(|v| (v.key.clone(), v.value.clone())).collect::<Vec<_>>();
+    assert_eq!(values(&first), values(&again));
 }
 
 #[test]

@@ -51,7 +51,8 @@ impl Tree {
     /// When the embedded file is broken, which a test rules out.
     pub fn defaults() -> Result<Self, Problem> {
         let dict: Dict = Toml::from_str(DEFAULTS).map_err(|e| Problem::general(format!("built-in defaults: {e}")))?;
-        let known = flatten(&dict)
+        let place = places();
+        let mut known: Vec<(String, Shape)> = flatten(&dict)
             .into_iter()
             .map(|(key, value)| {
                 let shape = match value {
@@ -63,10 +64,11 @@ impl Tree {
                 (key, shape)
             })
             .collect();
+        known.sort_by_key(|(key, _)| place.iter().position(|p| p == key));
         Ok(Self { figment: Figment::from(Layer { origin: "default".into(), dict }), known })
     }
 
-    /// All keys in the reference's order of names.
+    /// All keys in the reference's order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.known.iter().map(|(key, _)| key.as_str())
     }
@@ -128,6 +130,20 @@ impl Tree {
         };
         self.keys().map(|known| (score(known), known)).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
     }
+}
+
+/// The reference's keys in the order it explains them.
+fn places() -> Vec<String> {
+    let mut section = "";
+    let mut places = Vec::new();
+    for line in DEFAULTS.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            section = name;
+        } else if let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+            places.push(format!("{section}.{name}"));
+        }
+    }
+    places
 }
 
 fn flatten(dict: &Dict) -> Vec<(String, Value)> {

@@ -44,6 +44,29 @@ async fn requests_beyond_bounds_are_refused_in_shape() {
 }
 
 #[tokio::test]
+async fn what_cannot_even_be_read_is_refused_in_shape_too() {
+    let server = start().await;
+    let endless = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(100_000));
+    let crowd = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X-A: b\r\n".repeat(2_000));
+    let huge = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-A: {}\r\n\r\n", "b".repeat(600_000));
+    for (request, status) in [
+        (endless, 414),
+        (crowd, 431),
+        (huge, 431),
+        ("rubbish\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nHost localhost\r\n\r\n".into(), 400),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab".into(), 400),
+    ] {
+        let mut io = connect(&server).await;
+        let answer = exchange(&mut io, request.as_bytes()).await.expect("an answer");
+        assert_eq!(answer.status, status, "{request:.60}");
+        assert!(!error(&answer).is_empty());
+        assert_eq!(answer.header("x-request-id").unwrap().len(), 32);
+        until_closed(&mut io).await;
+    }
+}
+
+#[tokio::test]
 async fn request_ids_are_kept_only_when_plain() {
     let server = start().await;
     let id = |a: &Answer| a.header("x-request-id").unwrap().to_owned();

@@ -8,19 +8,16 @@ use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt;
 use orrery_app::tasks::Tasks;
-use orrery_app::{App, Ports};
-use orrery_feeds::Simulated;
 use orrery_kernel::{Clock, StoreError};
-use orrery_server::config::{Sources, load};
 use orrery_server::health::{Health, Probe, router};
-use orrery_server::system::{SystemClock, SystemEntropy};
-use orrery_server::wire;
-use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryRates};
+use orrery_server::system::SystemClock;
 use serde_json::Value;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-struct Database(AtomicBool);
+use super::support::in_memory;
+
+pub struct Database(pub AtomicBool);
 
 #[async_trait]
 impl Probe for Database {
@@ -32,23 +29,8 @@ impl Probe for Database {
 #[tokio::test]
 async fn health_tells_what_works() {
     let dir = tempfile::tempdir().unwrap();
-    let config = load(&Sources { cwd: dir.path().to_owned(), ..Sources::default() }).unwrap().config;
-    orrery_server::secret::prepare_data_dir(&config.server.data_dir).unwrap();
-    let simulated = Arc::new(Simulated::new(1, 50_000));
-    let ports = Ports {
-        ledger: Arc::new(MemoryLedger::default()),
-        identity: Arc::new(MemoryIdentity::default()),
-        market: Arc::new(MemoryMarket::default()),
-        cache: Arc::new(MemoryCache::default()),
-        rates: Arc::new(MemoryRates::default()),
-        price_feed: simulated.clone(),
-        sentiment_feed: simulated,
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-    };
     let tasks = Tasks::new();
-    let settings = wire::settings(&config, &SystemEntropy).unwrap();
-    let app = App::start(ports, settings, &tasks).await.unwrap();
+    let (_, app) = in_memory(dir.path(), &[], &tasks).await;
     let database = Arc::new(Database(AtomicBool::new(true)));
     let (drain, draining) = watch::channel(false);
     let health = Arc::new(Health {

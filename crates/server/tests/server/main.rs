@@ -6,4 +6,5 @@ mod drain;
 mod edge;
 mod health;
 mod support;
+mod surfaces;
 mod tls;

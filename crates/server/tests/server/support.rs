@@ -1,6 +1,7 @@
 //! A server around a few test routes, and a client that sends exactly what it is told.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +13,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use orrery_api_bittrade::BitTrade;
 use orrery_app::tasks::Tasks;
+use orrery_app::{App, Ports};
+use orrery_feeds::Simulated;
 use orrery_http_kit::layers::{Edge, HostPolicy, Options, note_route};
 use orrery_http_kit::{ErrorShape, RequestMeta, read_body};
-use orrery_server::config::{ListenSpec, Surface};
+use orrery_server::config::{Config, ListenSpec, Sources, Surface, load};
 use orrery_server::listen::{self, Bounds, Serving};
 use orrery_server::system::{SystemClock, SystemEntropy};
 use orrery_server::tls::Tls;
+use orrery_server::wire;
+use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryRates};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
@@ -116,6 +121,28 @@ pub async fn start_with(options: Options, bounds: Bounds, tls: Option<Arc<Tls>>)
     let tasks = Tasks::new();
     let serving = Arc::new(Serving::start(bound, |_| edge.clone(), bounds, tls, &tasks));
     Server { address, serving, draining, tasks, go, began }
+}
+
+/// Use cases in memory with a simulated market, and the configuration they were made of.
+pub async fn in_memory(dir: &Path, env: &[(&str, &str)], tasks: &Tasks) -> (Config, Arc<App>) {
+    let env = env.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    let config = load(&Sources { cwd: dir.to_owned(), env, ..Sources::default() }).unwrap().config;
+    orrery_server::secret::prepare_data_dir(&config.server.data_dir).unwrap();
+    let simulated = Arc::new(Simulated::new(1, 50_000));
+    let ports = Ports {
+        ledger: Arc::new(MemoryLedger::default()),
+        identity: Arc::new(MemoryIdentity::default()),
+        market: Arc::new(MemoryMarket::default()),
+        cache: Arc::new(MemoryCache::default()),
+        rates: Arc::new(MemoryRates::default()),
+        price_feed: simulated.clone(),
+        sentiment_feed: simulated,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    let settings = wire::settings(&config, &SystemEntropy).unwrap();
+    let app = App::start(ports, settings, tasks).await.unwrap();
+    (config, app)
 }
 
 /// An answer as it came.
