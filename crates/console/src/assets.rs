@@ -30,11 +30,13 @@ pub(crate) const INDEX: Asset = Asset { path: "/", content_type: HTML, body: inc
 
 /// What the document asks for.
 pub(crate) const ASSETS: &[Asset] = &[
+    asset!("account.css", CSS),
     asset!("account.js", JAVASCRIPT),
     asset!("api.js", JAVASCRIPT),
     asset!("chart-panel.js", JAVASCRIPT),
     asset!("chart.js", JAVASCRIPT),
     asset!("console.css", CSS),
+    asset!("controls.css", CSS),
     asset!("dom.js", JAVASCRIPT),
     asset!("entry.js", JAVASCRIPT),
     asset!("favicon.svg", SVG),
