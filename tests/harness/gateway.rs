@@ -412,15 +412,56 @@ impl Drop for Gateway {
     }
 }
 
-/// The first `http://HOST:PORT` that stands in the lines.
+/// The first `http://HOST:PORT` that stands in the lines; log lines, which are JSON, don't count.
 fn bound_address(lines: &[String]) -> Option<String> {
-    lines.iter().find_map(|line| {
+    lines.iter().filter(|line| !line.starts_with('{')).find_map(|line| {
         let rest = &line[line.find("http://")? + "http://".len()..];
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]-".contains(c))).unwrap_or(rest.len());
         let host = &rest[..end];
         let (_, port) = host.rsplit_once(':')?;
         port.parse::<u16>().ok().filter(|port| *port > 0).map(|_| format!("http://{host}"))
     })
+}
+
+/// Reads of `openapi`: method, path, and whether a JSON body is wanted.
+pub fn documented_routes(openapi: &str) -> Vec<(String, String, bool)> {
+    let document: serde_json::Value = serde_json::from_str(openapi).unwrap_or_else(|e| panic!("openapi: {e}"));
+    let paths = document["paths"].as_object().unwrap_or_else(|| panic!("openapi has no paths"));
+    let mut routes = Vec::new();
+    for (path, operations) in paths {
+        for (method, operation) in operations.as_object().into_iter().flatten() {
+            if ["get", "post", "put", "patch", "delete"].contains(&method.as_str()) {
+                let body = operation["requestBody"]["content"]["application/json"].is_object();
+                routes.push((method.to_uppercase(), path.clone(), body));
+            }
+        }
+    }
+    assert!(!routes.is_empty(), "openapi names no route");
+    routes
+}
+
+/// A journal entry as `ledger export` prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// Place in the journal.
+    pub seq: i64,
+    /// Who asked, `user:7`.
+    pub actor: String,
+    /// Idempotency key.
+    pub key: String,
+}
+
+/// The entries of an export and the head, which stands last.
+#[track_caller]
+pub fn entries_of(export: &str) -> (Vec<Exported>, String) {
+    let (lines, head) = journal_of(export);
+    let entry = |line: &String| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [seq, _, actor, key, ..] = fields.as_slice() else { panic!("not an entry: {line}") };
+        let seq = seq.parse().unwrap_or_else(|e| panic!("{line}: {e}"));
+        Exported { seq, actor: (*actor).to_owned(), key: (*key).to_owned() }
+    };
+    (lines.iter().map(entry).collect(), head)
 }
 
 /// The entry lines of an export and the head, which stands last.

@@ -8,7 +8,7 @@ pub mod upstream;
 use std::time::Duration;
 
 pub use client::{Answer, Client};
-pub use gateway::{Gateway, Options, gateway_binary, repository};
+pub use gateway::{Exported, Gateway, Options, documented_routes, entries_of, gateway_binary, repository};
 pub use upstream::{Mode, Upstream};
 
 /// Asks `poll` until it answers, at most `limit` long; panics with `what` and the last complaint.

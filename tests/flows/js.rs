@@ -1,0 +1,46 @@
+//! The official `socket.io-client`, the documented web client's calls and a browser, by Node.js.
+
+use std::process::{Command, Stdio};
+
+use e2e::client::PASSWORD;
+use e2e::{Gateway, Options, repository};
+
+/// A summary of this run goes where this names, for `cargo xtask test` to count.
+const SUMMARY: &str = "ORRERY_NODE_SUMMARY";
+
+#[tokio::test]
+async fn clients_in_javascript() {
+    let folder = repository().join("tests/js");
+    let version = Command::new("node").arg("--version").output();
+    assert!(
+        version.is_ok_and(|v| v.status.success()),
+        "Node.js is missing: apt-get update && apt-get install -y nodejs npm chromium"
+    );
+    assert!(
+        folder.join("node_modules/socket.io-client").is_dir(),
+        "the clients are not installed: (cd tests/js && npm install), or cargo xtask test"
+    );
+    let gateway = Gateway::start(Options::default().args(&["demo"])).await;
+    gateway.user_of_role("root@example.com", "admin").await;
+    let output = Command::new("node")
+        .args(["--test", "--test-reporter=tap"])
+        .current_dir(&folder)
+        .env("ORRERY_URL", gateway.base())
+        .env("ORRERY_ADMIN_EMAIL", "root@example.com")
+        .env("ORRERY_ADMIN_PASSWORD", PASSWORD)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    if let Some(path) = std::env::var_os(SUMMARY) {
+        std::fs::write(&path, text.as_bytes()).unwrap();
+    }
+    let count = |name: &str| -> u64 {
+        let line = text.lines().rev().find_map(|l| l.strip_prefix("# ")?.strip_prefix(name));
+        line.and_then(|n| n.trim().parse().ok()).unwrap_or_else(|| panic!("node says nothing of {name}: {text}"))
+    };
+    let seen = format!("{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{seen}");
+    assert!(count("pass ") > 0, "no test ran: {seen}");
+    assert_eq!((count("fail "), count("cancelled "), count("skipped "), count("todo ")), (0, 0, 0, 0), "{seen}");
+}

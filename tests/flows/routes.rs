@@ -1,0 +1,193 @@
+//! Every route and who may use it. A route that the program documents and this table lacks is a failure.
+
+use std::collections::BTreeSet;
+
+use e2e::{Client, Gateway, Options, documented_routes};
+use serde_json::{Value, json};
+
+/// Who may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Least {
+    Anybody,
+    Viewer,
+    Trader,
+    Operator,
+    Admin,
+}
+use Least::{Admin, Anybody, Operator, Trader, Viewer};
+
+/// A call, who may make it, and the status it gives them; its body is JSON.
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    least: Least,
+    /// When the role suffices: as far as the handler.
+    status: u16,
+    body: &'static str,
+}
+
+const fn route(method: &'static str, path: &'static str, least: Least, status: u16, body: &'static str) -> Route {
+    Route { method, path, least, status, body }
+}
+
+const ROUTES: [Route; 22] = [
+    route("POST", "/api/auth/register", Anybody, 400, "{}"),
+    route("POST", "/api/auth/login", Anybody, 400, "{}"),
+    route("POST", "/api/setup", Anybody, 0, "{}"),
+    route("GET", "/api/auth/verify", Viewer, 200, ""),
+    route("POST", "/api/auth/logout", Viewer, 200, ""),
+    route("GET", "/api/market-rates", Anybody, 200, ""),
+    route("GET", "/api/bitcoin/current", Anybody, 200, ""),
+    route("GET", "/api/bitcoin/chart/{timeframe}", Anybody, 200, ""),
+    route("GET", "/api/bitcoin/sentiment", Anybody, 200, ""),
+    route("GET", "/api/bitcoin/history", Anybody, 200, ""),
+    route("GET", "/api/balance", Viewer, 200, ""),
+    route("GET", "/api/transactions", Viewer, 200, ""),
+    route("POST", "/api/trade", Trader, 200, r#"{"action":"buy","type":"market","amount":"10","currency":"inr"}"#),
+    route("GET", "/api/user/profile", Viewer, 200, ""),
+    route("PUT", "/api/user/profile/name", Viewer, 400, "{}"),
+    route("PUT", "/api/user/profile/email", Viewer, 400, "{}"),
+    route("PUT", "/api/user/profile/password", Viewer, 400, "{}"),
+    route("GET", "/api/user/api-keys", Viewer, 200, ""),
+    route("POST", "/api/user/api-keys", Viewer, 400, "{}"),
+    route("DELETE", "/api/user/api-keys/{id}", Viewer, 404, ""),
+    route("GET", "/api/admin/reconcile", Operator, 200, ""),
+    route("POST", "/api/admin/transactions/{id}/reverse", Admin, 404, ""),
+];
+
+impl Route {
+    /// Its address with something in place of its parameters.
+    fn address(&self) -> String {
+        self.path.replace("{timeframe}", "1d").replace("{id}", "999999")
+    }
+
+    async fn call(&self, client: &Client) -> e2e::Answer {
+        let body = (!self.body.is_empty()).then(|| self.body.as_bytes().to_vec());
+        client.send(self.method, &self.address(), &[("content-type", "application/json")], body).await
+    }
+}
+
+#[tokio::test]
+async fn every_route_is_listed_here() {
+    let data = tempfile::tempdir().unwrap();
+    let output = Options::default().run(data.path(), &["openapi"], "");
+    let documented: BTreeSet<(String, String)> =
+        documented_routes(&String::from_utf8_lossy(&output.stdout)).into_iter().map(|(m, p, _)| (m, p)).collect();
+    let listed: BTreeSet<(String, String)> = ROUTES.iter().map(|r| (r.method.to_owned(), r.path.to_owned())).collect();
+    let missing: Vec<_> = documented.difference(&listed).collect();
+    assert!(missing.is_empty(), "say in tests/flows/routes.rs who may use {missing:?}");
+    let gone: Vec<_> = listed.difference(&documented).collect();
+    assert!(gone.is_empty(), "documented no more: {gone:?}");
+}
+
+#[tokio::test]
+async fn credentials_suffice_or_not() {
+    let gateway = Gateway::start(Options::default().args(&["demo"])).await;
+    let mut roles = Vec::new();
+    for (least, role) in [(Viewer, "viewer"), (Trader, "trader"), (Operator, "operator"), (Admin, "admin")] {
+        let email = format!("{role}@example.com");
+        gateway.user_of_role(&email, role).await;
+        roles.push((least, email));
+    }
+    gateway.cli(&["ledger", "deposit", "--email", "trader@example.com", "--inr", "1000"]);
+    for email in ["operator@example.com", "admin@example.com"] {
+        gateway.cli(&["ledger", "deposit", "--email", email, "--inr", "1000"]);
+    }
+    let anonymous = gateway.client();
+    let expired = {
+        let other = Gateway::start(Options::default()).await;
+        other.client().register("viewer@example.com").await.token().unwrap().to_owned()
+    };
+    for route in &ROUTES {
+        let name = format!("{} {}", route.method, route.path);
+        let without = route.call(&anonymous).await;
+        assert!(without.header("x-request-id").is_some(), "{name}");
+        if route.least == Anybody {
+            if route.status > 0 {
+                assert_eq!(without.status, route.status, "{name}: {}", without.body);
+            } else {
+                assert!((400..500).contains(&without.status), "{name}: {}", without.body);
+            }
+            continue;
+        }
+        let verify = route.path == "/api/auth/verify";
+        assert_eq!(without.status, 401, "{name}: {}", without.body);
+        assert_eq!(without.error(), if verify { "No token provided" } else { "Access token required" }, "{name}");
+        for bad in ["nonsense", expired.as_str(), "ok_0123456789abcdef0123456789abcdef0123456789abcdef"] {
+            let wrong = route.call(&anonymous.with_token(bad)).await;
+            assert_eq!(wrong.status, if verify { 401 } else { 403 }, "{name}: {}", wrong.body);
+            wrong.error();
+        }
+        for (role, email) in &roles {
+            // a session of its own, since one of the routes ends it
+            let client = gateway.client().login(email).await;
+            let answer = route.call(&client).await;
+            let expected = if *role >= route.least { route.status } else { 403 };
+            assert_eq!(answer.status, expected, "{name} as {role:?}: {}", answer.body);
+            if expected >= 400 {
+                answer.error();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_says_so() {
+    let gateway = Gateway::start(Options::default()).await;
+    let client = gateway.client();
+    for path in ["/nope", "/api", "/api/", "/api/nope", "/api/bitcoin", "/api/trade/", "/api//trade", "/../etc/passwd"]
+    {
+        let answer = client.get(path).await;
+        assert_eq!((answer.status, answer.error()), (404, "Endpoint not found"), "{path}");
+        assert!(answer.header("x-request-id").is_some(), "{path}");
+    }
+    for (method, path) in [("GET", "/api/trade"), ("DELETE", "/api/balance"), ("PATCH", "/api/auth/login")] {
+        let answer = client.send(method, path, &[], None).await.expect(405);
+        answer.error();
+        assert!(answer.header("allow").is_some(), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn what_everybody_may_see() {
+    let (gateway, _upstream) = super::desk().await;
+    let client = gateway.client();
+    let page = client.get("/").await.expect(200);
+    assert!(page.header("content-type").is_some_and(|t| t.starts_with("text/html")));
+    let policy = page.header("content-security-policy").unwrap_or_default();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let health = client.get("/api/health").await.expect(200);
+    for (field, value) in [("status", "OK"), ("server", "BitTrade API Server"), ("database", "connected")] {
+        assert_eq!(health.text(field), value, "{field}");
+    }
+    let own = client.send("GET", "/health", &[("x-request-id", "mine-42")], None).await.expect(200);
+    assert_eq!(own.header("x-request-id"), Some("mine-42"));
+    let odd = "x".repeat(500);
+    let replaced = client.send("GET", "/health", &[("x-request-id", &odd)], None).await.expect(200);
+    assert!(replaced.header("x-request-id").is_some_and(|id| id != odd && !id.is_empty()));
+
+    // metrics: one series for a thousand addresses that aren't there
+    for n in 0..200 {
+        client.get(&format!("/made-up/{n}")).await.expect(404);
+    }
+    let metrics = client.get("/metrics").await.expect(200);
+    let text = String::from_utf8_lossy(&metrics.bytes).into_owned();
+    assert!(text.contains("http_requests_total") && text.contains("http_request_latency_seconds"), "{text}");
+    assert!(!text.contains("made-up"), "labels hold what clients choose");
+    let user = gateway.client().register("ann@example.com").await;
+    user.get("/api/balance").await.expect(200);
+    assert!(!String::from_utf8_lossy(&client.get("/metrics").await.bytes).contains("ann@example.com"));
+}
+
+#[tokio::test]
+async fn the_document_is_one() {
+    let gateway = Gateway::start(Options::default()).await;
+    let printed: Value = serde_json::from_str(&gateway.cli(&["openapi"])).unwrap();
+    assert!(printed["openapi"].as_str().unwrap().starts_with("3."));
+    for (_, operations) in printed["paths"].as_object().unwrap() {
+        for (_, operation) in operations.as_object().unwrap() {
+            assert!(operation["summary"].is_string() && operation["responses"].is_object(), "{operation}");
+        }
+    }
+    assert_eq!(printed["components"]["securitySchemes"]["bearer"]["scheme"], json!("bearer"));
+}
