@@ -132,6 +132,8 @@ async fn what_the_operator_takes_away_is_gone() {
     gateway.priced().await;
     let admin = gateway.user_of_role("root@example.com", "admin").await;
     admin.get("/api/admin/reconcile").await.expect(200);
+    // the last administrator cannot be demoted, so there is another
+    gateway.user_of_role("other@example.com", "admin").await;
     gateway.cli(&["user", "set-role", "--email", "root@example.com", "--role", "trader"]);
     eventually("the demotion takes effect", Duration::from_secs(5), async || {
         let answer = admin.get("/api/admin/reconcile").await;

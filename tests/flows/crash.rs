@@ -15,6 +15,8 @@ const CLIENTS: usize = 12;
 /// What one client knows of its keys after the connection broke.
 #[derive(Default)]
 struct Known {
+    /// Number of the client, which says whose token it used.
+    client: usize,
     /// Key to id of the acknowledged trade.
     acked: BTreeMap<String, i64>,
     /// Keys that were sent and never answered, with the trade.
@@ -23,7 +25,7 @@ struct Known {
 
 /// Trades until the server is gone.
 async fn trade_on(user: Client, round: usize, client: usize, acks: Arc<AtomicUsize>) -> Known {
-    let mut known = Known::default();
+    let mut known = Known { client, ..Known::default() };
     for n in 0.. {
         let key = format!("r{round}-c{client}-{n}");
         let (action, amount, currency) = if n % 2 == 0 { ("buy", "1", "inr") } else { ("sell", "0.0000002", "btc") };
@@ -89,9 +91,9 @@ async fn acknowledged_trades_survive_thirty_kills() {
             assert_eq!(twice, None, "round {round}: two entries under {}", entry.key);
         }
         let mut unanswered = Vec::new();
-        for (client, known) in known.into_iter().enumerate() {
+        for known in known {
             acked.extend(known.acked);
-            unanswered.extend(known.unanswered.into_iter().map(|u| (client % USERS, u)));
+            unanswered.extend(known.unanswered.into_iter().map(|u| (known.client % USERS, u)));
         }
         let stored: BTreeMap<&str, i64> = entries.iter().map(|e| (e.key.as_str(), e.seq)).collect();
         for (key, id) in &acked {

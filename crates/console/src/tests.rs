@@ -1,3 +1,5 @@
+//! What the page promises: every asset is there, with its headers, and nothing is inline.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -124,7 +124,8 @@ pub struct Verifier {
     balances: BTreeMap<Account, i64>,
     stored: HashSet<Account>,
     reversible: HashMap<Seq, Vec<(Account, Account, i64)>>,
-    keys: HashMap<(Actor, IdemKey), Seq>,
+    /// Entry of each key, and the rate it was made at (0 where it was no trade).
+    keys: HashMap<(Actor, IdemKey), (Seq, i64)>,
     faults: Vec<Fault>,
     fault_count: u64,
 }
@@ -182,7 +183,7 @@ impl Verifier {
             }
         }
         // keys that led to an entry were taken out as they came
-        let orphans: Vec<_> = self.keys.values().copied().collect();
+        let orphans: Vec<_> = self.keys.values().map(|(seq, _)| *seq).collect();
         for seq in orphans {
             self.fault(Fault::Key(seq));
         }
@@ -280,9 +281,14 @@ impl AuditSink for Verifier {
         }
         self.legs(entry);
         self.meaning(&posted);
+        let made_at = posted.snapshot.as_ref().map_or(0, |s| match posted.entry.kind {
+            Kind::MarketBuy => rate(&s.price, Side::Buy),
+            Kind::MarketSell => rate(&s.price, Side::Sell),
+            _ => 0,
+        });
         let entry = posted.entry;
         self.head = Head { seq: entry.seq, hash: entry.hash, at: entry.at };
-        if self.keys.insert((entry.actor, entry.key), entry.seq).is_some() {
+        if self.keys.insert((entry.actor, entry.key), (entry.seq, made_at)).is_some() {
             self.fault(Fault::Key(entry.seq));
         }
     }
@@ -298,7 +304,12 @@ impl AuditSink for Verifier {
     fn recorded(&mut self, row: IdemRow) {
         if let Outcome::Posted(receipt) = row.recorded.outcome {
             match self.keys.remove(&(row.actor, row.key)) {
-                Some(seq) if seq == receipt.seq => {}
+                Some((seq, made_at)) if seq == receipt.seq => {
+                    // a price can be changed by less than shows in the legs; the receipt tells it whole
+                    if made_at != receipt.rate {
+                        self.fault(Fault::Price(seq));
+                    }
+                }
                 _ => self.fault(Fault::Key(receipt.seq)),
             }
         }

@@ -161,6 +161,11 @@ async fn asks_like_us(spec: &config::ListenSpec) -> bool {
 
 async fn database(f: &mut Findings, config: &Config) {
     let shown = config.database.path.display();
+    // the first start makes the data directory, but no other
+    let folder = config.database.path.parent().filter(|f| *f != config.server.data_dir);
+    if let Some(folder) = folder.filter(|f| !f.as_os_str().is_empty() && !f.is_dir()) {
+        return f.fail("database", &format!("{} is not there; make it, or change database.url", folder.display()));
+    }
     if !config.database.path.exists() {
         return f.ok("database", &format!("{shown} is not there yet; the first start makes it"));
     }
