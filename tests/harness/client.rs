@@ -157,7 +157,6 @@ impl Client {
     }
 
     /// Sends a request of any shape.
-
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
         self.try_send(method, path, headers, body).await.unwrap_or_else(|e| panic!("{method} {path}: {e:?}"))
     }

@@ -112,9 +112,9 @@ fn has_token(line: &str, token: &str) -> bool {
     line.match_indices(token).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = line[at + token.len()..].chars().next();
-        let start = token.chars().next().is_some_and(word);
-        let end = token.chars().next_back().is_some_and(word);
-        !(start && before.is_some_and(word)) && !(end && after.is_some_and(word))
+        let goes_on_before = token.chars().next().is_some_and(word) && before.is_some_and(word);
+        let goes_on_after = token.chars().next_back().is_some_and(word) && after.is_some_and(word);
+        !goes_on_before && !goes_on_after
     })
 }
 

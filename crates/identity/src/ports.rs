@@ -73,7 +73,7 @@ pub trait IdentityStore: Send + Sync {
     /// Remembers the hash of the one-time token that may create the first administrator, replacing
     /// any earlier one.
     async fn put_setup_token(&self, hash: &[u8; 32], expires_at: Timestamp) -> Result<(), StoreError>;
-    /// Consumes the token and stores the administrator in one step. `None`: no such live token, or
+    /// Consumes the token and stores the user as administrator, whatever role they came with, in one step. `None`: no such live token, or
     /// there is an administrator already.
     async fn create_first_admin(&self, token: &[u8; 32], user: &NewUser) -> Result<Option<Created<User>>, StoreError>;
 

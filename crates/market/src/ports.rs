@@ -63,7 +63,8 @@ pub trait MarketStore: Send + Sync {
     /// The newest chart of the timeframe with its id.
     async fn chart(&self, timeframe: Timeframe) -> Result<Option<(i64, Chart)>, StoreError>;
 
-    /// Stores the value of its day (replacing that day's) and gives its id; keeps 1,000 days.
+    /// Stores the value of its day, replacing that day's and keeping its id, which it gives; keeps
+    /// 1,000 days.
     async fn put_sentiment(&self, sentiment: &Sentiment) -> Result<i64, StoreError>;
 
     /// The newest value with its id.

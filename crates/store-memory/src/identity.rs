@@ -124,11 +124,19 @@ impl IdentityStore for MemoryIdentity {
     }
 
     async fn set_name(&self, id: UserId, name: &str, at: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.state().change(id, at, |user| user.name = name.to_owned()))
+        let mut state = self.state();
+        let version = state.version;
+        let done = state.change(id, at, |user| user.name = name.to_owned());
+        // a name is no permission
+        state.version = version;
+        Ok(done)
     }
 
     async fn set_email(&self, id: UserId, email: &Email, at: Timestamp) -> Result<Created<bool>, StoreError> {
         let mut state = self.state();
+        if !state.users.contains_key(&id) {
+            return Ok(Created::New(false));
+        }
         if state.by_email.get(email.key()).is_some_and(|owner| *owner != id) {
             return Ok(Created::Taken);
         }
@@ -195,7 +203,8 @@ impl IdentityStore for MemoryIdentity {
 
     async fn create_api_key(&self, key: &NewApiKey) -> Result<Created<ApiKey>, StoreError> {
         let mut state = self.state();
-        if state.keys.values().filter(|k| k.user == key.user).count() >= KEYS_MAX {
+        let live = |k: &&NewApiKey| k.user == key.user && k.expires_at.is_none_or(|end| end > key.created_at);
+        if state.keys.values().filter(live).count() >= KEYS_MAX {
             return Ok(Created::Taken);
         }
         state.last_key += 1;
@@ -241,7 +250,7 @@ impl IdentityStore for MemoryIdentity {
         if !live || state.users.values().any(|(u, _)| u.role == Role::Admin) {
             return Ok(None);
         }
-        let created = state.create(user);
+        let created = state.create(&NewUser { role: Role::Admin, ..user.clone() });
         if let Created::New(_) = created {
             state.setup = None;
             state.version += 1;

@@ -64,8 +64,9 @@ impl MarketStore for MemoryMarket {
 
     async fn put_sentiment(&self, sentiment: &Sentiment) -> Result<i64, StoreError> {
         let mut state = self.state();
-        state.last_sentiment += 1;
-        let id = state.last_sentiment;
+        let known = state.sentiments.get(&sentiment.data_date).map(|(id, _)| *id);
+        let id = known.unwrap_or(state.last_sentiment + 1);
+        state.last_sentiment = state.last_sentiment.max(id);
         state.sentiments.insert(sentiment.data_date.clone(), (id, sentiment.clone()));
         while state.sentiments.len() > DAYS_MAX {
             state.sentiments.pop_first();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use orrery_store_memory::MemoryLedger;
+use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryRates};
 use orrery_testkit::ledger::Store;
 
 mod ledger {
@@ -18,4 +18,44 @@ mod ledger {
     fn beside_the_model() {
         orrery_testkit::ledger::state_machine(512, fresh);
     }
+}
+
+mod identity {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::identity::Store {
+        Arc::new(MemoryIdentity::default())
+    }
+
+    orrery_testkit::identity_contract!(fresh());
+}
+
+mod market {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::market::Store {
+        Arc::new(MemoryMarket::default())
+    }
+
+    orrery_testkit::market_contract!(fresh());
+}
+
+mod cache {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::cache::Store {
+        Arc::new(MemoryCache::default())
+    }
+
+    orrery_testkit::cache_contract!(fresh());
+}
+
+mod rate {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::rate::Store {
+        Arc::new(MemoryRates::default())
+    }
+
+    orrery_testkit::rate_contract!(fresh());
 }

@@ -37,3 +37,23 @@ mod ledger {
         orrery_testkit::ledger::state_machine(64, fresh);
     }
 }
+
+mod identity {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::identity::Store {
+        in_memory().await
+    }
+
+    orrery_testkit::identity_contract!(fresh());
+}
+
+mod market {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::market::Store {
+        in_memory().await
+    }
+
+    orrery_testkit::market_contract!(fresh());
+}
