@@ -9,6 +9,7 @@ use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use crate::call::{Call, Fields};
+use crate::checkpoint::Checkpointer;
 use crate::error::{OpenError, failed};
 use crate::open::{self, Location};
 use crate::sql::control;
@@ -38,7 +39,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let pragmas = [("cache_size", "-32768"), ("wal_autocheckpoint", "4000"), ("journal_size_limit", "67108864")];
+        let pragmas = [("cache_size", "-32768"), ("wal_autocheckpoint", "32000"), ("journal_size_limit", "67108864")];
         Self {
             readers: 4,
             busy_timeout: Duration::from_secs(5),
@@ -92,6 +93,7 @@ pub(crate) struct Inner {
     pub writer: Arc<Mutex<Option<SqliteConnection>>>,
     /// `None` for a database in memory, where the one connection does everything.
     pub readers: Option<SqlitePool>,
+    pub checkpointer: Checkpointer,
     /// Which file was opened, to notice when it is replaced or removed.
     file: Option<FileId>,
 }
@@ -130,7 +132,14 @@ impl Sqlite {
             }
         };
         let writer = open::writer(&location, &options).await?;
-        let inner = Inner { location, options, writer: Arc::new(Mutex::new(Some(writer))), readers, file };
+        let inner = Inner {
+            location,
+            options,
+            writer: Arc::new(Mutex::new(Some(writer))),
+            readers,
+            checkpointer: Checkpointer::default(),
+            file,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

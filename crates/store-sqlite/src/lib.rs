@@ -10,6 +10,7 @@
 
 mod backup;
 mod call;
+mod checkpoint;
 mod db;
 mod error;
 mod identity;

@@ -131,6 +131,13 @@ pub(crate) async fn writer(location: &Location, options: &Options) -> Result<Sql
     Ok(conn)
 }
 
+/// Opens a connection that only checkpoints.
+pub(crate) async fn checkpointer(location: &Location, options: &Options) -> Result<SqliteConnection, sqlx::Error> {
+    let mut conn = SqliteConnection::connect_with(&connect_options(location, options)).await?;
+    sqlx::query(control::SET_FULL.text).execute(&mut conn).await?;
+    Ok(conn)
+}
+
 /// Reads the settings that decide whether a commit survives.
 pub(crate) async fn durability(conn: &mut SqliteConnection) -> Result<Durability, sqlx::Error> {
     let journal_mode = sqlx::query_scalar(control::JOURNAL_MODE.text).fetch_one(&mut *conn).await?;

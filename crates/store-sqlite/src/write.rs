@@ -120,9 +120,14 @@ impl Sqlite {
             let conn = writer.slot.take().ok_or_else(lost)?;
             let (conn, result) = transact(Tx { conn, fault, keep: true }, work).await;
             *writer.slot = conn;
+            drop(writer);
             result
         });
-        task.await.unwrap_or_else(|e| Err(StoreError::Unknown(format!("write: {e}"))))
+        let result = task.await.unwrap_or_else(|e| Err(StoreError::Unknown(format!("write: {e}"))));
+        if result.is_ok() {
+            self.committed();
+        }
+        result
     }
 }
 

@@ -157,8 +157,9 @@ async fn client(target: Target, token: String, number: u32, run: i64, window: Wi
     let mut connection = Connection::open(&target).await?;
     let (mut n, mut lost) = (0_u64, 0);
     while window.goes_on() {
+        // a rupee buys more than is sold at any price below ₹1.2 crore, so that nobody runs out
         let (action, amount, currency) =
-            if n.is_multiple_of(2) { ("buy", "1", "inr") } else { ("sell", "0.00000020", "btc") };
+            if n.is_multiple_of(2) { ("buy", "1", "inr") } else { ("sell", "0.00000008", "btc") };
         let body = json!({"action": action, "type": "market", "amount": amount, "currency": currency}).to_string();
         let key = format!("{:016x}-{run:x}-{number}-{n}", MachineClock.now().micros());
         let headers = [("authorization", bearer.as_str()), ("idempotency-key", key.as_str())];

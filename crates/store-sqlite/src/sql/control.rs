@@ -35,6 +35,9 @@ pub(crate) const HEALTH: Sql = Sql::new("health", 0, 1, "SELECT count(*) FROM sq
 pub(crate) const MIGRATIONS: Sql =
     Sql::new("migrations", 0, 2, "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version");
 
+/// Moves what it can beside reading and writing; gives busy, pages in the log, pages moved.
+pub(crate) const CHECKPOINT: Sql = Sql::new("checkpoint", 0, 3, "PRAGMA wal_checkpoint(PASSIVE)");
+
 pub(crate) const BACKUP: Sql = Sql::new("backup", 1, 0, "VACUUM INTO $1");
 
 #[cfg(test)]
@@ -53,5 +56,6 @@ pub(super) const ALL: &[&Sql] = &[
     &HAS_MIGRATIONS,
     &HEALTH,
     &MIGRATIONS,
+    &CHECKPOINT,
     &BACKUP,
 ];

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test, in helpers too")]
 
 mod backup;
+mod checkpoint;
 mod identity;
 mod ledger;
 mod market;
