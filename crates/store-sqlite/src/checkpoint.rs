@@ -2,7 +2,7 @@
 //!
 //! SQLite would do it inside the commit that fills the log, and everybody in that commit would wait. Here
 //! a connection of its own does it while writing goes on. SQLite's own limit stays as the last resort: it
-//! is a multiple of [`START`].
+//! is a multiple of [`RESTART`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,7 +34,8 @@ impl Sqlite {
     pub(crate) fn committed(&self) {
         let inner = &self.inner;
         let n = inner.checkpointer.commits.fetch_add(1, Ordering::Relaxed) + 1;
-        if inner.location == Location::Memory || n % EVERY != 0 || inner.checkpointer.conn.try_lock().is_err() {
+        if inner.location == Location::Memory || !n.is_multiple_of(EVERY) || inner.checkpointer.conn.try_lock().is_err()
+        {
             return;
         }
         let db = self.clone();
