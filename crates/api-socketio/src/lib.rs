@@ -8,6 +8,7 @@
 
 mod hub;
 mod seat;
+mod talk;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,7 +101,7 @@ pub fn router(app: &Arc<App>, tasks: &Tasks, options: Options) -> Router {
             async move {
                 if let Some((seat, inbox)) = hub.take(&socket) {
                     let stopping = tasks.stopping();
-                    tasks.spawn_connection("socketio-socket", seat::run(seat, inbox, socket, app, hub, stopping));
+                    tasks.spawn_connection("socketio-socket", talk::run(seat, inbox, socket, app, hub, stopping));
                 }
             }
         }

@@ -6,7 +6,7 @@ use orrery_kernel::UserId;
 use orrery_ledger::Seq;
 use tokio::sync::broadcast;
 
-use crate::market::Quote;
+use crate::market::quote::Quote;
 
 /// Something that open sockets want to know.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use orrery_app::tasks::Tasks;
 use orrery_kernel::Clock;
 use tokio::sync::watch;
 
-use crate::cli::say;
+use crate::cli::output::say;
 use crate::config::{Config, Loaded};
 use crate::health::Health;
 use crate::lifecycle::{self, Ended, Signals};

@@ -6,8 +6,8 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Encode, Row, Sqlite, SqliteConnection, Type};
 use tokio::time::{Duration, Instant};
 
-use crate::db::Fault;
 use crate::error::{corrupt, failed};
+use crate::options::Fault;
 use crate::sql::Sql;
 
 /// A statement slower than this is logged.

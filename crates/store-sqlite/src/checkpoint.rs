@@ -4,15 +4,15 @@
 //! a connection of its own does it while writing goes on. SQLite's own limit stays as the last resort: it
 //! is a multiple of [`RESTART`].
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use orrery_kernel::StoreError;
 use sqlx::SqliteConnection;
-use tokio::sync::Mutex;
 
 use crate::db::Sqlite;
 use crate::error::failed;
-use crate::open::{self, Location};
+use crate::location::Location;
+use crate::open;
 use crate::sql::control;
 
 /// Commits between two looks at the log.
@@ -21,13 +21,6 @@ const EVERY: u64 = 16;
 /// Pages in the log (4 KiB each) from which writing is held up for the few that the last look left over:
 /// the next write then starts at the log's beginning. Moved beside the writes alone it would never be empty.
 const RESTART: i64 = 4_000;
-
-/// Counts commits and holds the connection that checkpoints.
-#[derive(Default)]
-pub(crate) struct Checkpointer {
-    commits: AtomicU64,
-    conn: Mutex<Option<SqliteConnection>>,
-}
 
 impl Sqlite {
     /// Notes a commit; now and then starts a checkpoint, of which there is at most one.

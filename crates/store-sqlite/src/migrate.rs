@@ -1,21 +1,12 @@
-//! The schema's versions, embedded.
+//! Bringing the schema up to date.
 
 use orrery_kernel::StoreError;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use crate::db::Sqlite;
+use crate::schema::MIGRATIONS;
 use crate::sql::control;
-
-/// Every migration in order: name and text. Released ones never change (`migrations/CHECKSUMS`).
-const MIGRATIONS: [(&str, &str); 3] = [
-    ("identity", include_str!("../../../migrations/sqlite/0001_identity.sql")),
-    ("ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
-    ("market", include_str!("../../../migrations/sqlite/0003_market.sql")),
-];
-
-/// The newest schema this program knows.
-pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Why the schema could not be brought up to date; nothing was changed.
 #[derive(Debug, thiserror::Error)]

@@ -1,14 +1,15 @@
 //! From a location to checked connections.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{Connection, SqliteConnection};
 
-use crate::db::{Durability, Options};
 use crate::error::{CANTOPEN, NOTADB, OpenError, code};
-use crate::migrate::SCHEMA_VERSION;
+use crate::location::Location;
+use crate::options::{Durability, Options};
+use crate::schema::SCHEMA_VERSION;
 use crate::sql::control;
 
 /// `ORRY`, as the first migration sets it.
@@ -16,40 +17,6 @@ const APPLICATION_ID: i64 = 0x4f52_5259;
 
 /// Statements kept prepared on each connection; more than there are.
 const STATEMENTS: usize = 128;
-
-/// Where the database is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Location {
-    /// In this process, gone with it.
-    Memory,
-    /// In a file.
-    File(PathBuf),
-}
-
-impl Location {
-    /// `sqlite://PATH`, `sqlite:PATH`, `sqlite::memory:`, or a plain path. Paths are taken as they are:
-    /// no percent signs are decoded, and URL parameters are refused rather than ignored.
-    pub(crate) fn parse(text: &str) -> Result<Self, OpenError> {
-        let bad = || OpenError::Location(text.to_owned());
-        let path = match text.strip_prefix("sqlite:") {
-            Some(rest) => {
-                let rest = rest.strip_prefix("//").unwrap_or(rest);
-                if rest.contains('?') {
-                    return Err(bad());
-                }
-                rest
-            }
-            None if text.contains("://") => return Err(bad()),
-            None => text,
-        };
-        match path {
-            "" => Err(bad()),
-            ":memory:" => Ok(Self::Memory),
-            path if path.contains('\0') => Err(bad()),
-            path => Ok(Self::File(path.into())),
-        }
-    }
-}
 
 /// Makes an empty file that only its owner may read, unless there is one. SQLite gives its side
 /// files the same mode.
@@ -194,29 +161,4 @@ pub(crate) fn readers(path: &Path, options: &Options) -> SqlitePool {
 pub(crate) async fn reader(path: &Path, options: &Options) -> Result<SqliteConnection, sqlx::Error> {
     let connect = connect_options(&Location::File(path.to_owned()), options).read_only(true);
     SqliteConnection::connect_with(&connect).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Location;
-
-    #[test]
-    fn locations() {
-        let file = |p: &str| Some(Location::File(p.into()));
-        for (text, want) in [
-            ("sqlite:///var/lib/orrery.db", file("/var/lib/orrery.db")),
-            ("sqlite://orrery.db", file("orrery.db")),
-            ("sqlite:data/orrery.db", file("data/orrery.db")),
-            ("/var/lib/orrery.db", file("/var/lib/orrery.db")),
-            ("odd?name.db", file("odd?name.db")),
-            ("sqlite::memory:", Some(Location::Memory)),
-            ("sqlite://:memory:", Some(Location::Memory)),
-            ("", None),
-            ("sqlite://", None),
-            ("sqlite://a.db?mode=ro", None),
-            ("postgres://localhost/a", None),
-        ] {
-            assert_eq!(Location::parse(text).ok(), want, "{text}");
-        }
-    }
 }

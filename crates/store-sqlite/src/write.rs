@@ -10,8 +10,10 @@ use sqlx::migrate::{MigrateError, Migrator};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::call::{Call, Fields};
-use crate::db::{Fault, Sqlite};
-use crate::open::{self, Location};
+use crate::db::Sqlite;
+use crate::location::Location;
+use crate::open;
+use crate::options::Fault;
 use crate::sql::control;
 
 /// The writing connection, held by one task.

@@ -2,16 +2,18 @@
 
 mod cached;
 mod poll;
+pub(crate) mod quote;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use orrery_kernel::{Clock, Error, Result, Timestamp};
-use orrery_ledger::{LedgerStore, Snapshot};
+use orrery_ledger::LedgerStore;
 use orrery_market::{Chart, MarketStore, Multipliers, PriceFeed, PriceRow, Sentiment, SentimentFeed, Timeframe};
 use orrery_storage::{Cache, CacheKey};
 pub use poll::PollError;
+pub use quote::Quote;
 
 use crate::events::Events;
 
@@ -22,15 +24,6 @@ pub struct MarketSettings {
     pub multipliers: Multipliers,
     /// A price older than this refuses trades.
     pub max_age: Duration,
-}
-
-/// The price now: what was observed, and the stored snapshot that trades name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quote {
-    /// The observation.
-    pub row: PriceRow,
-    /// The stored rates; `snapshot.price.observed_at` is when it was last seen to hold.
-    pub snapshot: Snapshot,
 }
 
 /// How a feed is doing.

@@ -5,7 +5,7 @@ mod backup;
 mod doctor;
 mod keys;
 mod ledger;
-mod output;
+pub(crate) mod output;
 mod users;
 
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Result;
 use args::{Arguments, Command, ConfigCommand};
 use clap::Parser;
-pub use output::say;
+use output::say;
 
 use crate::config::{self, Loaded, Sources};
 use crate::lifecycle::Ended;

@@ -1,0 +1,279 @@
+//! The task that talks to one socket until it is gone.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use orrery_api_bittrade as render;
+use orrery_app::{App, Ctx};
+use orrery_http_kit::RequestMeta;
+use orrery_kernel::{Error, ErrorCode, Timestamp, UserId};
+use orrery_protocol::socketio::{
+    AUTHENTICATION_ERROR, AUTHENTICATION_SUCCESS, AuthenticationError, AuthenticationSuccess, BTC_PRICE_UPDATE,
+    BalanceUpdate, CONNECTION_ESTABLISHED, ConnectionEstablished, TRANSACTIONS_IN_UPDATE, TransactionUpdate,
+    USER_BALANCE_UPDATE, USER_TRANSACTION_UPDATE,
+};
+use serde::Serialize;
+use socketioxide::extract::SocketRef;
+use socketioxide::{SendError, SocketError};
+use tokio_util::sync::CancellationToken;
+
+use crate::hub::Hub;
+use crate::seat::{Args, Command, Inbox, News, Seat};
+
+/// How long a client may leave its buffer full before it is closed.
+const FULL_MAX: Duration = Duration::from_secs(10);
+const FULL_POLL: Duration = Duration::from_millis(20);
+
+/// The client can no longer be reached.
+struct Gone;
+
+struct Talk {
+    socket: SocketRef,
+    app: Arc<App>,
+    hub: Arc<Hub>,
+    meta: Option<RequestMeta>,
+    identity: Option<Identity>,
+}
+
+struct Identity {
+    token: String,
+    user: UserId,
+    /// When the token ends.
+    until: Option<Timestamp>,
+}
+
+/// Talks to one socket until it is gone.
+pub(crate) async fn run(
+    seat: Arc<Seat>,
+    mut inbox: Inbox,
+    socket: SocketRef,
+    app: Arc<App>,
+    hub: Arc<Hub>,
+    stopping: CancellationToken,
+) {
+    let meta = socket.req_parts().extensions.get::<RequestMeta>().cloned();
+    let mut talk = Talk { socket, app, hub, meta, identity: None };
+    let ended = async {
+        talk.welcome().await?;
+        loop {
+            let expiry = talk.expiry();
+            tokio::select! {
+                biased;
+                () = seat.wake.notified() => talk.tell(seat.news.swap(0, Ordering::AcqRel)).await?,
+                Some(Command::Authenticate(args)) = inbox.recv() => talk.authenticate(&args).await?,
+                () = expiry => talk.recheck().await?,
+                () = stopping.cancelled() => return Err::<(), Gone>(Gone),
+            }
+        }
+    };
+    let _: Result<(), Gone> = ended.await;
+    talk.forget();
+}
+
+impl Talk {
+    fn now(&self) -> Timestamp {
+        self.app.clock.now()
+    }
+
+    async fn welcome(&self) -> Result<(), Gone> {
+        let hello = ConnectionEstablished { message: "Connected to BitTrade WebSocket", timestamp: self.now().iso() };
+        self.emit(CONNECTION_ESTABLISHED, &hello).await?;
+        self.price().await
+    }
+
+    async fn price(&self) -> Result<(), Gone> {
+        match self.app.market.quote() {
+            Some(quote) => self.emit(BTC_PRICE_UPDATE, &render::price_update(&quote, self.now())).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn tell(&mut self, news: u8) -> Result<(), Gone> {
+        let has = |item: News| news & item as u8 != 0;
+        if has(News::Gone) {
+            return Err(Gone);
+        }
+        if has(News::Flooded) {
+            tracing::warn!("a client sent more than its queue holds; closing its socket");
+            self.close();
+            return Err(Gone);
+        }
+        if has(News::Access) {
+            self.recheck().await?;
+        }
+        if has(News::Price) {
+            self.price().await?;
+        }
+        if has(News::Ledger) {
+            self.account().await?;
+        }
+        Ok(())
+    }
+
+    async fn authenticate(&mut self, args: &Args) -> Result<(), Gone> {
+        // whoever this socket spoke for, it no longer does
+        self.forget();
+        let token = match args.0.first() {
+            Some(serde_json::Value::String(token)) if !token.is_empty() => token.clone(),
+            None | Some(serde_json::Value::Null | serde_json::Value::String(_)) => {
+                return self.refuse("jwt must be provided").await;
+            }
+            Some(_) => return self.refuse("jwt must be a string").await,
+        };
+        let now = self.now();
+        if let Some(meta) = &self.meta
+            && let Err(error) = self.app.limits.address(meta.address, now).await
+        {
+            return self.refuse(&error.public).await;
+        }
+        let caller = match self.app.auth.authenticate(&token, now).await {
+            Ok(caller) => caller,
+            Err(error) => return self.refuse(why(&error, &token)).await,
+        };
+        let (user, email) = (caller.user, caller.email.clone());
+        self.identity = Some(Identity { until: self.app.auth.expiry(&token), token, user });
+        self.hub.identify(self.socket.id, None, Some(user));
+        self.account().await?;
+        if self.identity.is_none() {
+            return Ok(());
+        }
+        let success = AuthenticationSuccess { message: "WebSocket authenticated successfully", user_id: user.0, email };
+        self.emit(AUTHENTICATION_SUCCESS, &success).await
+    }
+
+    /// Sends the user's balances and newest transactions as they are now.
+    async fn account(&mut self) -> Result<(), Gone> {
+        let Some(ctx) = self.ctx().await? else { return Ok(()) };
+        let read = async {
+            let (sheet, _) = self.app.trading.balance(&ctx).await?;
+            let statement = self.app.trading.transactions(&ctx, 1, TRANSACTIONS_IN_UPDATE).await?;
+            Ok::<_, Error>((sheet, statement))
+        };
+        let (sheet, statement) = match read.await {
+            Ok(read) => read,
+            Err(error) if error.code == ErrorCode::Forbidden => return self.end(&error.public).await,
+            Err(error) => {
+                tracing::warn!(%error, "could not read an account for its socket");
+                return Ok(());
+            }
+        };
+        let timestamp = ctx.now.iso();
+        let balance = BalanceUpdate { balance: render::balance(&sheet), timestamp: timestamp.clone() };
+        self.emit(USER_BALANCE_UPDATE, &balance).await?;
+        let transactions = statement.lines.iter().map(render::transaction).collect();
+        self.emit(USER_TRANSACTION_UPDATE, &TransactionUpdate { transactions, timestamp }).await
+    }
+
+    /// The circumstances of a call as this socket's user, after the token was checked once more;
+    /// `None` when there is none (any more).
+    async fn ctx(&mut self) -> Result<Option<Ctx>, Gone> {
+        let Some(identity) = &self.identity else { return Ok(None) };
+        let now = self.now();
+        match self.app.auth.authenticate(&identity.token, now).await {
+            Ok(caller) => {
+                let unknown = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+                Ok(Some(Ctx {
+                    caller: Some(caller),
+                    address: self.meta.as_ref().map_or(unknown, |m| m.address),
+                    agent: self.meta.as_ref().map(|m| m.agent.to_string()).unwrap_or_default(),
+                    request_id: format!("socket-{}", self.socket.id),
+                    now,
+                }))
+            }
+            Err(error) if is_refusal(&error) => {
+                let text = why(&error, &identity.token).to_owned();
+                self.end(&text).await?;
+                Ok(None)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not check a socket's token");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Ends a socket whose token ran out or was revoked.
+    async fn recheck(&mut self) -> Result<(), Gone> {
+        self.ctx().await.map(|_| ())
+    }
+
+    async fn end(&mut self, text: &str) -> Result<(), Gone> {
+        self.forget();
+        self.refuse(text).await?;
+        self.close();
+        Err(Gone)
+    }
+
+    async fn refuse(&self, text: &str) -> Result<(), Gone> {
+        let error = AuthenticationError { message: "Authentication failed", error: text.into() };
+        self.emit(AUTHENTICATION_ERROR, &error).await
+    }
+
+    fn forget(&mut self) {
+        if let Some(identity) = self.identity.take() {
+            self.hub.identify(self.socket.id, Some(identity.user), None);
+        }
+    }
+
+    fn close(&self) {
+        // an error says that it is closed already
+        let _ = self.socket.clone().disconnect();
+    }
+
+    /// Resolves when the token runs out; never without one.
+    fn expiry(&self) -> impl Future<Output = ()> + use<> {
+        let left = self.identity.as_ref().and_then(|i| i.until).map(|until| until.since(self.now()));
+        async move {
+            match left {
+                // a moment more, so that the check that follows finds it run out
+                Some(left) => tokio::time::sleep(left + Duration::from_millis(5)).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Sends, waiting while the client's buffer is full, but not for ever.
+    async fn emit<T: Serialize>(&self, event: &str, data: &T) -> Result<(), Gone> {
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.socket.emit(event, data) {
+                Ok(()) => return Ok(()),
+                Err(SendError::Socket(SocketError::InternalChannelFull)) if waited < FULL_MAX => {
+                    tokio::time::sleep(FULL_POLL).await;
+                    waited += FULL_POLL;
+                }
+                Err(SendError::Socket(SocketError::InternalChannelFull)) => {
+                    metrics::counter!("socketio_slow_closed_total").increment(1);
+                    self.close();
+                    return Err(Gone);
+                }
+                Err(SendError::Socket(_)) => return Err(Gone),
+                Err(SendError::Serialize(error)) => {
+                    tracing::error!(event, %error, "could not serialise an event");
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error.code,
+        ErrorCode::UnauthenticatedMissing
+            | ErrorCode::UnauthenticatedInvalid
+            | ErrorCode::UnauthenticatedExpired
+            | ErrorCode::Forbidden
+    )
+}
+
+/// The words that the documented server's token library uses.
+fn why<'a>(error: &'a Error, token: &str) -> &'a str {
+    match error.code {
+        ErrorCode::UnauthenticatedExpired => "jwt expired",
+        ErrorCode::UnauthenticatedInvalid if token.split('.').count() != 3 => "jwt malformed",
+        ErrorCode::UnauthenticatedInvalid => "invalid token",
+        _ => &error.public,
+    }
+}
