@@ -235,7 +235,8 @@ impl Writer {
 
     async fn follow_to(&mut self, end: Seq) {
         while let Some(told) = self.told.filter(|told| *told < end) {
-            let entries = match self.store.entries(told, FOLLOW_PAGE).await {
+            let due = u32::try_from(end - told).unwrap_or(u32::MAX).min(FOLLOW_PAGE);
+            let entries = match self.store.entries(told, due).await {
                 Ok(entries) if !entries.is_empty() => entries,
                 Ok(_) => return,
                 Err(error) => {

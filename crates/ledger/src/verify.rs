@@ -225,6 +225,11 @@ impl Verifier {
         let entry = &posted.entry;
         let seq = entry.seq;
         let legs: Vec<_> = entry.legs.iter().map(|l| (l.from.clone(), l.to.clone(), l.amount)).collect();
+        let trades = matches!(entry.kind, Kind::MarketBuy | Kind::MarketSell);
+        let named = (entry.snapshot.is_some(), entry.size.is_some(), entry.refs.is_some());
+        if named != (trades, trades, entry.kind == Kind::Reverse) {
+            self.fault(Fault::Leg { seq, what: "names a price, a size or an entry that its kind has not" });
+        }
         match entry.kind {
             Kind::MarketBuy | Kind::MarketSell => {
                 let side = if entry.kind == Kind::MarketBuy { Side::Buy } else { Side::Sell };

@@ -103,7 +103,8 @@ impl Access {
             }
             match self.store.version().await {
                 Ok(version) => {
-                    if seen.replace(version).is_some_and(|before| before != version) {
+                    // the first look counts too: what was remembered before it may be out of date
+                    if seen.replace(version) != Some(version) {
                         self.changed();
                     }
                 }

@@ -25,6 +25,7 @@ impl Auth {
             return Err(Error::new(ErrorCode::Forbidden, "Registration is closed"));
         }
         let (email, name) = check(&form)?;
+        let _place = self.hashing.admit()?;
         let policy = Policy::refuse(self.settings.registrations_per_hour, HOUR);
         let verdict = self.rates.take(&format!("register:{}", ctx.address), &policy, ctx.now).await?;
         if !verdict.allowed {
