@@ -10,12 +10,7 @@ use orrery_store_memory::MemoryLedger;
 fn view(runtime: &tokio::runtime::Runtime, store: &dyn LedgerStore, commands: &[orrery_ledger::Command]) -> View {
     let (sender, receiver) = std::sync::mpsc::channel();
     let look = Box::new(move |view: View| {
-        let batch = orrery_ledger::Batch {
-            expected: view.head,
-            entries: Vec::new(),
-            idem: Vec::new(),
-            balances: std::collections::BTreeMap::new(),
-        };
+        let batch = orrery_ledger::Batch::on(view.head);
         let _ = sender.send(view);
         Decision { batch, answers: Vec::new() }
     });

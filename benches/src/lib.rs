@@ -55,7 +55,8 @@ fn id(user: u64) -> UserId {
 /// A buy of 1,000 rupees by one of `users` users, numbered `n`.
 pub fn buy(snapshot: SnapshotId, users: u64, n: u64) -> Command {
     let user = id(1 + n % users);
-    let operation = Operation::Trade { user, side: Side::Buy, size: Size::Inr(100_000), snapshot, worst_rate: None };
+    let operation =
+        Operation::Trade { user, side: Side::Buy, size: Size::Inr(100_000), snapshot, worst_rate: None, plan: false };
     Command { actor: Actor::User(user), key: key("t", n), operation }
 }
 

@@ -33,6 +33,30 @@ fn good_body(method: &str, path: &str) -> Option<(Value, &'static [&'static str]
             &["currentPassword", "newPassword"],
         ),
         ("POST", "/api/user/api-keys") => (json!({"name": "bot", "scopes": ["read"], "expires_in_days": 1}), &["name"]),
+        ("POST", "/api/orders") => (
+            json!({"type": "LIMIT_BUY", "inr_amount": 100, "btc_amount": 2_500, "execution_price": 4_000_000}),
+            &["type", "execution_price"],
+        ),
+        ("POST", "/api/send-transaction") => (
+            json!({"recipientEmail": "root@example.com", "amount": 1, "currency": "inr"}),
+            &["recipientEmail", "amount", "currency"],
+        ),
+        ("POST", "/api/withdrawals") => (json!({"amount": "1", "currency": "inr"}), &["amount", "currency"]),
+        ("POST", "/api/dca-plans") => (
+            json!({"plan_type": "DCA_BUY", "frequency": "DAILY", "amount_per_execution_inr": 10,
+                "remaining_executions": 3, "min_price": 1, "max_price": 9_000_000}),
+            &["plan_type", "frequency", "amount_per_execution_inr"],
+        ),
+        ("PATCH", "/api/dca-plans/{id}/status") => (json!({"status": "PAUSED"}), &["status"]),
+        ("POST", path) if path.starts_with("/api/user/loan/") && path.ends_with("-collateral") => {
+            (json!({"collateralAmount": 1}), &["collateralAmount"])
+        }
+        ("POST", path) if path.starts_with("/api/user/loan/") || path.starts_with("/api/admin/") => {
+            (json!({"amount": 1}), &["amount"])
+        }
+        ("PUT", "/api/admin/users/{id}/password") => (json!({"password": PASSWORD}), &["password"]),
+        ("PUT", "/api/admin/users/{id}/role") => (json!({"role": "viewer"}), &["role"]),
+        ("PUT", "/api/admin/settings") => (json!({"settings": {"buy_multiplier": 92}}), &["settings"]),
         _ => return None,
     })
 }

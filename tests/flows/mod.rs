@@ -4,6 +4,7 @@ mod auth;
 mod badinput;
 mod crash;
 mod defects;
+mod desk;
 mod js;
 mod lifecycle;
 mod market;

@@ -30,7 +30,7 @@ const fn route(method: &'static str, path: &'static str, least: Least, status: u
     Route { method, path, least, status, body }
 }
 
-const ROUTES: [Route; 22] = [
+const ROUTES: [Route; 62] = [
     route("POST", "/api/auth/register", Anybody, 400, "{}"),
     route("POST", "/api/auth/login", Anybody, 400, "{}"),
     route("POST", "/api/setup", Anybody, 0, "{}"),
@@ -53,6 +53,58 @@ const ROUTES: [Route; 22] = [
     route("DELETE", "/api/user/api-keys/{id}", Viewer, 404, ""),
     route("GET", "/api/admin/reconcile", Operator, 200, ""),
     route("POST", "/api/admin/transactions/{id}/reverse", Admin, 404, ""),
+    route("GET", "/api/transactions/export", Viewer, 200, ""),
+    route("POST", "/api/orders", Trader, 201, r#"{"type":"LIMIT_BUY","inr_amount":10,"execution_price":8000000}"#),
+    route("DELETE", "/api/transactions/{id}/cancel", Trader, 404, ""),
+    route(
+        "POST",
+        "/api/send-transaction",
+        Trader,
+        200,
+        r#"{"recipientEmail":"viewer@example.com","amount":1,"currency":"inr"}"#,
+    ),
+    route("POST", "/api/withdrawals", Trader, 201, r#"{"amount":"1","currency":"inr"}"#),
+    route("GET", "/api/dca-plans", Viewer, 200, ""),
+    route(
+        "POST",
+        "/api/dca-plans",
+        Trader,
+        201,
+        r#"{"plan_type":"DCA_BUY","frequency":"DAILY","amount_per_execution_inr":10}"#,
+    ),
+    route("PATCH", "/api/dca-plans/{id}/status", Trader, 404, r#"{"status":"ACTIVE"}"#),
+    route("DELETE", "/api/dca-plans/{id}", Trader, 404, ""),
+    route("POST", "/api/admin/treasury/fund", Admin, 200, r#"{"amount":"10"}"#),
+    route("POST", "/api/user/loan/deposit-collateral", Trader, 200, r#"{"collateralAmount":10}"#),
+    route("POST", "/api/user/loan/add-collateral", Trader, 200, r#"{"collateralAmount":0.0000001}"#),
+    route("POST", "/api/user/loan/borrow", Trader, 200, r#"{"amount":"0.5"}"#),
+    route("POST", "/api/user/loan/repay", Trader, 200, r#"{"amount":"0.1"}"#),
+    route("POST", "/api/user/loan/release-collateral", Trader, 200, r#"{"collateralAmount":0.00000001}"#),
+    route("POST", "/api/user/loan/partial-liquidation", Trader, 400, ""),
+    route("POST", "/api/user/loan/full-liquidation", Trader, 400, ""),
+    route("GET", "/api/user/loan/status", Viewer, 0, ""),
+    route("GET", "/api/user/loan/history", Viewer, 200, ""),
+    route("GET", "/api/user/loan/liquidation-risk", Operator, 200, ""),
+    route("GET", "/api/admin/users", Admin, 200, ""),
+    route("DELETE", "/api/admin/users/{id}", Admin, 404, ""),
+    route("PUT", "/api/admin/users/{id}/password", Admin, 404, r#"{"password":"a-decent-Passw0rd-9"}"#),
+    route("PUT", "/api/admin/users/{id}/role", Admin, 404, r#"{"role":"viewer"}"#),
+    route("POST", "/api/admin/users/{id}/deposit-cash", Admin, 404, r#"{"amount":1}"#),
+    route("POST", "/api/admin/users/{id}/deposit-bitcoin", Admin, 404, r#"{"amount":1}"#),
+    route("POST", "/api/admin/users/{id}/withdraw-cash", Admin, 404, r#"{"amount":1}"#),
+    route("POST", "/api/admin/users/{id}/withdraw-bitcoin", Admin, 404, r#"{"amount":1}"#),
+    route("POST", "/api/admin/users/{id}/loan/write-off", Admin, 404, ""),
+    route("GET", "/api/admin/transactions", Admin, 200, ""),
+    route("GET", "/api/admin/dca-plans", Admin, 200, ""),
+    route("GET", "/api/admin/total-balance", Admin, 200, ""),
+    route("GET", "/api/admin/metrics", Admin, 200, ""),
+    route("GET", "/api/admin/settings", Admin, 200, ""),
+    route("PUT", "/api/admin/settings", Admin, 200, r#"{"settings":{"buy_multiplier":91}}"#),
+    route("GET", "/api/admin/treasury", Operator, 200, ""),
+    route("GET", "/api/admin/withdrawals", Admin, 200, ""),
+    route("POST", "/api/admin/withdrawals/{id}/pay", Admin, 404, "{}"),
+    route("POST", "/api/admin/withdrawals/{id}/reject", Admin, 404, ""),
+    route("GET", "/api/admin/audit", Operator, 200, ""),
 ];
 
 impl Route {
@@ -123,6 +175,11 @@ async fn credentials_suffice_or_not() {
             let client = gateway.client().login(email).await;
             let answer = route.call(&client).await;
             let expected = if *role >= route.least { route.status } else { 403 };
+            if expected == 0 {
+                // whether there is one to be seen depends on who asks
+                assert!([200, 404].contains(&answer.status), "{name} as {role:?}: {}", answer.body);
+                continue;
+            }
             assert_eq!(answer.status, expected, "{name} as {role:?}: {}", answer.body);
             if expected >= 400 {
                 answer.error();

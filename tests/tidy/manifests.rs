@@ -83,7 +83,7 @@ const CORE_OUTSIDE: [(&str, &[&str]); 7] = [
     ),
     ("orrery-identity", &["async-trait", "thiserror", "unicode-normalization"]),
     ("orrery-storage", &["async-trait", "bytes", "thiserror"]),
-    ("orrery-ledger", &["async-trait", "hex", "sha2", "thiserror"]),
+    ("orrery-ledger", &["async-trait", "chrono", "hex", "sha2", "thiserror"]),
     ("orrery-market", &["async-trait", "rust_decimal", "thiserror"]),
 ];
 

@@ -6,9 +6,12 @@ use axum::Json as Reply;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use orrery_app::App;
+use orrery_app::trading::Exposure;
+use orrery_app::{App, Ctx};
 use orrery_http_kit::{Auth, Fail, Segment};
-use orrery_kernel::{Error, ErrorCode};
+use orrery_identity::Action;
+use orrery_kernel::{Asset, Error, ErrorCode};
+use orrery_ledger::Bucket;
 use orrery_protocol::Rupees;
 use orrery_protocol::bittrade::{ErrorBody, HouseBalance, ReconcileReply};
 use serde::Serialize;
@@ -58,10 +61,7 @@ pub(crate) async fn reverse(
     Segment(id, _): Segment<BitTrade>,
     headers: HeaderMap,
 ) -> Result<Response, Fail<BitTrade>> {
-    ctx.authorize(orrery_identity::Action::Administer).map_err(|e| match e.code {
-        ErrorCode::Forbidden => Error::new(e.code, "Access denied. Admin privileges required."),
-        _ => e,
-    })?;
+    only(&ctx, Action::Administer)?;
     let seq =
         id.parse().ok().filter(|s| *s > 0).ok_or_else(|| Error::new(ErrorCode::NotFound, "Transaction not found"))?;
     match app.trading.reverse(&ctx, seq, idempotency_key(&headers)?).await {
@@ -89,7 +89,8 @@ pub(crate) async fn reconcile(
     State(app): State<Arc<App>>,
     Auth(ctx, _): Auth<BitTrade>,
 ) -> Result<Reply<ReconcileReply>, Fail<BitTrade>> {
-    let exposure = app.trading.exposure(&ctx).await?;
+    only(&ctx, Action::ReadHouse)?;
+    let (house, users) = exposure(&app.trading.exposure(&ctx).await?);
     let report = app.trading.reconcile(&ctx).await?;
     Ok(Reply(ReconcileReply {
         ok: report.is_ok(),
@@ -97,23 +98,27 @@ pub(crate) async fn reconcile(
         head: report.head.hash.iter().map(|b| format!("{b:02x}")).collect(),
         faults: report.faults.iter().map(ToString::to_string).collect(),
         fault_count: report.fault_count,
-        house: exposure
-            .house
-            .iter()
-            .map(|(account, balance)| HouseBalance {
-                asset: account.asset.code().into(),
-                bucket: account.bucket.name().into(),
-                balance: *balance,
-            })
-            .collect(),
-        users: exposure
-            .users
-            .iter()
-            .map(|(asset, bucket, balance)| HouseBalance {
-                asset: asset.code().into(),
-                bucket: bucket.name().into(),
-                balance: *balance,
-            })
-            .collect(),
+        house,
+        users,
     }))
+}
+
+/// Lets administrators (or operators, for what they read) through, with the documented refusal.
+pub(crate) fn only(ctx: &Ctx, action: Action) -> Result<(), Error> {
+    ctx.authorize(action).map(|_| ()).map_err(|e| match e.code {
+        ErrorCode::Forbidden => Error::new(e.code, "Access denied. Admin privileges required."),
+        _ => e,
+    })
+}
+
+/// The house's balances, and the sums over all users.
+pub(crate) fn exposure(exposure: &Exposure) -> (Vec<HouseBalance>, Vec<HouseBalance>) {
+    let row = |asset: Asset, bucket: Bucket, balance: i64| HouseBalance {
+        asset: asset.code().into(),
+        bucket: bucket.name().into(),
+        balance,
+    };
+    let house = exposure.house.iter().map(|(account, balance)| row(account.asset, account.bucket, *balance));
+    let users = exposure.users.iter().map(|(asset, bucket, balance)| row(*asset, *bucket, *balance));
+    (house.collect(), users.collect())
 }

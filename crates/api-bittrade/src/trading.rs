@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue};
 use orrery_app::App;
-use orrery_app::trading::{TradeError, Trading};
+use orrery_app::desk::Declined;
+use orrery_app::trading::Trading;
 use orrery_http_kit::{Auth, Fail, Json, Query};
 use orrery_kernel::{AMOUNT_MAX, Asset, Error, parse_minor};
 use orrery_ledger::{IdemKey, Kind, Side, Size};
@@ -15,8 +16,7 @@ use orrery_protocol::Rupees;
 use orrery_protocol::bittrade::{BalanceBody, ErrorBody, TradeReply, TradeRequest, TransactionsReply};
 use serde::Deserialize;
 
-use crate::BitTrade;
-use crate::render;
+use crate::{BitTrade, fields, render};
 
 const PAGE_ROWS_DEFAULT: u32 = 50;
 
@@ -43,7 +43,7 @@ pub(crate) fn replayed(mut response: Response, replay: bool) -> Response {
     response
 }
 
-pub(crate) fn refused(e: TradeError) -> Response {
+pub(crate) fn refused(e: Declined) -> Response {
     replayed(Fail::<BitTrade>::from(e.error).into_response(), e.replay)
 }
 
@@ -136,12 +136,17 @@ pub(crate) async fn balance(
 pub(crate) struct PageQuery {
     limit: Option<String>,
     page: Option<String>,
+    before: Option<String>,
 }
 
 /// Own transactions, newest first
+///
+/// By page, or after a cursor: with `before`, the page begins below that transaction, so that it does
+/// not shift when transactions are added.
 #[utoipa::path(get, path = "/api/transactions", tag = "trading", security(("bearer" = [])), params(
     ("limit" = Option<u32>, Query, description = "1 to 200, default 50"),
-    ("page" = Option<u32>, Query, description = "from 1")), responses((status = 200, body = TransactionsReply),
+    ("page" = Option<u32>, Query, description = "from 1"),
+    ("before" = Option<i64>, Query, description = "only transactions older than this one")), responses((status = 200, body = TransactionsReply),
     (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(crate) async fn transactions(
     State(app): State<Arc<App>>,
@@ -150,12 +155,15 @@ pub(crate) async fn transactions(
 ) -> Result<Reply<TransactionsReply>, Fail<BitTrade>> {
     let limit = whole("limit", query.limit.as_deref(), PAGE_ROWS_DEFAULT, Trading::LIMIT_MAX)?;
     let page = whole("page", query.page.as_deref(), 1, Trading::PAGE_MAX)?;
-    let statement = app.trading.transactions(&ctx, page, limit).await?;
+    let bad = || Error::invalid("before", "before must be the id of a transaction");
+    let before = query.before.as_deref().map(|text| fields::number(text).ok_or_else(bad)).transpose()?;
+    let statement = app.trading.transactions(&ctx, page, limit, before).await?;
     Ok(Reply(TransactionsReply {
         transactions: statement.lines.iter().map(render::transaction).collect(),
         page,
         limit,
         has_more: statement.more,
+        next_before: if statement.more { statement.lines.last().map(|l| l.id) } else { None },
     }))
 }
 

@@ -25,7 +25,7 @@ use orrery_kernel::{Clock, Secret, Timestamp};
 use orrery_market::{
     Chart, ChartPoint, FeedError, Multipliers, PriceFeed, Sentiment, SentimentFeed, SpotPrice, Timeframe,
 };
-use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryRates};
+use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -93,6 +93,7 @@ impl Desk {
         let clock = Arc::new(ManualClock::at(NOW));
         let ports = Ports {
             ledger: Arc::new(MemoryLedger::default()),
+            plans: Arc::new(MemoryPlans::default()),
             identity: Arc::new(MemoryIdentity::default()),
             market: Arc::new(MemoryMarket::default()),
             cache: Arc::new(MemoryCache::default()),

@@ -24,6 +24,7 @@ pub(crate) struct Hub {
 struct Tables {
     seats: HashMap<Sid, Arc<Seat>>,
     users: HashMap<UserId, HashMap<Sid, Arc<Seat>>>,
+    admins: HashMap<Sid, Arc<Seat>>,
 }
 
 impl Hub {
@@ -60,6 +61,7 @@ impl Hub {
         let seat = {
             let mut tables = self.tables();
             let seat = tables.seats.remove(&id);
+            tables.admins.remove(&id);
             metrics::gauge!("socketio_sockets").set(tables.seats.len() as f64);
             seat
         };
@@ -86,6 +88,19 @@ impl Hub {
         }
     }
 
+    /// The socket is (not) an administrator's.
+    pub(crate) fn administers(&self, id: Sid, admin: bool) {
+        let mut tables = self.tables();
+        match tables.seats.get(&id).cloned().filter(|_| admin) {
+            Some(seat) => tables.admins.insert(id, seat),
+            None => tables.admins.remove(&id),
+        };
+    }
+
+    fn admins(&self) -> Vec<Arc<Seat>> {
+        self.tables().admins.values().cloned().collect()
+    }
+
     fn everybody(&self) -> Vec<Arc<Seat>> {
         self.tables().seats.values().cloned().collect()
     }
@@ -105,11 +120,27 @@ pub(crate) async fn dispatch(hub: Arc<Hub>, app: Arc<App>, io: SocketIo, stoppin
         };
         let (seats, news) = match event {
             Ok(Event::Price(_)) => (hub.everybody(), &[News::Price][..]),
-            Ok(Event::Ledger { user, .. }) => (hub.of(user), &[News::Ledger][..]),
+            Ok(Event::Ledger { user, .. }) => {
+                hub.admins().iter().for_each(|seat| seat.news(News::House));
+                (hub.of(user), &[News::Ledger][..])
+            }
+            Ok(Event::Filled { user, order }) => {
+                let seats = hub.of(user);
+                seats.iter().for_each(|seat| seat.filled(order));
+                (seats, &[News::Ledger][..])
+            }
+            Ok(Event::Plans { user }) => {
+                hub.admins().iter().for_each(|seat| seat.news(News::House));
+                (hub.of(user), &[News::Plans][..])
+            }
+            Ok(Event::Settings) => (hub.admins(), &[News::Settings][..]),
             Ok(Event::Access) => (hub.everybody(), &[News::Access][..]),
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "fell behind the events; every socket is brought up to date");
-                (hub.everybody(), &[News::Price, News::Ledger, News::Access][..])
+                (
+                    hub.everybody(),
+                    &[News::Price, News::Ledger, News::Access, News::Plans, News::House, News::Settings][..],
+                )
             }
             Err(RecvError::Closed) => break,
         };

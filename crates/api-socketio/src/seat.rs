@@ -1,7 +1,9 @@
 //! One socket as others see it: what is new for it, and what its client asked.
 
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use orrery_ledger::Seq;
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use tokio::sync::{Notify, mpsc};
 
@@ -50,6 +52,10 @@ pub(crate) enum News {
     /// The client asked too much at once.
     Flooded = 8,
     Gone = 16,
+    Plans = 32,
+    /// Something that administrators see.
+    House = 64,
+    Settings = 128,
 }
 
 /// A socket as others see it.
@@ -57,7 +63,11 @@ pub(crate) struct Seat {
     pub(crate) news: AtomicU8,
     pub(crate) wake: Notify,
     commands: mpsc::Sender<Command>,
+    filled: Mutex<Vec<Seq>>,
 }
+
+/// Orders whose execution may wait to be told; of more, the oldest are only seen in the history.
+const FILLED_MAX: usize = 64;
 
 /// What a socket's task listens to.
 pub(crate) type Inbox = mpsc::Receiver<Command>;
@@ -65,7 +75,21 @@ pub(crate) type Inbox = mpsc::Receiver<Command>;
 impl Seat {
     pub(crate) fn new() -> (Self, Inbox) {
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
-        (Self { news: AtomicU8::new(0), wake: Notify::new(), commands }, inbox)
+        (Self { news: AtomicU8::new(0), wake: Notify::new(), commands, filled: Mutex::default() }, inbox)
+    }
+
+    /// An order of the socket's user was executed.
+    pub(crate) fn filled(&self, order: Seq) {
+        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
+        if filled.len() == FILLED_MAX {
+            filled.remove(0);
+        }
+        filled.push(order);
+    }
+
+    /// The orders executed since this was last asked.
+    pub(crate) fn take_filled(&self) -> Vec<Seq> {
+        std::mem::take(&mut *self.filled.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Marks the socket; its task looks when it can.

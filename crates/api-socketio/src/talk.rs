@@ -7,11 +7,16 @@ use std::time::Duration;
 use orrery_api_bittrade as render;
 use orrery_app::{App, Ctx};
 use orrery_http_kit::RequestMeta;
+use orrery_identity::Role;
 use orrery_kernel::{Error, ErrorCode, Timestamp, UserId};
+use orrery_ledger::Seq;
+use orrery_protocol::Rupees;
 use orrery_protocol::socketio::{
+    ADMIN_DCA_PLANS_UPDATE, ADMIN_METRICS_UPDATE, ADMIN_SETTINGS_UPDATE, ADMIN_TRANSACTION_UPDATE, ADMIN_USER_UPDATE,
     AUTHENTICATION_ERROR, AUTHENTICATION_SUCCESS, AuthenticationError, AuthenticationSuccess, BTC_PRICE_UPDATE,
-    BalanceUpdate, CONNECTION_ESTABLISHED, ConnectionEstablished, TRANSACTIONS_IN_UPDATE, TransactionUpdate,
-    USER_BALANCE_UPDATE, USER_TRANSACTION_UPDATE,
+    BalanceUpdate, CONNECTION_ESTABLISHED, ConnectionEstablished, ORDER_EXECUTED, OrderAmounts, OrderExecuted, Stamped,
+    TRANSACTIONS_IN_ADMIN_UPDATE, TRANSACTIONS_IN_UPDATE, TransactionUpdate, USER_BALANCE_UPDATE,
+    USER_DCA_PLANS_UPDATE, USER_TRANSACTION_UPDATE,
 };
 use serde::Serialize;
 use socketioxide::extract::SocketRef;
@@ -24,6 +29,8 @@ use crate::seat::{Args, Command, Inbox, News, Seat};
 /// How long a client may leave its buffer full before it is closed.
 const FULL_MAX: Duration = Duration::from_secs(10);
 const FULL_POLL: Duration = Duration::from_millis(20);
+/// Administrators are told at most this often: each time costs a look at all users.
+const HOUSE_PERIOD: Duration = Duration::from_secs(1);
 
 /// The client can no longer be reached.
 struct Gone;
@@ -34,6 +41,10 @@ struct Talk {
     hub: Arc<Hub>,
     meta: Option<RequestMeta>,
     identity: Option<Identity>,
+    /// Does the socket speak for an administrator?
+    admin: bool,
+    /// Is there something new for administrators?
+    house_due: bool,
 }
 
 struct Identity {
@@ -53,16 +64,22 @@ pub(crate) async fn run(
     stopping: CancellationToken,
 ) {
     let meta = socket.req_parts().extensions.get::<RequestMeta>().cloned();
-    let mut talk = Talk { socket, app, hub, meta, identity: None };
+    let mut talk = Talk { socket, app, hub, meta, identity: None, admin: false, house_due: false };
     let ended = async {
         talk.welcome().await?;
+        let mut house = tokio::time::interval(HOUSE_PERIOD);
+        house.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let expiry = talk.expiry();
             tokio::select! {
                 biased;
-                () = seat.wake.notified() => talk.tell(seat.news.swap(0, Ordering::AcqRel)).await?,
+                () = seat.wake.notified() => {
+                    let news = seat.news.swap(0, Ordering::AcqRel);
+                    talk.tell(news, seat.take_filled()).await?;
+                }
                 Some(Command::Authenticate(args)) = inbox.recv() => talk.authenticate(&args).await?,
                 () = expiry => talk.recheck().await?,
+                _ = house.tick(), if talk.house_due => talk.house().await?,
                 () = stopping.cancelled() => return Err::<(), Gone>(Gone),
             }
         }
@@ -89,7 +106,7 @@ impl Talk {
         }
     }
 
-    async fn tell(&mut self, news: u8) -> Result<(), Gone> {
+    async fn tell(&mut self, news: u8, filled: Vec<Seq>) -> Result<(), Gone> {
         let has = |item: News| news & item as u8 != 0;
         if has(News::Gone) {
             return Err(Gone);
@@ -106,9 +123,97 @@ impl Talk {
             self.price().await?;
         }
         if has(News::Ledger) {
+            self.executed(filled).await?;
             self.account().await?;
         }
+        if has(News::Plans) {
+            self.plans().await?;
+        }
+        if has(News::Settings) {
+            self.settings().await?;
+        }
+        if has(News::House) && self.admin {
+            self.house_due = true;
+        }
         Ok(())
+    }
+
+    /// Tells the owner which of their orders were executed.
+    async fn executed(&mut self, orders: Vec<Seq>) -> Result<(), Gone> {
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let Some(ctx) = self.ctx().await? else { return Ok(()) };
+        for order in orders {
+            let line = match self.app.trading.transaction(&ctx, order).await {
+                Ok(Some(line)) => line,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "could not read an executed order for its socket");
+                    continue;
+                }
+            };
+            let executed = OrderExecuted {
+                order_id: order,
+                user_id: ctx.caller.as_ref().map_or(0, |c| c.user.0),
+                kind: line.kind.into(),
+                amounts: OrderAmounts {
+                    btc_amount: line.btc,
+                    inr_amount: Rupees(line.inr),
+                    execution_price: Rupees(line.rate),
+                    timestamp: line.executed_at.unwrap_or(ctx.now).iso(),
+                },
+            };
+            self.emit(ORDER_EXECUTED, &executed).await?;
+        }
+        Ok(())
+    }
+
+    async fn plans(&mut self) -> Result<(), Gone> {
+        let Some(ctx) = self.ctx().await? else { return Ok(()) };
+        match self.app.plans.list(&ctx).await {
+            Ok(views) => self.stamped(USER_DCA_PLANS_UPDATE, render::plans(&views), &ctx).await,
+            Err(error) => {
+                tracing::warn!(%error, "could not read plans for their socket");
+                Ok(())
+            }
+        }
+    }
+
+    async fn settings(&mut self) -> Result<(), Gone> {
+        let Some(ctx) = self.ctx().await?.filter(|_| self.admin) else { return Ok(()) };
+        match self.app.admin.settings(&ctx).await {
+            Ok(settings) => self.stamped(ADMIN_SETTINGS_UPDATE, render::settings_body(&settings), &ctx).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Sends what administrators see: users, transactions, plans, figures.
+    async fn house(&mut self) -> Result<(), Gone> {
+        self.house_due = false;
+        let Some(ctx) = self.ctx().await?.filter(|_| self.admin) else { return Ok(()) };
+        let read = async {
+            let users = render::users_reply(&self.app, &ctx, UserId(0)).await?;
+            let transactions = render::transactions_reply(&self.app, &ctx, TRANSACTIONS_IN_ADMIN_UPDATE).await?;
+            let plans = render::plans_reply(&self.app, &ctx).await?;
+            let metrics = render::metrics_body(&self.app.admin.metrics(&ctx).await?);
+            Ok::<_, Error>((users, transactions, plans, metrics))
+        };
+        let (users, transactions, plans, metrics) = match read.await {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::debug!(%error, "could not read the house for an administrator's socket");
+                return Ok(());
+            }
+        };
+        self.stamped(ADMIN_USER_UPDATE, users, &ctx).await?;
+        self.stamped(ADMIN_TRANSACTION_UPDATE, transactions, &ctx).await?;
+        self.stamped(ADMIN_DCA_PLANS_UPDATE, plans, &ctx).await?;
+        self.stamped(ADMIN_METRICS_UPDATE, metrics, &ctx).await
+    }
+
+    async fn stamped(&self, event: &'static str, content: impl Serialize + Sync, ctx: &Ctx) -> Result<(), Gone> {
+        self.emit(event, &Stamped { content, timestamp: ctx.now.iso() }).await
     }
 
     async fn authenticate(&mut self, args: &Args) -> Result<(), Gone> {
@@ -134,7 +239,10 @@ impl Talk {
         let (user, email) = (caller.user, caller.email.clone());
         self.identity = Some(Identity { until: self.app.auth.expiry(&token), token, user });
         self.hub.identify(self.socket.id, None, Some(user));
+        self.admin = caller.role == Role::Admin;
+        self.hub.administers(self.socket.id, self.admin);
         self.account().await?;
+        self.plans().await?;
         if self.identity.is_none() {
             return Ok(());
         }
@@ -147,7 +255,7 @@ impl Talk {
         let Some(ctx) = self.ctx().await? else { return Ok(()) };
         let read = async {
             let (sheet, _) = self.app.trading.balance(&ctx).await?;
-            let statement = self.app.trading.transactions(&ctx, 1, TRANSACTIONS_IN_UPDATE).await?;
+            let statement = self.app.trading.transactions(&ctx, 1, TRANSACTIONS_IN_UPDATE, None).await?;
             Ok::<_, Error>((sheet, statement))
         };
         let (sheet, statement) = match read.await {
@@ -172,6 +280,10 @@ impl Talk {
         let now = self.now();
         match self.app.auth.authenticate(&identity.token, now).await {
             Ok(caller) => {
+                if self.admin != (caller.role == Role::Admin) {
+                    self.admin = caller.role == Role::Admin;
+                    self.hub.administers(self.socket.id, self.admin);
+                }
                 let unknown = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
                 Ok(Some(Ctx {
                     caller: Some(caller),
@@ -213,6 +325,8 @@ impl Talk {
     fn forget(&mut self) {
         if let Some(identity) = self.identity.take() {
             self.hub.identify(self.socket.id, Some(identity.user), None);
+            self.hub.administers(self.socket.id, false);
+            (self.admin, self.house_due) = (false, false);
         }
     }
 

@@ -20,6 +20,20 @@ pub enum Event {
         /// Up to which entry.
         seq: Seq,
     },
+    /// A limit order of the user's was executed.
+    Filled {
+        /// Whose.
+        user: UserId,
+        /// The entry that placed it.
+        order: Seq,
+    },
+    /// A plan of the user's changed or ran.
+    Plans {
+        /// Whose.
+        user: UserId,
+    },
+    /// An administrator changed settings.
+    Settings,
     /// Somebody's permissions changed (logout, password, role, deletion): re-check every socket.
     Access,
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orrery_kernel::{Clock, Error, ErrorCode, Result, StoreError, UserId};
-use orrery_ledger::{Answer, Command, LedgerStore, Limits, Outcome, Owner, Seq};
+use orrery_ledger::{Answer, Command, Kind, LedgerStore, Limits, Operation, Outcome, Seq};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::events::{Event, Events};
@@ -151,7 +151,7 @@ impl Writer {
         metrics::histogram!("ledger_commit_seconds").record(self.clock.now().since(started).as_secs_f64());
         match result {
             Ok(answers) => {
-                self.tell(&answers).await;
+                self.tell(&commands, &answers).await;
                 for (reply, answer) in replies.into_iter().zip(answers) {
                     // a caller that went away finds the outcome under its key
                     let _ = reply.send(Ok(answer));
@@ -200,28 +200,33 @@ impl Writer {
 
     /// Tells listeners about the entries just committed, and first about any that another process
     /// wrote before them.
-    async fn tell(&mut self, answers: &[Answer]) {
+    async fn tell(&mut self, commands: &[Command], answers: &[Answer]) {
         let posted = || {
-            answers.iter().filter_map(|a| match a {
-                Answer::New(Outcome::Posted(receipt)) => Some(receipt),
+            commands.iter().zip(answers).filter_map(|(command, answer)| match answer {
+                Answer::New(Outcome::Posted(receipt)) => Some((&command.operation, receipt)),
                 _ => None,
             })
         };
-        let (Some(first), Some(last)) = (posted().map(|r| r.seq).min(), posted().map(|r| r.seq).max()) else {
+        let (Some(first), Some(last)) = (posted().map(|(_, r)| r.seq).min(), posted().map(|(_, r)| r.seq).max()) else {
             return;
         };
         if self.told.is_some_and(|told| told + 1 < first) {
             self.follow_to(first - 1).await;
         }
-        let mut newest: BTreeMap<UserId, Seq> = BTreeMap::new();
-        for receipt in posted() {
-            if let Some(user) = receipt.user {
-                newest.insert(user, receipt.seq);
+        let mut news = News::default();
+        for (operation, receipt) in posted() {
+            let receiver = match operation {
+                Operation::Transfer { to, .. } => Some(*to),
+                _ => None,
+            };
+            for user in receipt.user.into_iter().chain(receiver) {
+                news.touched.insert(user, receipt.seq);
+            }
+            if let Operation::FillOrder { user, order, .. } = operation {
+                news.filled.push((*user, *order));
             }
         }
-        for (user, seq) in newest {
-            self.events.send(Event::Ledger { user, seq });
-        }
+        news.send(&self.events);
         self.told = Some(last);
     }
 
@@ -244,18 +249,36 @@ impl Writer {
                     return;
                 }
             };
-            let mut newest: BTreeMap<UserId, Seq> = BTreeMap::new();
+            let mut news = News::default();
             for entry in &entries {
-                for owner in entry.legs.iter().flat_map(|l| [&l.from.owner, &l.to.owner]) {
-                    if let Owner::User(user) = owner {
-                        newest.insert(*user, entry.seq);
+                for user in orrery_ledger::users_of(entry) {
+                    news.touched.insert(user, entry.seq);
+                    if let (Kind::FillBuy | Kind::FillSell, Some(order)) = (entry.kind, entry.refs) {
+                        news.filled.push((user, order));
                     }
                 }
             }
-            for (user, seq) in newest {
-                self.events.send(Event::Ledger { user, seq });
-            }
+            news.send(&self.events);
             self.told = entries.last().map(|e| e.seq);
+        }
+    }
+}
+
+/// What a range of entries means for listeners: the newest entry of each user it touched, and the
+/// orders it filled.
+#[derive(Default)]
+struct News {
+    touched: BTreeMap<UserId, Seq>,
+    filled: Vec<(UserId, Seq)>,
+}
+
+impl News {
+    fn send(self, events: &Events) {
+        for (user, order) in self.filled {
+            events.send(Event::Filled { user, order });
+        }
+        for (user, seq) in self.touched {
+            events.send(Event::Ledger { user, seq });
         }
     }
 }

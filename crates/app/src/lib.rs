@@ -3,13 +3,19 @@
 //!
 //! Invariants: no SQL, no HTTP, no adapter, no wire types. Time comes from the [`Ports::clock`].
 
+pub mod admin;
 pub mod auth;
+pub mod desk;
 pub mod events;
 pub mod ledger_writer;
 pub mod limits;
+pub mod loans;
 pub mod market;
+pub mod orders;
+pub mod plans;
 pub mod tasks;
 pub mod trading;
+pub mod transfers;
 
 mod ctx;
 
@@ -18,7 +24,7 @@ use std::sync::Arc;
 pub use ctx::Ctx;
 use orrery_identity::{IdentityStore, RateStore};
 use orrery_kernel::{Clock, Entropy, Result};
-use orrery_ledger::LedgerStore;
+use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::{MarketStore, PriceFeed, SentimentFeed};
 use orrery_storage::Cache;
 
@@ -27,6 +33,8 @@ use orrery_storage::Cache;
 pub struct Ports {
     /// Journal and balances.
     pub ledger: Arc<dyn LedgerStore>,
+    /// Plans.
+    pub plans: Arc<dyn PlanStore>,
     /// Users, sessions, keys, audit.
     pub identity: Arc<dyn IdentityStore>,
     /// Prices, charts, sentiment.
@@ -63,9 +71,19 @@ pub struct Settings {
 /// The assembled use cases.
 pub struct App {
     /// Users, sessions, API keys.
-    pub auth: auth::Auth,
+    pub auth: Arc<auth::Auth>,
     /// Trades, balances, transactions, the operator's entries.
     pub trading: trading::Trading,
+    /// Limit orders.
+    pub orders: orders::Orders,
+    /// Transfers and withdrawals.
+    pub transfers: Arc<transfers::Transfers>,
+    /// Plans that trade by themselves.
+    pub plans: Arc<plans::Plans>,
+    /// Loans.
+    pub loans: loans::Loans,
+    /// What administrators see and do.
+    pub admin: admin::Admin,
     /// Prices, charts, sentiment.
     pub market: Arc<market::Market>,
     /// What happened, for sockets.
@@ -84,16 +102,16 @@ impl App {
     /// # Errors
     /// When the newest stored price cannot be read.
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
-        let Ports { ledger, identity, market, cache, rates, price_feed, sentiment_feed, clock, entropy } = ports;
+        let Ports { ledger, plans, identity, market, cache, rates, price_feed, sentiment_feed, clock, entropy } = ports;
         let events = events::Events::default();
-        let auth = auth::Auth::new(
+        let auth = Arc::new(auth::Auth::new(
             identity.clone(),
             rates.clone(),
             clock.clone(),
             entropy.clone(),
             settings.auth,
             events.clone(),
-        )?;
+        )?);
         auth.watch(tasks);
         let market = Arc::new(market::Market::new(
             market,
@@ -108,9 +126,34 @@ impl App {
         market.restore().await?;
         let writer =
             ledger_writer::LedgerWriter::start(ledger.clone(), clock.clone(), &settings.ledger, events.clone(), tasks);
-        let trading =
-            trading::Trading::new(writer, ledger, identity, market.clone(), entropy.clone(), settings.welcome);
+        let desk = desk::Desk {
+            writer,
+            store: ledger,
+            identity,
+            market: market.clone(),
+            entropy: entropy.clone(),
+            events: events.clone(),
+        };
+        let trading = trading::Trading::new(desk.clone(), settings.welcome);
+        let orders = orders::Orders::new(desk.clone());
+        let transfers = Arc::new(transfers::Transfers::new(desk.clone()));
+        let plans = Arc::new(plans::Plans::new(desk.clone(), plans));
+        let loans = loans::Loans::new(desk.clone());
+        let admin = admin::Admin::new(desk, auth.clone(), plans.clone(), transfers.clone());
         let limits = limits::RequestLimits::new(rates, settings.requests);
-        Ok(Arc::new(Self { auth, trading, market, events, limits, clock, entropy }))
+        Ok(Arc::new(Self {
+            auth,
+            trading,
+            orders,
+            transfers,
+            plans,
+            loans,
+            admin,
+            market,
+            events,
+            limits,
+            clock,
+            entropy,
+        }))
     }
 }

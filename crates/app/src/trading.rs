@@ -1,17 +1,14 @@
 //! Trades, balances, transactions, and the operator's entries.
 
-use std::sync::Arc;
-
-use orrery_identity::{Action, AuditEvent, IdentityStore};
-use orrery_kernel::{Asset, Entropy, Error, ErrorCode, Result, Timestamp, UserId, format_minor};
+use orrery_identity::Action;
+use orrery_kernel::{Asset, Error, Result, UserId};
 use orrery_ledger::{
-    Account, Actor, Answer, Bucket, Command, IdemKey, LedgerStore, Line, Operation, Outcome, Owner, Receipt, Refusal,
-    Report, Seq, Sheet, Side, Size, Verifier,
+    Account, Actor, Answer, Bucket, Command, IdemKey, Line, Operation, Owner, Page, Report, Seq, Sheet, Side, Size,
+    Verifier,
 };
 
 use crate::Ctx;
-use crate::ledger_writer::{LedgerWriter, refused_shape};
-use crate::market::Market;
+use crate::desk::{Desk, Posting, settle};
 
 /// What a new user of the demo starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,30 +17,6 @@ pub struct Welcome {
     pub inr: i64,
     /// Satoshis.
     pub btc: i64,
-}
-
-/// A committed answer and whether it was given before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Traded {
-    /// The entry.
-    pub receipt: Receipt,
-    /// Given before, under the same key.
-    pub replay: bool,
-}
-
-/// Why a trade was not made: by a rule of business under a key (remembered), or before that.
-#[derive(Debug)]
-pub struct TradeError {
-    /// What to answer.
-    pub error: Error,
-    /// Given before, under the same key.
-    pub replay: bool,
-}
-
-impl From<Error> for TradeError {
-    fn from(error: Error) -> Self {
-        Self { error, replay: false }
-    }
 }
 
 /// A page of a user's transactions, newest first.
@@ -66,11 +39,7 @@ pub struct Exposure {
 
 /// The ledger's use cases.
 pub struct Trading {
-    writer: LedgerWriter,
-    store: Arc<dyn LedgerStore>,
-    identity: Arc<dyn IdentityStore>,
-    market: Arc<Market>,
-    entropy: Arc<dyn Entropy>,
+    desk: Desk,
     welcome: Option<Welcome>,
 }
 
@@ -79,36 +48,25 @@ impl Trading {
     pub const LIMIT_MAX: u32 = 200;
     /// Largest page number; together with the limit it bounds how far a query can skip.
     pub const PAGE_MAX: u32 = 100_000;
+    /// Lines of one read of [`Trading::export`].
+    pub const EXPORT_PAGE: u32 = 1_000;
 
     /// Assembles the use cases.
-    pub fn new(
-        writer: LedgerWriter,
-        store: Arc<dyn LedgerStore>,
-        identity: Arc<dyn IdentityStore>,
-        market: Arc<Market>,
-        entropy: Arc<dyn Entropy>,
-        welcome: Option<Welcome>,
-    ) -> Self {
-        Self { writer, store, identity, market, entropy, welcome }
+    pub fn new(desk: Desk, welcome: Option<Welcome>) -> Self {
+        Self { desk, welcome }
     }
 
     /// A market trade at the current price. Under a key that was used before, the first outcome is
     /// given again, even while the price is out of date.
-    pub async fn trade(
-        &self,
-        ctx: &Ctx,
-        side: Side,
-        size: Size,
-        key: Option<IdemKey>,
-    ) -> std::result::Result<Traded, TradeError> {
+    pub async fn trade(&self, ctx: &Ctx, side: Side, size: Size, key: Option<IdemKey>) -> Posting {
         let user = ctx.authorize(Action::Trade)?.user;
         let actor = Actor::User(user);
-        let operation = |snapshot| Operation::Trade { user, side, size, snapshot, worst_rate: None };
-        let quote = match (self.market.fresh_quote(ctx.now), &key) {
+        let operation = |snapshot| Operation::Trade { user, side, size, snapshot, worst_rate: None, plan: false };
+        let quote = match (self.desk.market.fresh_quote(ctx.now), &key) {
             (Ok(quote), _) => quote,
             (Err(error), None) => return Err(error.into()),
             (Err(error), Some(key)) => {
-                let known = self.store.recorded(&[(actor, key.clone())]).await.map_err(Error::from)?;
+                let known = self.desk.store.recorded(&[(actor, key.clone())]).await.map_err(Error::from)?;
                 let Some(recorded) = known.into_values().next() else {
                     return Err(error.into());
                 };
@@ -117,18 +75,18 @@ impl Trading {
                 return settle(if same { Answer::Replay(recorded.outcome) } else { Answer::KeyReused });
             }
         };
-        let key = key.unwrap_or_else(|| self.fresh_key(ctx.now));
-        settle(self.writer.submit(Command { actor, key, operation: operation(quote.snapshot.id) }).await?)
+        self.desk.post(ctx.now, actor, key, operation(quote.snapshot.id)).await
     }
 
     /// The caller's balances and the journal position they are exact at.
     pub async fn balance(&self, ctx: &Ctx) -> Result<(Sheet, Seq)> {
         let user = ctx.authorize(Action::ReadOwn)?.user;
-        Ok(self.store.sheet(user).await?)
+        Ok(self.desk.store.sheet(user).await?)
     }
 
-    /// A page of the caller's transactions; `page` from 1.
-    pub async fn transactions(&self, ctx: &Ctx, page: u32, limit: u32) -> Result<Statement> {
+    /// A page of the caller's transactions; `page` from 1, before the entry `before` where one is
+    /// named.
+    pub async fn transactions(&self, ctx: &Ctx, page: u32, limit: u32, before: Option<Seq>) -> Result<Statement> {
         let user = ctx.authorize(Action::ReadOwn)?.user;
         if !(1..=Self::LIMIT_MAX).contains(&limit) {
             return Err(Error::invalid("limit", format!("limit must be between 1 and {}", Self::LIMIT_MAX)));
@@ -137,10 +95,27 @@ impl Trading {
             return Err(Error::invalid("page", format!("page must be between 1 and {}", Self::PAGE_MAX)));
         }
         let offset = u64::from(page - 1) * u64::from(limit);
-        let mut posted = self.store.statement(user, offset, limit + 1).await?;
+        let mut posted = self.desk.store.statement(user, Page { before, offset, limit: limit + 1 }).await?;
         let more = posted.len() > limit as usize;
         posted.truncate(limit as usize);
         Ok(Statement { lines: posted.iter().map(|p| orrery_ledger::line(p, user)).collect(), more })
+    }
+
+    /// The caller's transactions before `before`, newest first, at most [`Trading::EXPORT_PAGE`]; for
+    /// exports, which ask until none are left.
+    pub async fn export(&self, ctx: &Ctx, before: Option<Seq>) -> Result<Vec<Line>> {
+        let user = ctx.authorize(Action::ReadOwn)?.user;
+        let page = Page { before, offset: 0, limit: Self::EXPORT_PAGE };
+        let posted = self.desk.store.statement(user, page).await?;
+        Ok(posted.iter().map(|p| orrery_ledger::line(p, user)).collect())
+    }
+
+    /// An order of the caller's that was placed by entry `seq`, as a line.
+    pub async fn transaction(&self, ctx: &Ctx, seq: Seq) -> Result<Option<Line>> {
+        let user = ctx.authorize(Action::ReadOwn)?.user;
+        let posted = self.desk.store.posted(seq).await?;
+        let own = posted.filter(|p| orrery_ledger::shown_to(&p.entry).contains(&user));
+        Ok(own.map(|p| orrery_ledger::line(&p, user)))
     }
 
     /// Gives a new user the demo's starting money, once.
@@ -150,7 +125,7 @@ impl Trading {
             if amount > 0 {
                 let key = IdemKey::new(&format!("welcome-{user}-{asset}")).map_err(Error::internal)?;
                 let operation = Operation::Deposit { user, asset, amount };
-                self.writer.submit(Command { actor: Actor::System, key, operation }).await?;
+                self.desk.writer.submit(Command { actor: Actor::System, key, operation }).await?;
             }
         }
         Ok(())
@@ -158,93 +133,24 @@ impl Trading {
 
     /// Undoes an entry by a new one with every leg swapped; under a key used before, gives the first
     /// outcome again.
-    pub async fn reverse(&self, ctx: &Ctx, seq: Seq, key: Option<IdemKey>) -> std::result::Result<Traded, TradeError> {
+    pub async fn reverse(&self, ctx: &Ctx, seq: Seq, key: Option<IdemKey>) -> Posting {
         let user = ctx.authorize(Action::Administer)?.user;
-        let key = key.unwrap_or_else(|| self.fresh_key(ctx.now));
-        let command = Command { actor: Actor::User(user), key, operation: Operation::Reverse { seq } };
-        let settled = settle(self.writer.submit(command).await?);
-        let outcome = match &settled {
-            Ok(_) => "ok".to_owned(),
-            Err(e) => e.error.public.to_string(),
-        };
-        let event = AuditEvent {
-            at: ctx.now,
-            actor: format!("user:{user}"),
-            action: "reverse".into(),
-            target: format!("entry:{seq}"),
-            outcome,
-            address: ctx.address.to_string(),
-        };
-        if let Err(error) = self.identity.audit(&event).await {
-            // the entry itself names its actor, so nothing is lost but this line
-            tracing::error!(%error, "could not write the audit log");
-        }
-        settled
+        let posting = self.desk.post(ctx.now, Actor::User(user), key, Operation::Reverse { seq }).await;
+        self.desk.audited(ctx, "reverse", format!("entry:{seq}"), posting).await
     }
 
     /// What the house holds and owes.
     pub async fn exposure(&self, ctx: &Ctx) -> Result<Exposure> {
         ctx.authorize(Action::ReadHouse)?;
-        let (house, _) = self.store.balances(&Owner::House).await?;
-        Ok(Exposure { house, users: self.store.user_totals().await? })
+        let (house, _) = self.desk.store.balances(&Owner::House).await?;
+        Ok(Exposure { house, users: self.desk.store.user_totals().await? })
     }
 
     /// Replays the whole journal against what is stored.
     pub async fn reconcile(&self, ctx: &Ctx) -> Result<Report> {
         ctx.authorize(Action::ReadHouse)?;
         let mut verifier = Verifier::default();
-        self.store.audit(&mut verifier).await?;
+        self.desk.store.audit(&mut verifier).await?;
         Ok(verifier.finish())
     }
-
-    /// A key for a caller that gave none. It begins with the time, so that keys of one moment lie
-    /// together in a store's index.
-    fn fresh_key(&self, now: Timestamp) -> IdemKey {
-        let mut bits = [0; 16];
-        self.entropy.fill(&mut bits[8..]);
-        bits[..8].copy_from_slice(&now.micros().to_be_bytes());
-        IdemKey::from_bits(bits)
-    }
-}
-
-fn settle(answer: Answer) -> std::result::Result<Traded, TradeError> {
-    if let Some(error) = refused_shape(&answer) {
-        return Err(error.into());
-    }
-    let (outcome, replay) = match answer {
-        Answer::Replay(outcome) => (outcome, true),
-        Answer::New(outcome) => (outcome, false),
-        Answer::KeyReused | Answer::Invalid(_) => return Err(Error::internal("answer was checked above").into()),
-    };
-    match outcome {
-        Outcome::Posted(receipt) => Ok(Traded { receipt, replay }),
-        Outcome::Refused(refusal) => Err(TradeError { error: refusal_error(&refusal), replay }),
-    }
-}
-
-/// The sentence for a refusal, in the documented server's words where it has any.
-pub fn refusal_error(refusal: &Refusal) -> Error {
-    let bad = |text: &'static str| Error::new(ErrorCode::Invalid, text);
-    match refusal {
-        Refusal::Insufficient { asset: Asset::INR, required, available } => Error::new(
-            ErrorCode::InsufficientFunds,
-            format!("Insufficient INR balance. Required: ₹{}, Available: ₹{}", rupees(*required), rupees(*available)),
-        ),
-        Refusal::Insufficient { asset, required, available } => Error::new(
-            ErrorCode::InsufficientFunds,
-            format!("Insufficient {asset} balance. Required: {required} satoshis, Available: {available} satoshis"),
-        ),
-        Refusal::Bound { .. } => bad("The house cannot take the other side of this trade"),
-        Refusal::Dust => bad("Amount is too small: one side of the trade rounds to nothing"),
-        Refusal::StalePrice => {
-            Error::unavailable("The Bitcoin price is out of date; trading is paused", std::time::Duration::from_secs(5))
-        }
-        Refusal::Slippage => bad("The price has moved beyond the limit given"),
-        Refusal::NoSuchEntry => Error::new(ErrorCode::NotFound, "Transaction not found"),
-        Refusal::NotReversible => Error::new(ErrorCode::Conflict, "The transaction is a reversal or has been reversed"),
-    }
-}
-
-fn rupees(paise: i64) -> String {
-    if paise % 100 == 0 { (paise / 100).to_string() } else { format_minor(paise, 2) }
 }

@@ -11,10 +11,10 @@ use async_trait::async_trait;
 use orrery_app::events::{Event, Events};
 use orrery_app::ledger_writer::{LedgerSettings, LedgerWriter, commit_once};
 use orrery_app::tasks::Tasks;
-use orrery_kernel::{Asset, ErrorCode, SnapshotId, StoreError, UserId};
+use orrery_kernel::{Asset, ErrorCode, SnapshotId, StoreError, Timestamp, UserId};
 use orrery_ledger::{
-    Account, Actor, Answer, AuditSink, Bucket, Command, Decider, Entry, Head, IdemKey, LedgerStore, Limits, Needs,
-    NewSnapshot, Operation, Outcome, Owner, Posted, Recorded, Seq, Sheet, Snapshot,
+    Account, Actor, Answer, AuditSink, Bucket, Command, Decider, Entry, Head, Hold, IdemKey, KindTotal, LedgerStore,
+    Limits, Loan, Needs, NewSnapshot, Operation, Order, Outcome, Owner, Page, Posted, Recorded, Seq, Sheet, Snapshot,
 };
 use orrery_store_memory::MemoryLedger;
 use orrery_testkit::fakes::ManualClock;
@@ -94,8 +94,48 @@ impl LedgerStore for Faulty {
         self.inner.user_totals().await
     }
 
-    async fn statement(&self, user: UserId, offset: u64, limit: u32) -> Result<Vec<Posted>, StoreError> {
-        self.inner.statement(user, offset, limit).await
+    async fn sheets(&self, users: &[UserId]) -> Result<Vec<Sheet>, StoreError> {
+        self.inner.sheets(users).await
+    }
+
+    async fn statement(&self, user: UserId, page: Page) -> Result<Vec<Posted>, StoreError> {
+        self.inner.statement(user, page).await
+    }
+
+    async fn recent(&self, page: Page) -> Result<Vec<(UserId, Posted)>, StoreError> {
+        self.inner.recent(page).await
+    }
+
+    async fn posted(&self, seq: Seq) -> Result<Option<Posted>, StoreError> {
+        self.inner.posted(seq).await
+    }
+
+    async fn totals(&self) -> Result<Vec<KindTotal>, StoreError> {
+        self.inner.totals().await
+    }
+
+    async fn crossed_orders(&self, buy: i64, sell: i64, after: Seq, limit: u32) -> Result<Vec<Order>, StoreError> {
+        self.inner.crossed_orders(buy, sell, after, limit).await
+    }
+
+    async fn expired_orders(&self, now: Timestamp, limit: u32) -> Result<Vec<Order>, StoreError> {
+        self.inner.expired_orders(now, limit).await
+    }
+
+    async fn pending_holds(&self, after: Seq, limit: u32) -> Result<Vec<Hold>, StoreError> {
+        self.inner.pending_holds(after, limit).await
+    }
+
+    async fn expired_holds(&self, now: Timestamp, limit: u32) -> Result<Vec<Hold>, StoreError> {
+        self.inner.expired_holds(now, limit).await
+    }
+
+    async fn loan(&self, user: UserId) -> Result<Option<(Loan, Sheet)>, StoreError> {
+        self.inner.loan(user).await
+    }
+
+    async fn open_loans(&self, after: UserId, limit: u32) -> Result<Vec<(Loan, Sheet)>, StoreError> {
+        self.inner.open_loans(after, limit).await
     }
 
     async fn entries(&self, after: Seq, limit: u32) -> Result<Vec<Entry>, StoreError> {

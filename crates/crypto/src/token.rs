@@ -21,7 +21,12 @@ pub fn api_key(bits: [u8; 32]) -> String {
 /// What is stored of a token: its SHA-256. Enough for tokens that cannot be guessed; passwords need
 /// more.
 pub fn digest(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
+    sha256(token.as_bytes())
+}
+
+/// SHA-256.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// Equal? In a time that does not tell where they differ.

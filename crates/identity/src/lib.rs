@@ -10,5 +10,6 @@ mod records;
 pub use caller::{Action, Caller, Denied, Proof, Role, Scope, authorize};
 pub use ports::{Created, IdentityStore, RateStore};
 pub use records::{
-    ApiKey, ApiKeyId, AuditEvent, Email, EmailError, NewApiKey, NewUser, PasswordHash, Session, SessionId, User,
+    ApiKey, ApiKeyId, AuditEvent, AuditRecord, Email, EmailError, NewApiKey, NewUser, PasswordHash, Session, SessionId,
+    User,
 };

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use orrery_kernel::{StoreError, Timestamp, UserId};
 
-use crate::{ApiKey, ApiKeyId, AuditEvent, Email, NewApiKey, NewUser, PasswordHash, Role, Session, SessionId, User};
+use crate::{
+    ApiKey, ApiKeyId, AuditEvent, AuditRecord, Email, NewApiKey, NewUser, PasswordHash, Role, Session, SessionId, User,
+};
 
 /// Result of an insert under a unique name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,8 +79,11 @@ pub trait IdentityStore: Send + Sync {
     /// there is an administrator already.
     async fn create_first_admin(&self, token: &[u8; 32], user: &NewUser) -> Result<Option<Created<User>>, StoreError>;
 
-    /// Appends to the audit log, which nothing changes or shortens.
+    /// Appends to the audit log, which nothing changes or shortens; each event is linked to the one
+    /// before it by its hash.
     async fn audit(&self, event: &AuditEvent) -> Result<(), StoreError>;
+    /// Audit events after `after` in order, at most `limit`.
+    async fn audit_trail(&self, after: i64, limit: u32) -> Result<Vec<AuditRecord>, StoreError>;
     /// Newest audit events first, at most `limit`.
     async fn audit_events(&self, limit: u32) -> Result<Vec<AuditEvent>, StoreError>;
 

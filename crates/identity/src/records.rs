@@ -181,3 +181,29 @@ pub struct AuditEvent {
     /// Client address, or empty.
     pub address: String,
 }
+
+impl AuditEvent {
+    /// The hash of an event that follows one with the hash `prev` (zeros: the first): SHA-256 over
+    /// `prev`, the time in microseconds and the five texts, each with its length (4 bytes); numbers
+    /// little-endian.
+    pub fn link(&self, prev: [u8; 32]) -> [u8; 32] {
+        let mut bytes = prev.to_vec();
+        bytes.extend_from_slice(&self.at.micros().to_le_bytes());
+        for text in [&self.actor, &self.action, &self.target, &self.outcome, &self.address] {
+            bytes.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        orrery_crypto::sha256(&bytes)
+    }
+}
+
+/// An event as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// Its place.
+    pub id: i64,
+    /// Content.
+    pub event: AuditEvent,
+    /// [`AuditEvent::link`] to the one before it.
+    pub hash: [u8; 32],
+}

@@ -7,16 +7,6 @@ use crate::{Account, Kind, Outcome, Receipt, Refusal, Sheet};
 
 const VERSION: u8 = 1;
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Deposit, Self::FundHouse, Self::MarketBuy, Self::MarketSell, Self::Reverse];
-
-    /// The kind of that number.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|k| *k as u8 == number)
-    }
-}
-
 struct Writer(Vec<u8>);
 
 impl Writer {
@@ -99,6 +89,19 @@ impl Outcome {
                 Refusal::Slippage => w.byte(5),
                 Refusal::NoSuchEntry => w.byte(6),
                 Refusal::NotReversible => w.byte(7),
+                Refusal::NoSuchOrder => w.byte(8),
+                Refusal::NoSuchHold => w.byte(9),
+                Refusal::NotOpen => w.byte(10),
+                Refusal::NotCrossed => w.byte(11),
+                Refusal::NoLoan => w.byte(12),
+                Refusal::NoDebt => w.byte(13),
+                Refusal::Undersecured { allowed, debt } => {
+                    w.byte(14);
+                    w.number(*allowed);
+                    w.number(*debt);
+                }
+                Refusal::Healthy => w.byte(15),
+                Refusal::Secured => w.byte(16),
             },
         }
         w.0
@@ -144,6 +147,15 @@ impl Outcome {
             5 => Self::Refused(Refusal::Slippage),
             6 => Self::Refused(Refusal::NoSuchEntry),
             7 => Self::Refused(Refusal::NotReversible),
+            8 => Self::Refused(Refusal::NoSuchOrder),
+            9 => Self::Refused(Refusal::NoSuchHold),
+            10 => Self::Refused(Refusal::NotOpen),
+            11 => Self::Refused(Refusal::NotCrossed),
+            12 => Self::Refused(Refusal::NoLoan),
+            13 => Self::Refused(Refusal::NoDebt),
+            14 => Self::Refused(Refusal::Undersecured { allowed: r.number()?, debt: r.number()? }),
+            15 => Self::Refused(Refusal::Healthy),
+            16 => Self::Refused(Refusal::Secured),
             _ => return None,
         };
         r.0.is_empty().then_some(outcome)
@@ -158,7 +170,7 @@ mod tests {
     use crate::Bucket;
 
     fn outcomes() -> impl Strategy<Value = Outcome> {
-        let receipt = (any::<[i64; 12]>(), 0_usize..5, 0_i64..3).prop_map(|(n, kind, user)| {
+        let receipt = (any::<[i64; 12]>(), 0_usize..27, 0_i64..3).prop_map(|(n, kind, user)| {
             Outcome::Posted(Receipt {
                 seq: n[0],
                 kind: Kind::ALL[kind],
@@ -190,6 +202,15 @@ mod tests {
             Just(Refusal::Slippage),
             Just(Refusal::NoSuchEntry),
             Just(Refusal::NotReversible),
+            Just(Refusal::NoSuchOrder),
+            Just(Refusal::NoSuchHold),
+            Just(Refusal::NotOpen),
+            Just(Refusal::NotCrossed),
+            Just(Refusal::NoLoan),
+            Just(Refusal::NoDebt),
+            (any::<i64>(), any::<i64>()).prop_map(|(allowed, debt)| Refusal::Undersecured { allowed, debt }),
+            Just(Refusal::Healthy),
+            Just(Refusal::Secured),
         ];
         prop_oneof![receipt, refusal.prop_map(Outcome::Refused)]
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orrery_kernel::{AMOUNT_MAX, Asset, SnapshotId, UserId};
+use orrery_kernel::{AMOUNT_MAX, Asset, SnapshotId, Timestamp, UserId};
 
 use crate::{Bucket, Seq};
 
@@ -116,11 +116,156 @@ pub enum Operation {
         snapshot: SnapshotId,
         /// The worst rate the caller accepts, paise per bitcoin.
         worst_rate: Option<i64>,
+        /// Does a plan trade, rather than the user by hand?
+        plan: bool,
     },
     /// Undo entry `seq` by a new entry with every leg swapped.
     Reverse {
         /// The entry to undo.
         seq: Seq,
+    },
+    /// A limit order, for which what it can cost at its limit is reserved.
+    PlaceOrder {
+        /// Whose.
+        user: UserId,
+        /// Buy or sell.
+        side: Side,
+        /// How much, and in which money that is exact.
+        size: Size,
+        /// The worst rate it may be filled at, paise per bitcoin.
+        limit: i64,
+        /// When it runs out.
+        expires_at: Option<Timestamp>,
+    },
+    /// Execute a whole order at a price that crosses its limit.
+    FillOrder {
+        /// Whose.
+        user: UserId,
+        /// The entry that placed it.
+        order: Seq,
+        /// The stored price.
+        snapshot: SnapshotId,
+    },
+    /// Withdraw an open order.
+    CancelOrder {
+        /// Whose.
+        user: UserId,
+        /// The entry that placed it.
+        order: Seq,
+    },
+    /// End an open order whose time is over.
+    ExpireOrder {
+        /// Whose.
+        user: UserId,
+        /// The entry that placed it.
+        order: Seq,
+    },
+    /// From one user to another.
+    Transfer {
+        /// Sender.
+        from: UserId,
+        /// Receiver.
+        to: UserId,
+        /// INR or BTC.
+        asset: Asset,
+        /// Minor units.
+        amount: i64,
+    },
+    /// Money of `user` leaves at once: a hold and its posting in one entry.
+    Withdraw {
+        /// Whose.
+        user: UserId,
+        /// INR or BTC.
+        asset: Asset,
+        /// Minor units.
+        amount: i64,
+    },
+    /// Reserve money for a withdrawal.
+    Hold {
+        /// Whose.
+        user: UserId,
+        /// INR or BTC.
+        asset: Asset,
+        /// Minor units.
+        amount: i64,
+        /// When it runs out.
+        expires_at: Option<Timestamp>,
+    },
+    /// Pay a withdrawal out; what is not paid goes back.
+    PostHold {
+        /// Whose.
+        user: UserId,
+        /// The entry that made it.
+        hold: Seq,
+        /// Minor units; `None`: all of it.
+        amount: Option<i64>,
+    },
+    /// Call a withdrawal off.
+    VoidHold {
+        /// Whose.
+        user: UserId,
+        /// The entry that made it.
+        hold: Seq,
+    },
+    /// End a withdrawal whose time is over.
+    ExpireHold {
+        /// Whose.
+        user: UserId,
+        /// The entry that made it.
+        hold: Seq,
+    },
+    /// Lock bitcoin against the user's loan, opening it where there is none.
+    LockCollateral {
+        /// Whose.
+        user: UserId,
+        /// Satoshis.
+        amount: i64,
+        /// Interest of a loan that this opens, hundredths of a percent a year.
+        rate_bps: i64,
+    },
+    /// Give collateral back, as far as the loan's value allows.
+    ReleaseCollateral {
+        /// Whose.
+        user: UserId,
+        /// Satoshis.
+        amount: i64,
+        /// The stored price to judge by; not looked at without a debt.
+        snapshot: SnapshotId,
+    },
+    /// Lend money of the treasury.
+    Borrow {
+        /// To whom.
+        user: UserId,
+        /// Paise.
+        amount: i64,
+        /// The stored price to judge by.
+        snapshot: SnapshotId,
+    },
+    /// Pay debt back, interest first; the last payment frees the collateral and ends the loan.
+    Repay {
+        /// Whose.
+        user: UserId,
+        /// Paise; no more than the debt is taken.
+        amount: i64,
+    },
+    /// Add the interest due so far.
+    Accrue {
+        /// Whose.
+        user: UserId,
+    },
+    /// Sell collateral of a loan that is no longer worth its debt.
+    Liquidate {
+        /// Whose.
+        user: UserId,
+        /// For the whole debt, rather than down to the target.
+        full: bool,
+        /// The stored price to sell at.
+        snapshot: SnapshotId,
+    },
+    /// Give a debt up whose collateral is gone.
+    WriteOff {
+        /// Whose.
+        user: UserId,
     },
 }
 

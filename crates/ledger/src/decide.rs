@@ -1,13 +1,14 @@
 //! From commands and a view to a batch and answers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
-use orrery_kernel::{AMOUNT_MAX, Asset, SnapshotId, Timestamp, UserId};
+use orrery_kernel::{Asset, SnapshotId, Timestamp, UserId};
 
-use crate::rounding::{NoTrade, convert};
+use crate::draft::{Draft, Effect, Halt, State, Undoable, draft};
 use crate::{
-    Account, Actor, Answer, Batch, Bucket, Command, Decision, Entry, Head, IdemKey, IdemRow, Kind, Leg, Limits, Needs,
-    Operation, Outcome, Owner, Posted, Receipt, Recorded, Refusal, Seq, Sheet, Side, Size, Snapshot, View,
+    Account, Actor, Answer, Batch, Bucket, Command, Decision, Entry, Head, Hold, IdemKey, IdemRow, Leg, Limits, Loan,
+    Needs, Operation, Order, Outcome, Owner, Posted, Receipt, Recorded, Refusal, Seq, Sheet, Snapshot, View,
 };
 
 /// The accounts behind a [`Sheet`].
@@ -51,28 +52,84 @@ pub fn needs(commands: &[Command]) -> Needs {
     let mut needs = Needs::default();
     for command in commands {
         needs.keys.insert((command.actor, command.key.clone()));
-        match &command.operation {
-            Operation::Deposit { user, asset, .. } => {
-                needs.accounts.extend(Sheet::accounts(*user));
-                needs.accounts.insert(Account::user(*user, *asset, Bucket::Available));
-                needs.accounts.insert(Account::world(*asset));
+        needs.add(&command.operation);
+    }
+    needs
+}
+
+/// The house's accounts that a loan touches.
+const LENDING: [Bucket; 5] =
+    [Bucket::Inventory, Bucket::Treasury, Bucket::Receivable, Bucket::InterestReceivable, Bucket::Income];
+
+impl Needs {
+    fn add(&mut self, operation: &Operation) {
+        match *operation {
+            Operation::Deposit { user, asset, .. } | Operation::Withdraw { user, asset, .. } => {
+                self.user(user);
+                self.accounts.insert(Account::user(user, asset, Bucket::Available));
+                self.accounts.insert(Account::world(asset));
             }
             Operation::FundHouse { asset, bucket, .. } => {
-                needs.accounts.insert(Account::house(*asset, *bucket));
-                needs.accounts.insert(Account::world(*asset));
+                self.accounts.insert(Account::house(asset, bucket));
+                self.accounts.insert(Account::world(asset));
             }
             Operation::Trade { user, snapshot, .. } => {
-                needs.accounts.extend(Sheet::accounts(*user));
-                needs.accounts.insert(Account::house(Asset::INR, Bucket::Inventory));
-                needs.accounts.insert(Account::house(Asset::BTC, Bucket::Inventory));
-                needs.snapshots.insert(*snapshot);
+                self.user(user);
+                self.inventories();
+                self.snapshots.insert(snapshot);
             }
             Operation::Reverse { seq } => {
-                needs.entries.insert(*seq);
+                self.entries.insert(seq);
+            }
+            Operation::PlaceOrder { user, .. } | Operation::Hold { user, .. } => self.user(user),
+            Operation::FillOrder { user, order, snapshot } => {
+                self.user(user);
+                self.inventories();
+                self.snapshots.insert(snapshot);
+                self.orders.insert(order);
+            }
+            Operation::CancelOrder { user, order } | Operation::ExpireOrder { user, order } => {
+                self.user(user);
+                self.orders.insert(order);
+            }
+            Operation::Transfer { from, to, .. } => {
+                self.user(from);
+                self.user(to);
+            }
+            Operation::PostHold { user, hold, .. }
+            | Operation::VoidHold { user, hold }
+            | Operation::ExpireHold { user, hold } => {
+                self.user(user);
+                self.accounts.extend([Account::world(Asset::INR), Account::world(Asset::BTC)]);
+                self.holds.insert(hold);
+            }
+            Operation::LockCollateral { user, .. }
+            | Operation::Repay { user, .. }
+            | Operation::Accrue { user }
+            | Operation::WriteOff { user } => self.loan(user),
+            Operation::ReleaseCollateral { user, snapshot, .. }
+            | Operation::Borrow { user, snapshot, .. }
+            | Operation::Liquidate { user, snapshot, .. } => {
+                self.loan(user);
+                self.snapshots.insert(snapshot);
             }
         }
     }
-    needs
+
+    fn user(&mut self, user: UserId) {
+        self.accounts.extend(Sheet::accounts(user));
+    }
+
+    fn inventories(&mut self) {
+        self.accounts.extend([Asset::INR, Asset::BTC].map(|asset| Account::house(asset, Bucket::Inventory)));
+    }
+
+    fn loan(&mut self, user: UserId) {
+        self.user(user);
+        self.inventories();
+        self.accounts.extend(LENDING.map(|bucket| Account::house(Asset::INR, bucket)));
+        self.loans.insert(user);
+    }
 }
 
 /// Decides `commands` in order, each seeing what the ones before it did. Nothing is written; the
@@ -86,26 +143,15 @@ pub fn decide(view: View, commands: &[Command], now: Timestamp, limits: &Limits)
         recorded: view.recorded,
         snapshots: view.snapshots,
         entries: view.entries,
+        orders: view.orders,
+        holds: view.holds,
+        loans: view.loans,
         // an entry of this batch may be undone by a later command of it
         keep_entries: commands.iter().any(|c| matches!(c.operation, Operation::Reverse { .. })),
-        batch: Batch { expected: view.head, entries: Vec::new(), idem: Vec::new(), balances: BTreeMap::new() },
+        batch: Batch::on(view.head),
     };
     let answers = commands.iter().map(|command| desk.answer(command)).collect();
     Decision { batch: desk.batch, answers }
-}
-
-/// A step that led to no outcome.
-enum Halt {
-    /// To be remembered.
-    Refused(Refusal),
-    /// Not to be remembered.
-    Invalid(&'static str),
-}
-
-impl From<Refusal> for Halt {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
 }
 
 struct Desk<'a> {
@@ -116,17 +162,51 @@ struct Desk<'a> {
     recorded: HashMap<(Actor, IdemKey), Recorded>,
     snapshots: HashMap<SnapshotId, Snapshot>,
     entries: HashMap<Seq, Posted>,
+    orders: HashMap<Seq, Order>,
+    holds: HashMap<Seq, Hold>,
+    loans: HashMap<UserId, Loan>,
     keep_entries: bool,
     batch: Batch,
 }
 
-/// What an entry says beside its legs.
-struct Draft {
-    kind: Kind,
-    snapshot: Option<SnapshotId>,
-    size: Option<Size>,
-    refs: Option<Seq>,
-    legs: Vec<(Account, Account, i64)>,
+impl State for Desk<'_> {
+    fn next_seq(&self) -> Seq {
+        self.head.seq + 1
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn max_age(&self) -> Option<Duration> {
+        Some(self.limits.max_age)
+    }
+
+    fn balance(&self, account: &Account) -> i64 {
+        self.balances.get(account).copied().unwrap_or(0)
+    }
+
+    fn snapshot(&self, id: SnapshotId) -> Option<&Snapshot> {
+        self.snapshots.get(&id)
+    }
+
+    fn undoable(&self, seq: Seq) -> Option<Undoable> {
+        let posted = self.entries.get(&seq)?;
+        let legs = posted.entry.legs.iter().map(|l| (l.from.clone(), l.to.clone(), l.amount)).collect();
+        Some(Undoable { kind: posted.entry.kind, legs, resolved: posted.resolved_by.is_some() })
+    }
+
+    fn order(&self, id: Seq) -> Option<&Order> {
+        self.orders.get(&id)
+    }
+
+    fn hold(&self, id: Seq) -> Option<&Hold> {
+        self.holds.get(&id)
+    }
+
+    fn loan(&self, user: UserId) -> Option<&Loan> {
+        self.loans.get(&user)
+    }
 }
 
 impl Desk<'_> {
@@ -152,89 +232,11 @@ impl Desk<'_> {
     }
 
     fn step(&mut self, command: &Command) -> Result<Receipt, Halt> {
-        match command.operation {
-            Operation::Deposit { user, asset, amount } => {
-                check(user.0 > 0, "user")?;
-                check(asset == Asset::INR || asset == Asset::BTC, "asset")?;
-                check_amount(amount)?;
-                let to = Account::user(user, asset, Bucket::Available);
-                let legs = vec![(Account::world(asset), to, amount)];
-                let (inr, btc) = if asset == Asset::INR { (amount, 0) } else { (0, amount) };
-                self.post(command, Draft { kind: Kind::Deposit, snapshot: None, size: None, refs: None, legs })
-                    .map(|(seq, at)| self.receipt(seq, at, Kind::Deposit, Some(user), inr, btc, 0))
-            }
-            Operation::FundHouse { asset, bucket, amount } => {
-                let inventory = bucket == Bucket::Inventory && (asset == Asset::INR || asset == Asset::BTC);
-                check(inventory || bucket == Bucket::Treasury && asset == Asset::INR, "bucket")?;
-                check_amount(amount)?;
-                let legs = vec![(Account::world(asset), Account::house(asset, bucket), amount)];
-                let (inr, btc) = if asset == Asset::INR { (amount, 0) } else { (0, amount) };
-                self.post(command, Draft { kind: Kind::FundHouse, snapshot: None, size: None, refs: None, legs })
-                    .map(|(seq, at)| self.receipt(seq, at, Kind::FundHouse, None, inr, btc, 0))
-            }
-            Operation::Trade { user, side, size, snapshot, worst_rate } => {
-                self.trade(command, user, side, size, snapshot, worst_rate)
-            }
-            Operation::Reverse { seq } => self.reverse(command, seq),
-        }
-    }
-
-    fn trade(
-        &mut self,
-        command: &Command,
-        user: UserId,
-        side: Side,
-        size: Size,
-        snapshot: SnapshotId,
-        worst_rate: Option<i64>,
-    ) -> Result<Receipt, Halt> {
-        check(user.0 > 0, "user")?;
-        let (Size::Inr(amount) | Size::Btc(amount)) = size;
-        check_amount(amount)?;
-        check(worst_rate.is_none_or(|r| r > 0), "worst_rate")?;
-        let price = self.snapshots.get(&snapshot).map(|s| &s.price).ok_or(Refusal::StalePrice)?;
-        if self.now.since(price.observed_at) > self.limits.max_age {
-            return Err(Refusal::StalePrice.into());
-        }
-        let rate = rate(price, side);
-        let worse = worst_rate.is_some_and(|worst| if side == Side::Buy { rate > worst } else { rate < worst });
-        if worse {
-            return Err(Refusal::Slippage.into());
-        }
-        let sides = convert(side, size, rate).map_err(|e| match e {
-            NoTrade::Dust => Halt::Refused(Refusal::Dust),
-            NoTrade::TooLarge => Halt::Invalid("amount"),
-        })?;
-        let kind = if side == Side::Buy { Kind::MarketBuy } else { Kind::MarketSell };
-        let legs = trade_legs(user, side, sides.inr, sides.btc);
-        self.post(command, Draft { kind, snapshot: Some(snapshot), size: Some(size), refs: None, legs })
-            .map(|(seq, at)| self.receipt(seq, at, kind, Some(user), sides.inr, sides.btc, rate))
-    }
-
-    fn reverse(&mut self, command: &Command, seq: Seq) -> Result<Receipt, Halt> {
-        check(seq > 0, "seq")?;
-        let posted = self.entries.get(&seq).ok_or(Refusal::NoSuchEntry)?;
-        if posted.entry.kind == Kind::Reverse || posted.reversed_by.is_some() {
-            return Err(Refusal::NotReversible.into());
-        }
-        let legs: Vec<_> = posted.entry.legs.iter().rev().map(|l| (l.to.clone(), l.from.clone(), l.amount)).collect();
-        let user = legs.iter().flat_map(|(from, to, _)| [from, to]).find_map(|account| match account.owner {
-            Owner::User(user) => Some(user),
-            _ => None,
-        });
-        let moved = |asset: Asset| {
-            let of_asset = legs.iter().filter(|(from, _, _)| from.asset == asset);
-            of_asset
-                .filter(|(from, to, _)| user.is_none_or(|u| from.owner == Owner::User(u) || to.owner == Owner::User(u)))
-                .fold(0_i64, |sum, (_, _, amount)| sum.saturating_add(*amount))
-        };
-        let (inr, btc) = (moved(Asset::INR), moved(Asset::BTC));
-        let draft = Draft { kind: Kind::Reverse, snapshot: None, size: None, refs: Some(seq), legs };
-        let (new, at) = self.post(command, draft)?;
-        if let Some(posted) = self.entries.get_mut(&seq) {
-            posted.reversed_by = Some(new);
-        }
-        Ok(self.receipt(new, at, Kind::Reverse, user, inr, btc, 0))
+        let draft = draft(self, &command.operation)?;
+        let (kind, user, inr, btc, rate) = (draft.kind, draft.user, draft.inr, draft.btc, draft.rate);
+        let (seq, at) = self.post(command, draft)?;
+        let sheet = user.map(|u| Sheet::read(u, |account| self.balance(account))).unwrap_or_default();
+        Ok(Receipt { seq, kind, user, inr, btc, rate, at, sheet })
     }
 
     /// Writes an entry, or changes nothing. The only place that moves balances.
@@ -251,32 +253,28 @@ impl Desk<'_> {
             let (from_after, to_after) = (change(&from, -i128::from(amount)), change(&to, i128::from(amount)));
             legs.push((from, to, amount, from_after, to_after));
         }
-        let mut broken = None;
+        let mut broken: Option<(u8, Refusal)> = None;
         for (account, balance) in &moved {
             let (low, high) = account.bounds(self.limits);
-            if !(i128::from(low)..=i128::from(high)).contains(balance) {
-                let of_user = matches!(account.owner, Owner::User(_));
-                // the user's own shortage is what the caller can do something about
-                if broken.is_none() || of_user {
-                    broken = Some((account, *balance, low));
+            if (i128::from(low)..=i128::from(high)).contains(balance) {
+                continue;
+            }
+            let available = self.balances.get(account).copied().unwrap_or(0);
+            // the user's own shortage is what the caller can do something about
+            let found = match (&account.owner, account.bucket) {
+                (Owner::User(_), Bucket::Available) if *balance < i128::from(low) => {
+                    let required = i64::try_from(i128::from(available) - balance).unwrap_or(i64::MAX);
+                    (2, Refusal::Insufficient { asset: account.asset, required, available })
                 }
-                if of_user {
-                    break;
-                }
+                (Owner::User(_), _) => (1, Refusal::Bound { account: account.clone() }),
+                _ => (0, Refusal::Bound { account: account.clone() }),
+            };
+            if broken.as_ref().is_none_or(|(rank, _)| found.0 > *rank) {
+                broken = Some(found);
             }
         }
-        if let Some((account, balance, low)) = broken {
-            let short = balance < i128::from(low);
-            let available = self.balances.get(account).copied().unwrap_or(0);
-            return Err(match (&account.owner, account.bucket) {
-                (Owner::User(_), Bucket::Available) if short => Refusal::Insufficient {
-                    asset: account.asset,
-                    required: i64::try_from(i128::from(available) - balance).unwrap_or(i64::MAX),
-                    available,
-                },
-                _ => Refusal::Bound { account: account.clone() },
-            }
-            .into());
+        if let Some((_, refusal)) = broken {
+            return Err(refusal.into());
         }
         let mut entry = Entry {
             seq: self.head.seq + 1,
@@ -286,6 +284,7 @@ impl Desk<'_> {
             snapshot: draft.snapshot,
             size: draft.size,
             refs: draft.refs,
+            terms: draft.terms,
             legs: Vec::with_capacity(legs.len()),
             at: self.now,
             prev: self.head.hash,
@@ -307,58 +306,40 @@ impl Desk<'_> {
         }
         self.head = Head { seq: entry.seq, hash: entry.hash, at: entry.at };
         if self.keep_entries {
-            self.entries.insert(entry.seq, Posted { entry: entry.clone(), reversed_by: None, snapshot: None });
+            self.entries.insert(entry.seq, Posted::new(entry.clone()));
         }
+        self.apply(draft.effect);
         self.batch.entries.push(entry);
         Ok((self.head.seq, self.head.at))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "it fills one record")]
-    fn receipt(
-        &self,
-        seq: Seq,
-        at: Timestamp,
-        kind: Kind,
-        user: Option<UserId>,
-        inr: i64,
-        btc: i64,
-        rate: i64,
-    ) -> Receipt {
-        let sheet = user
-            .map(|u| Sheet::read(u, |account| self.balances.get(account).copied().unwrap_or(0)))
-            .unwrap_or_default();
-        Receipt { seq, kind, user, inr, btc, rate, at, sheet }
-    }
-}
-
-/// The rate that `side` trades at.
-pub(crate) fn rate(price: &crate::NewSnapshot, side: Side) -> i64 {
-    match side {
-        Side::Buy => price.buy_rate,
-        Side::Sell => price.sell_rate,
-    }
-}
-
-/// The movements of a trade.
-pub(crate) fn trade_legs(user: UserId, side: Side, inr: i64, btc: i64) -> Vec<(Account, Account, i64)> {
-    let user = |asset| Account::user(user, asset, Bucket::Available);
-    let house = |asset| Account::house(asset, Bucket::Inventory);
-    match side {
-        Side::Buy => {
-            vec![(user(Asset::INR), house(Asset::INR), inr), (house(Asset::BTC), user(Asset::BTC), btc)]
-        }
-        Side::Sell => {
-            vec![(user(Asset::BTC), house(Asset::BTC), btc), (house(Asset::INR), user(Asset::INR), inr)]
+    /// Keeps what the entry just posted changes beside balances.
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Undo(seq) => {
+                if let Some(posted) = self.entries.get_mut(&seq) {
+                    posted.resolved_by = Some(self.head.seq);
+                }
+            }
+            Effect::Order(order) => {
+                self.batch.orders.insert(order.id, order.clone());
+                self.orders.insert(order.id, order);
+            }
+            Effect::Hold(hold) => {
+                self.batch.holds.insert(hold.id, hold.clone());
+                self.holds.insert(hold.id, hold);
+            }
+            Effect::Loan(loan) => {
+                self.batch.loans.insert(loan.user, Some(loan.clone()));
+                self.loans.insert(loan.user, loan);
+            }
+            Effect::LoanEnds(user) => {
+                self.batch.loans.insert(user, None);
+                self.loans.remove(&user);
+            }
         }
     }
-}
-
-fn check(good: bool, field: &'static str) -> Result<(), Halt> {
-    if good { Ok(()) } else { Err(Halt::Invalid(field)) }
-}
-
-fn check_amount(amount: i64) -> Result<(), Halt> {
-    check((1..=AMOUNT_MAX).contains(&amount), "amount")
 }
 
 /// The users that an entry's legs touch.
@@ -372,4 +353,10 @@ pub fn users_of(entry: &Entry) -> BTreeSet<UserId> {
             _ => None,
         })
         .collect()
+}
+
+/// The users in whose statements an entry is a line: those it touches, but for the end of an order
+/// or a hold, which shows as the line of the entry that began it.
+pub fn shown_to(entry: &Entry) -> BTreeSet<UserId> {
+    if entry.kind.is_closing() { BTreeSet::new() } else { users_of(entry) }
 }

@@ -2,7 +2,7 @@
 
 use orrery_kernel::{SnapshotId, Timestamp};
 
-use crate::{Account, Actor, IdemKey, Size};
+use crate::{Account, Actor, IdemKey, Side, Size};
 
 /// Position in the journal: 1, 2, 3 … without a gap.
 pub type Seq = i64;
@@ -27,6 +27,136 @@ pub enum Kind {
     MarketSell = 4,
     /// An earlier entry undone.
     Reverse = 5,
+    /// A limit order to buy; rupees are reserved.
+    PlaceBuy = 6,
+    /// A limit order to sell; bitcoin is reserved.
+    PlaceSell = 7,
+    /// A limit order to buy was executed.
+    FillBuy = 8,
+    /// A limit order to sell was executed.
+    FillSell = 9,
+    /// A limit order was withdrawn by its owner.
+    CancelOrder = 10,
+    /// A limit order ran out.
+    ExpireOrder = 11,
+    /// From one user to another.
+    Transfer = 12,
+    /// Money of a user left, by an administrator.
+    Withdraw = 13,
+    /// A withdrawal asked for; the money is reserved.
+    Hold = 14,
+    /// A withdrawal paid out, wholly or in part.
+    PostHold = 15,
+    /// A withdrawal called off.
+    VoidHold = 16,
+    /// A withdrawal ran out.
+    ExpireHold = 17,
+    /// Bitcoin locked against a loan.
+    LockCollateral = 18,
+    /// Collateral given back.
+    ReleaseCollateral = 19,
+    /// Money lent.
+    Borrow = 20,
+    /// Debt paid back.
+    Repay = 21,
+    /// Interest added to a debt.
+    Accrue = 22,
+    /// Collateral sold down to the target.
+    LiquidatePartial = 23,
+    /// Collateral sold for the whole debt.
+    LiquidateFull = 24,
+    /// A debt without collateral given up.
+    WriteOff = 25,
+    /// A plan's buy.
+    PlanBuy = 26,
+    /// A plan's sell.
+    PlanSell = 27,
+}
+
+impl Kind {
+    /// Every kind, by number.
+    pub const ALL: [Self; 27] = [
+        Self::Deposit,
+        Self::FundHouse,
+        Self::MarketBuy,
+        Self::MarketSell,
+        Self::Reverse,
+        Self::PlaceBuy,
+        Self::PlaceSell,
+        Self::FillBuy,
+        Self::FillSell,
+        Self::CancelOrder,
+        Self::ExpireOrder,
+        Self::Transfer,
+        Self::Withdraw,
+        Self::Hold,
+        Self::PostHold,
+        Self::VoidHold,
+        Self::ExpireHold,
+        Self::LockCollateral,
+        Self::ReleaseCollateral,
+        Self::Borrow,
+        Self::Repay,
+        Self::Accrue,
+        Self::LiquidatePartial,
+        Self::LiquidateFull,
+        Self::WriteOff,
+        Self::PlanBuy,
+        Self::PlanSell,
+    ];
+
+    /// The kind of that number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
+
+    /// Does it end an order or a hold, whose own entry stands for it in statements?
+    pub fn is_closing(self) -> bool {
+        matches!(
+            self,
+            Self::FillBuy
+                | Self::FillSell
+                | Self::CancelOrder
+                | Self::ExpireOrder
+                | Self::PostHold
+                | Self::VoidHold
+                | Self::ExpireHold
+        )
+    }
+
+    /// May an administrator undo it? Orders and holds are ended instead, loans repaid.
+    pub fn is_reversible(self) -> bool {
+        matches!(
+            self,
+            Self::Deposit
+                | Self::FundHouse
+                | Self::MarketBuy
+                | Self::MarketSell
+                | Self::PlanBuy
+                | Self::PlanSell
+                | Self::Transfer
+                | Self::Withdraw
+        )
+    }
+
+    /// The user's side, for trades and orders.
+    pub fn side(self) -> Option<Side> {
+        match self {
+            Self::MarketBuy | Self::PlanBuy | Self::PlaceBuy | Self::FillBuy => Some(Side::Buy),
+            Self::MarketSell | Self::PlanSell | Self::PlaceSell | Self::FillSell => Some(Side::Sell),
+            _ => None,
+        }
+    }
+}
+
+/// What an order, a hold or a loan was agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// An order's limit in paise per bitcoin; a loan's interest in hundredths of a percent a year;
+    /// 0 where there is none.
+    pub rate: i64,
+    /// When an order or a hold runs out.
+    pub until: Option<Timestamp>,
 }
 
 /// One movement; `amount` > 0, both ends the same asset, `from` ≠ `to`.
@@ -59,8 +189,10 @@ pub struct Entry {
     pub snapshot: Option<SnapshotId>,
     /// The size the caller named, for trades.
     pub size: Option<Size>,
-    /// The entry it undoes.
+    /// The entry it undoes, or the order or hold it ends. No two entries name the same.
     pub refs: Option<Seq>,
+    /// What an order, a hold or a loan was agreed on.
+    pub terms: Option<Terms>,
     /// 1 to [`LEGS_MAX`] movements, in order.
     pub legs: Vec<Leg>,
     /// When it was decided; never before its predecessor.

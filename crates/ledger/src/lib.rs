@@ -11,8 +11,13 @@ mod canon;
 mod codec;
 mod command;
 mod decide;
+mod draft;
 mod entry;
+mod hold;
+mod loan;
+mod order;
 mod outcome;
+mod plan;
 mod ports;
 mod rounding;
 mod statement;
@@ -21,12 +26,17 @@ mod verify;
 pub use account::{Account, Bucket, Owner};
 pub use canon::genesis;
 pub use command::{Actor, Command, IdemKey, KeyError, Limits, Operation, Side, Size};
-pub use decide::{decide, needs, users_of};
-pub use entry::{Entry, GENESIS_TEXT, Head, Kind, LEGS_MAX, Leg, Seq};
+pub use decide::{decide, needs, shown_to, users_of};
+pub use entry::{Entry, GENESIS_TEXT, Head, Kind, LEGS_MAX, Leg, Seq, Terms};
+pub use hold::{Hold, HoldStatus};
+pub use loan::{LIQUIDATION_LTV_BPS, Loan, MAX_LTV_BPS, Position, TARGET_LTV_BPS, WARNING_LTV_BPS};
+pub use order::{Order, OrderStatus};
 pub use outcome::{Answer, Outcome, Receipt, Refusal, Sheet};
+pub use plan::{Frequency, LIVE_PLANS_MAX, NewPlan, Plan, PlanId, PlanStatus, PlanStore, Run, RunResult};
 pub use ports::{
-    AuditSink, Batch, Decider, Decision, IdemRow, LedgerStore, Needs, NewSnapshot, Posted, Recorded, Snapshot, View,
+    AuditSink, Batch, Decider, Decision, IdemRow, KindTotal, LedgerStore, Needs, NewSnapshot, Page, Posted, Recorded,
+    Snapshot, View,
 };
 pub use rounding::{NoTrade, Sides, convert};
-pub use statement::{ExportError, Line, export_line, line, verify_export};
+pub use statement::{ExportError, Line, LineStatus, export_line, line, verify_export};
 pub use verify::{FAULTS_MAX, Fault, Report, Verifier};

@@ -70,8 +70,31 @@ pub enum Refusal {
     Slippage,
     /// There is no such entry.
     NoSuchEntry,
-    /// The entry is a reversal or has been reversed.
+    /// The entry is a reversal, has been reversed, or is of a kind that is not.
     NotReversible,
+    /// The user has no such order.
+    NoSuchOrder,
+    /// The user has no such withdrawal.
+    NoSuchHold,
+    /// The order or withdrawal is over.
+    NotOpen,
+    /// The price does not cross the order's limit.
+    NotCrossed,
+    /// The user has no loan.
+    NoLoan,
+    /// There is no debt.
+    NoDebt,
+    /// The collateral is not worth enough.
+    Undersecured {
+        /// Paise that may be owed at this price, with the collateral that would be left.
+        allowed: i64,
+        /// Paise that would be owed.
+        debt: i64,
+    },
+    /// The loan is not to be liquidated.
+    Healthy,
+    /// The debt still has collateral.
+    Secured,
 }
 
 /// What is remembered under a key.

@@ -2,66 +2,153 @@
 
 use orrery_kernel::{Asset, SnapshotId, Timestamp, UserId};
 
-use crate::decide::rate;
-use crate::{Account, Actor, Entry, IdemKey, Kind, Leg, Owner, Posted, Seq, Side, Size, canon};
+use crate::draft::rate as rate_of;
+use crate::{
+    Account, Actor, Bucket, Entry, HoldStatus, IdemKey, Kind, Leg, OrderStatus, Owner, Posted, Seq, Side, Size, Terms,
+    canon,
+};
+
+/// Where a line stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineStatus {
+    /// An order or withdrawal that waits.
+    Pending,
+    /// Done.
+    Executed,
+    /// Withdrawn by the user.
+    Cancelled,
+    /// Its time was over.
+    Expired,
+}
 
 /// A line of a user's transaction history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The entry.
     pub id: Seq,
-    /// `MARKET_BUY`, `MARKET_SELL`, `DEPOSIT_INR`, `DEPOSIT_BTC`, `FUND`, `REVERSAL`.
+    /// `MARKET_BUY`, `LIMIT_SELL`, `DCA_BUY`, `DEPOSIT_INR`, `WITHDRAW_BTC`, `LOAN_BORROW`, … (see [`line()`]).
     pub kind: &'static str,
+    /// Where it stands.
+    pub status: LineStatus,
     /// Paise moved to or from the user, ≥ 0.
     pub inr: i64,
     /// Satoshis moved to or from the user, ≥ 0.
     pub btc: i64,
-    /// Rate of a trade, paise per bitcoin; 0 where there was none.
+    /// Rate of a trade (an open order's limit), paise per bitcoin; 0 where there was none.
     pub rate: i64,
-    /// When.
+    /// When it was asked.
     pub at: Timestamp,
+    /// When it was done.
+    pub executed_at: Option<Timestamp>,
+    /// When it runs out.
+    pub expires_at: Option<Timestamp>,
     /// Undone by a later entry?
     pub reversed: bool,
 }
 
-/// An entry from a user's side.
+/// An entry from a user's side. Transfers are a withdrawal to the sender and a deposit to the
+/// receiver, as the documented server shows them.
 pub fn line(posted: &Posted, user: UserId) -> Line {
     let entry = &posted.entry;
+    // what leaves or reaches the user's free money
     let net = |asset: Asset| {
-        let own = |account: &Account| account.asset == asset && account.owner == Owner::User(user);
+        let own = |account: &Account| *account == Account::user(user, asset, Bucket::Available);
         let change = entry.legs.iter().fold(0_i128, |sum, leg| {
             sum + i128::from(leg.amount) * (i128::from(own(&leg.to)) - i128::from(own(&leg.from)))
         });
         i64::try_from(change.abs()).unwrap_or(i64::MAX)
     };
-    let (inr, btc) = (net(Asset::INR), net(Asset::BTC));
-    let side = match entry.kind {
-        Kind::MarketBuy => Some(Side::Buy),
-        Kind::MarketSell => Some(Side::Sell),
-        _ => None,
+    let moved = |bucket: Bucket, asset: Asset| {
+        let own = Account::user(user, asset, bucket);
+        let legs = entry.legs.iter().filter(|leg| leg.from == own);
+        legs.fold(0_i64, |sum, leg| sum.saturating_add(leg.amount))
     };
-    Line {
+    let receives = entry.legs.iter().any(|leg| leg.to.owner == Owner::User(user) && leg.from.owner != leg.to.owner);
+    let btc = entry.legs.first().is_some_and(|leg| leg.from.asset == Asset::BTC);
+    let money = |inr, sat| if btc { sat } else { inr };
+    let kind = match entry.kind {
+        Kind::MarketBuy => "MARKET_BUY",
+        Kind::MarketSell => "MARKET_SELL",
+        Kind::PlanBuy => "DCA_BUY",
+        Kind::PlanSell => "DCA_SELL",
+        Kind::PlaceBuy | Kind::FillBuy => "LIMIT_BUY",
+        Kind::PlaceSell | Kind::FillSell => "LIMIT_SELL",
+        Kind::CancelOrder => "CANCEL",
+        Kind::ExpireOrder => "EXPIRE",
+        Kind::Deposit => money("DEPOSIT_INR", "DEPOSIT_BTC"),
+        Kind::Transfer if receives => money("DEPOSIT_INR", "DEPOSIT_BTC"),
+        Kind::Transfer | Kind::Withdraw | Kind::Hold | Kind::PostHold => money("WITHDRAW_INR", "WITHDRAW_BTC"),
+        Kind::VoidHold | Kind::ExpireHold => "WITHDRAW_CANCEL",
+        Kind::FundHouse => "FUND",
+        Kind::Reverse => "REVERSAL",
+        Kind::LockCollateral if entry.terms.is_some() => "LOAN_CREATE",
+        Kind::LockCollateral => "LOAN_ADD_COLLATERAL",
+        Kind::ReleaseCollateral => "LOAN_RELEASE_COLLATERAL",
+        Kind::Borrow => "LOAN_BORROW",
+        Kind::Repay => "LOAN_REPAY",
+        Kind::Accrue => "INTEREST_ACCRUAL",
+        Kind::LiquidatePartial => "PARTIAL_LIQUIDATION",
+        Kind::LiquidateFull => "FULL_LIQUIDATION",
+        Kind::WriteOff => "LOAN_WRITE_OFF",
+    };
+    let rate = entry.kind.side().or(match entry.kind {
+        Kind::LiquidatePartial | Kind::LiquidateFull => Some(Side::Sell),
+        _ => None,
+    });
+    let rate = rate.zip(posted.snapshot.as_ref()).map_or(0, |(side, snapshot)| rate_of(&snapshot.price, side));
+    let (inr, sat) = match entry.kind {
+        Kind::Accrue => (moved(Bucket::Interest, Asset::INR), 0),
+        Kind::LiquidatePartial | Kind::LiquidateFull => {
+            let sold = entry.legs.iter().find(|leg| leg.from.bucket == Bucket::Inventory);
+            let to_house = entry.legs.iter().find(|leg| leg.to.bucket == Bucket::Inventory);
+            (sold.map_or(0, |leg| leg.amount), to_house.map_or(0, |leg| leg.amount))
+        }
+        Kind::WriteOff => {
+            (entry.legs.iter().filter(|leg| leg.to.owner == Owner::User(user)).map(|leg| leg.amount).sum(), 0)
+        }
+        _ => (net(Asset::INR), net(Asset::BTC)),
+    };
+    let done = Line {
         id: entry.seq,
-        kind: match entry.kind {
-            Kind::MarketBuy => "MARKET_BUY",
-            Kind::MarketSell => "MARKET_SELL",
-            Kind::Deposit if btc > 0 => "DEPOSIT_BTC",
-            Kind::Deposit => "DEPOSIT_INR",
-            Kind::FundHouse => "FUND",
-            Kind::Reverse => "REVERSAL",
-        },
+        kind,
+        status: LineStatus::Executed,
         inr,
-        btc,
-        rate: side.zip(posted.snapshot.as_ref()).map_or(0, |(side, snapshot)| rate(&snapshot.price, side)),
+        btc: sat,
+        rate,
         at: entry.at,
-        reversed: posted.reversed_by.is_some(),
+        executed_at: Some(entry.at),
+        expires_at: None,
+        reversed: entry.kind.is_reversible() && posted.resolved_by.is_some(),
+    };
+    match (&posted.order, &posted.hold) {
+        (Some(o), _) => {
+            let (status, executed_at) = match o.status {
+                OrderStatus::Open => (LineStatus::Pending, None),
+                OrderStatus::Filled => (LineStatus::Executed, o.closed_at),
+                OrderStatus::Cancelled => (LineStatus::Cancelled, None),
+                OrderStatus::Expired => (LineStatus::Expired, None),
+            };
+            let (inr, btc, rate, expires_at) = (o.inr, o.btc, o.rate, o.expires_at);
+            Line { status, executed_at, inr, btc, rate, expires_at, ..done }
+        }
+        (None, Some(h)) => {
+            let (status, executed_at, amount) = match h.status {
+                HoldStatus::Pending => (LineStatus::Pending, None, h.amount),
+                HoldStatus::Posted => (LineStatus::Executed, h.closed_at, h.paid),
+                HoldStatus::Voided => (LineStatus::Cancelled, None, h.amount),
+                HoldStatus::Expired => (LineStatus::Expired, None, h.amount),
+            };
+            let (inr, btc) = if h.asset == Asset::INR { (amount, 0) } else { (0, amount) };
+            Line { status, executed_at, inr, btc, expires_at: h.expires_at, ..done }
+        }
+        (None, None) => done,
     }
 }
 
 /// Why a line is not what [`export_line`] writes, or does not follow its predecessor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
-    /// Not eleven fields of the right kinds.
+    /// Not eleven fields (twelve with terms) of the right kinds.
     #[error("line {0} is not an exported entry")]
     Syntax(usize),
     /// Its number is not one more than its predecessor's.
@@ -74,8 +161,8 @@ pub enum ExportError {
 
 /// One entry as one line of tab-separated fields: seq, kind (number), actor, key, snapshot (0: none),
 /// size (`-`, `INR:n`, `BTC:n`), refs (0: none), time (microseconds), legs
-/// (`from>to:amount`, comma-separated), prev (hex), hash (hex). Nothing else is needed to recompute
-/// the hash.
+/// (`from>to:amount`, comma-separated), prev (hex), hash (hex), and, where it has any, terms
+/// (`rate:until`, until in microseconds or 0). Nothing else is needed to recompute the hash.
 pub fn export_line(entry: &Entry) -> String {
     let size = match entry.size {
         None => "-".to_owned(),
@@ -83,8 +170,10 @@ pub fn export_line(entry: &Entry) -> String {
         Some(Size::Btc(n)) => format!("BTC:{n}"),
     };
     let legs: Vec<_> = entry.legs.iter().map(|l| format!("{}>{}:{}", l.from.code(), l.to.code(), l.amount)).collect();
+    let terms =
+        entry.terms.map_or_else(String::new, |t| format!("\t{}:{}", t.rate, t.until.map_or(0, Timestamp::micros)));
     format!(
-        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}{}",
         entry.seq,
         entry.kind as u8,
         entry.actor.code(),
@@ -96,6 +185,7 @@ pub fn export_line(entry: &Entry) -> String {
         legs.join(","),
         hex::encode(entry.prev),
         hex::encode(entry.hash),
+        terms,
     )
 }
 
@@ -151,5 +241,13 @@ fn parse_line(text: &str) -> Option<Entry> {
         .collect::<Option<Vec<_>>>()?;
     let mut digest = || hex::decode(next()?).ok()?.try_into().ok();
     let (prev, hash) = (digest()?, digest()?);
-    next().is_none().then_some(Entry { seq, kind, actor, key, snapshot, size, refs, legs, at, prev, hash })
+    let terms = match next() {
+        None => None,
+        Some(text) => {
+            let (rate, until) = text.split_once(':')?;
+            let until = positive(until.parse().ok()?).map(Timestamp::from_micros);
+            Some(Terms { rate: rate.parse().ok()?, until })
+        }
+    };
+    next().is_none().then_some(Entry { seq, kind, actor, key, snapshot, size, refs, terms, legs, at, prev, hash })
 }

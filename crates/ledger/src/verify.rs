@@ -1,14 +1,14 @@
 //! Replays a whole ledger and compares it with what is stored.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
-use orrery_kernel::{Asset, Timestamp};
+use orrery_kernel::{Asset, SnapshotId, Timestamp, UserId};
 
-use crate::decide::{rate, trade_legs, users_of};
-use crate::rounding::convert;
+use crate::draft::{Effect, Movement, State, Undoable, draft};
 use crate::{
-    Account, Actor, AuditSink, Bucket, Entry, Head, IdemKey, IdemRow, Kind, LEGS_MAX, Limits, Outcome, Owner, Posted,
-    Seq, Side, canon,
+    Account, Actor, AuditSink, Bucket, Entry, Head, Hold, IdemKey, IdemRow, Kind, LEGS_MAX, Limits, Loan, Operation,
+    Order, Outcome, Owner, Posted, Seq, Snapshot, canon,
 };
 
 /// Faults kept in a report; further ones are counted.
@@ -64,12 +64,17 @@ pub enum Fault {
         /// Balance.
         balance: i64,
     },
-    /// A trade whose legs do not follow from its size and price.
-    #[error("entry {0}: its legs do not follow from its size and price")]
-    Price(Seq),
-    /// A reversal that is not the mirror of what it names, or a second one.
-    #[error("entry {0}: not the one mirror of the entry it names")]
-    Reversal(Seq),
+    /// An entry that does not follow from what it says was asked, at the price it names.
+    #[error("entry {0}: it does not follow from its size, terms and price")]
+    Meaning(Seq),
+    /// An order, a hold or a loan that is not what its entries made of it.
+    #[error("{what} {id} is not what its entries made of it")]
+    Derived {
+        /// `order`, `hold` or `loan of user`.
+        what: &'static str,
+        /// Which.
+        id: i64,
+    },
     /// A stored balance that is not the sum of the journal.
     #[error("balance of {account} is {expected}, stored as {found}")]
     Balance {
@@ -87,6 +92,18 @@ pub enum Fault {
         asset: Asset,
         /// Sum.
         sum: i128,
+    },
+    /// What is reserved is not what open orders and pending holds reserve.
+    #[error("{asset} reserved by user {user} is {found}, but orders and holds reserve {expected}")]
+    Reserved {
+        /// User.
+        user: UserId,
+        /// Asset.
+        asset: Asset,
+        /// By orders and holds.
+        expected: i64,
+        /// In the account.
+        found: i64,
     },
     /// What users owe is not what the house is owed.
     #[error("{bucket:?} of the house does not mirror what users owe")]
@@ -118,14 +135,22 @@ impl Report {
 }
 
 /// Takes a ledger from [`LedgerStore::audit`](crate::LedgerStore::audit). Its memory grows with the
-/// number of accounts and of keys, by some 100 bytes each.
+/// number of accounts, keys, orders and of entries that can be undone, by some 100 bytes each.
 pub struct Verifier {
     head: Head,
+    /// Time of the entry in hand.
+    now: Timestamp,
+    snapshot: Option<Snapshot>,
     balances: BTreeMap<Account, i64>,
     stored: HashSet<Account>,
-    reversible: HashMap<Seq, Vec<(Account, Account, i64)>>,
-    /// Entry of each key, and the rate it was made at (0 where it was no trade).
-    keys: HashMap<(Actor, IdemKey), (Seq, i64)>,
+    reversible: HashMap<Seq, (Kind, Vec<Movement>)>,
+    orders: HashMap<Seq, Order>,
+    holds: HashMap<Seq, Hold>,
+    loans: HashMap<UserId, Loan>,
+    /// Those that were not yet found among the stored.
+    unseen: HashSet<(&'static str, i64)>,
+    /// Entry of each key, and the rate it was made at, for trades.
+    keys: HashMap<(Actor, IdemKey), (Seq, Option<i64>)>,
     faults: Vec<Fault>,
     fault_count: u64,
 }
@@ -134,13 +159,64 @@ impl Default for Verifier {
     fn default() -> Self {
         Self {
             head: Head { seq: 0, hash: canon::genesis(), at: Timestamp::from_micros(0) },
+            now: Timestamp::from_micros(0),
+            snapshot: None,
             balances: BTreeMap::new(),
             stored: HashSet::new(),
             reversible: HashMap::new(),
+            orders: HashMap::new(),
+            holds: HashMap::new(),
+            loans: HashMap::new(),
+            unseen: HashSet::new(),
             keys: HashMap::new(),
             faults: Vec::new(),
             fault_count: 0,
         }
+    }
+}
+
+const ORDER: &str = "order";
+const HOLD: &str = "hold";
+const LOAN: &str = "loan of user";
+
+impl State for Verifier {
+    fn next_seq(&self) -> Seq {
+        self.head.seq + 1
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    // how old a price may be is configuration, not a law of the journal
+    fn max_age(&self) -> Option<Duration> {
+        None
+    }
+
+    fn balance(&self, account: &Account) -> i64 {
+        self.balances.get(account).copied().unwrap_or(0)
+    }
+
+    fn snapshot(&self, id: SnapshotId) -> Option<&Snapshot> {
+        let fair = |s: &&Snapshot| s.price.sell_rate > 0 && s.price.buy_rate >= s.price.sell_rate;
+        self.snapshot.as_ref().filter(|s| s.id == id).filter(fair)
+    }
+
+    fn undoable(&self, seq: Seq) -> Option<Undoable> {
+        let (kind, legs) = self.reversible.get(&seq)?.clone();
+        Some(Undoable { kind, legs, resolved: false })
+    }
+
+    fn order(&self, id: Seq) -> Option<&Order> {
+        self.orders.get(&id)
+    }
+
+    fn hold(&self, id: Seq) -> Option<&Hold> {
+        self.holds.get(&id)
+    }
+
+    fn loan(&self, user: UserId) -> Option<&Loan> {
+        self.loans.get(&user)
     }
 }
 
@@ -182,6 +258,11 @@ impl Verifier {
                 self.fault(Fault::Mirror { bucket });
             }
         }
+        let unseen: Vec<_> = self.unseen.iter().copied().collect();
+        for (what, id) in unseen {
+            self.fault(Fault::Derived { what, id });
+        }
+        self.reservations();
         // keys that led to an entry were taken out as they came
         let orphans: Vec<_> = self.keys.values().map(|(seq, _)| *seq).collect();
         for seq in orphans {
@@ -221,54 +302,141 @@ impl Verifier {
         }
     }
 
-    fn meaning(&mut self, posted: &Posted) {
-        let entry = &posted.entry;
-        let seq = entry.seq;
-        let legs: Vec<_> = entry.legs.iter().map(|l| (l.from.clone(), l.to.clone(), l.amount)).collect();
-        let trades = matches!(entry.kind, Kind::MarketBuy | Kind::MarketSell);
-        let named = (entry.snapshot.is_some(), entry.size.is_some(), entry.refs.is_some());
-        if named != (trades, trades, entry.kind == Kind::Reverse) {
-            self.fault(Fault::Leg { seq, what: "names a price, a size or an entry that its kind has not" });
+    /// What is reserved is exactly what orders and holds reserve.
+    fn reservations(&mut self) {
+        let mut reserved: BTreeMap<Account, i64> = BTreeMap::new();
+        let orders = self.orders.values().filter(|o| o.status == crate::OrderStatus::Open).map(|o| {
+            let asset = if o.side == crate::Side::Buy { Asset::INR } else { Asset::BTC };
+            (o.user, asset, o.reserved)
+        });
+        let holds = self.holds.values().filter(|h| h.status == crate::HoldStatus::Pending);
+        for (user, asset, amount) in orders.chain(holds.map(|h| (h.user, h.asset, h.amount))) {
+            let sum = reserved.entry(Account::user(user, asset, Bucket::Reserved)).or_default();
+            *sum = sum.saturating_add(amount);
         }
-        match entry.kind {
-            Kind::MarketBuy | Kind::MarketSell => {
-                let side = if entry.kind == Kind::MarketBuy { Side::Buy } else { Side::Sell };
-                let expected = (|| {
-                    let snapshot = posted.snapshot.as_ref().filter(|s| Some(s.id) == entry.snapshot)?;
-                    let user = *users_of(entry).first()?;
-                    let sides = convert(side, entry.size?, rate(&snapshot.price, side)).ok()?;
-                    let fair = snapshot.price.sell_rate > 0 && snapshot.price.buy_rate >= snapshot.price.sell_rate;
-                    fair.then(|| trade_legs(user, side, sides.inr, sides.btc))
-                })();
-                if expected.as_ref() != Some(&legs) {
-                    self.fault(Fault::Price(seq));
-                }
-            }
-            Kind::Deposit | Kind::FundHouse => {
-                let from_world = legs.iter().all(|(from, _, _)| from.owner == Owner::World);
-                let target = match legs.as_slice() {
-                    [(_, to, _)] => match to.owner {
-                        Owner::User(_) => entry.kind == Kind::Deposit && to.bucket == Bucket::Available,
-                        Owner::House => entry.kind == Kind::FundHouse,
-                        _ => false,
-                    },
-                    _ => false,
-                };
-                if !from_world || !target {
-                    self.fault(Fault::Leg { seq, what: "money may enter from outside into one account only" });
-                }
-            }
-            Kind::Reverse => {
-                let mirror: Vec<_> = legs.iter().rev().map(|(f, t, a)| (t.clone(), f.clone(), *a)).collect();
-                let undone = entry.refs.and_then(|refs| self.reversible.remove(&refs));
-                if undone.as_ref() != Some(&mirror) {
-                    self.fault(Fault::Reversal(seq));
-                }
-                return;
+        for account in self.balances.keys().filter(|a| a.bucket == Bucket::Reserved) {
+            reserved.entry(account.clone()).or_default();
+        }
+        for (account, expected) in reserved {
+            let found = State::balance(self, &account);
+            if let (true, Owner::User(user)) = (found != expected, &account.owner) {
+                self.fault(Fault::Reserved { user: *user, asset: account.asset, expected, found });
             }
         }
-        self.reversible.insert(seq, legs);
     }
+
+    /// Drafts the entry again from what it says was asked, and gives what it changes beside balances.
+    fn meaning(&mut self, entry: &Entry, legs: &[Movement]) -> Effect {
+        let again = operation_of(self, entry, legs).and_then(|operation| draft(self, &operation).ok());
+        match again {
+            Some(again)
+                if (again.kind, again.snapshot, again.size, again.refs, again.terms)
+                    == (entry.kind, entry.snapshot, entry.size, entry.refs, entry.terms)
+                    && again.legs == legs =>
+            {
+                again.effect
+            }
+            _ => {
+                self.fault(Fault::Meaning(entry.seq));
+                Effect::Nothing
+            }
+        }
+    }
+
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Undo(seq) => {
+                self.reversible.remove(&seq);
+            }
+            Effect::Order(order) => {
+                self.unseen.insert((ORDER, order.id));
+                self.orders.insert(order.id, order);
+            }
+            Effect::Hold(hold) => {
+                self.unseen.insert((HOLD, hold.id));
+                self.holds.insert(hold.id, hold);
+            }
+            Effect::Loan(loan) => {
+                self.unseen.insert((LOAN, loan.user.0));
+                self.loans.insert(loan.user, loan);
+            }
+            Effect::LoanEnds(user) => {
+                self.unseen.remove(&(LOAN, user.0));
+                self.loans.remove(&user);
+            }
+        }
+    }
+
+    fn derived(&mut self, what: &'static str, id: i64, same: bool) {
+        if !self.unseen.remove(&(what, id)) || !same {
+            self.fault(Fault::Derived { what, id });
+        }
+    }
+}
+
+/// What must have been asked for an entry to say what it says; `None`: nothing that is known.
+fn operation_of(state: &Verifier, entry: &Entry, legs: &[Movement]) -> Option<Operation> {
+    let (from, to, amount) = legs.first().cloned()?;
+    let asset = from.asset;
+    let user_of = |account: &Account| match account.owner {
+        Owner::User(user) => Some(user),
+        _ => None,
+    };
+    // the user of a loan, and what moves from or to one of their buckets
+    let user = || legs.iter().flat_map(|(from, to, _)| [from, to]).find_map(user_of);
+    let paid_from = |bucket: Bucket| -> i64 {
+        let own = legs.iter().filter(|(from, _, _)| user_of(from).is_some() && from.bucket == bucket);
+        own.fold(0, |sum: i64, (_, _, amount)| sum.saturating_add(*amount))
+    };
+    let terms = entry.terms.unwrap_or_default();
+    Some(match entry.kind {
+        Kind::Deposit => Operation::Deposit { user: user_of(&to)?, asset, amount },
+        Kind::FundHouse => Operation::FundHouse { asset, bucket: to.bucket, amount },
+        Kind::MarketBuy | Kind::MarketSell | Kind::PlanBuy | Kind::PlanSell => Operation::Trade {
+            user: user_of(&from)?,
+            side: entry.kind.side()?,
+            size: entry.size?,
+            snapshot: entry.snapshot?,
+            worst_rate: None,
+            plan: matches!(entry.kind, Kind::PlanBuy | Kind::PlanSell),
+        },
+        Kind::Reverse => Operation::Reverse { seq: entry.refs? },
+        Kind::PlaceBuy | Kind::PlaceSell => Operation::PlaceOrder {
+            user: user_of(&from)?,
+            side: entry.kind.side()?,
+            size: entry.size?,
+            limit: terms.rate,
+            expires_at: terms.until,
+        },
+        Kind::FillBuy | Kind::FillSell => {
+            let order = state.order(entry.refs?)?;
+            Operation::FillOrder { user: order.user, order: order.id, snapshot: entry.snapshot? }
+        }
+        Kind::CancelOrder => Operation::CancelOrder { user: user_of(&from)?, order: entry.refs? },
+        Kind::ExpireOrder => Operation::ExpireOrder { user: user_of(&from)?, order: entry.refs? },
+        Kind::Transfer => Operation::Transfer { from: user_of(&from)?, to: user_of(&to)?, asset, amount },
+        Kind::Withdraw => Operation::Withdraw { user: user_of(&from)?, asset, amount },
+        Kind::Hold => Operation::Hold { user: user_of(&from)?, asset, amount, expires_at: terms.until },
+        Kind::PostHold => Operation::PostHold { user: user_of(&from)?, hold: entry.refs?, amount: Some(amount) },
+        Kind::VoidHold => Operation::VoidHold { user: user_of(&from)?, hold: entry.refs? },
+        Kind::ExpireHold => Operation::ExpireHold { user: user_of(&from)?, hold: entry.refs? },
+        Kind::LockCollateral => Operation::LockCollateral { user: user_of(&from)?, amount, rate_bps: terms.rate },
+        Kind::ReleaseCollateral => Operation::ReleaseCollateral {
+            user: user()?,
+            amount: paid_from(Bucket::Collateral),
+            snapshot: entry.snapshot.unwrap_or(SnapshotId(0)),
+        },
+        Kind::Borrow => {
+            Operation::Borrow { user: user()?, amount: paid_from(Bucket::Borrowed), snapshot: entry.snapshot? }
+        }
+        Kind::Repay => Operation::Repay { user: user()?, amount: paid_from(Bucket::Available) },
+        Kind::Accrue => Operation::Accrue { user: user()? },
+        Kind::LiquidatePartial | Kind::LiquidateFull => {
+            Operation::Liquidate { user: user()?, full: entry.kind == Kind::LiquidateFull, snapshot: entry.snapshot? }
+        }
+        Kind::WriteOff => Operation::WriteOff { user: user()? },
+    })
 }
 
 impl AuditSink for Verifier {
@@ -284,18 +452,43 @@ impl AuditSink for Verifier {
         if entry.at < self.head.at {
             self.fault(Fault::Time(entry.seq));
         }
+        self.now = entry.at;
+        self.snapshot = posted.snapshot.clone();
+        let legs: Vec<_> = entry.legs.iter().map(|l| (l.from.clone(), l.to.clone(), l.amount)).collect();
+        // drafted on the balances before the entry
+        let effect = self.meaning(entry, &legs);
         self.legs(entry);
-        self.meaning(&posted);
-        let made_at = posted.snapshot.as_ref().map_or(0, |s| match posted.entry.kind {
-            Kind::MarketBuy => rate(&s.price, Side::Buy),
-            Kind::MarketSell => rate(&s.price, Side::Sell),
+        let side = entry.kind.side().filter(|_| posted.snapshot.is_some());
+        let made_at = match (side, &posted.snapshot) {
+            (Some(side), Some(snapshot)) => crate::draft::rate(&snapshot.price, side),
             _ => 0,
-        });
+        };
+        if entry.kind.is_reversible() {
+            self.reversible.insert(entry.seq, (entry.kind, legs));
+        }
+        let trade = side.is_some();
         let entry = posted.entry;
         self.head = Head { seq: entry.seq, hash: entry.hash, at: entry.at };
+        self.apply(effect);
+        let made_at = if trade { Some(made_at) } else { None };
         if self.keys.insert((entry.actor, entry.key), (entry.seq, made_at)).is_some() {
             self.fault(Fault::Key(entry.seq));
         }
+    }
+
+    fn order(&mut self, order: Order) {
+        let same = self.orders.get(&order.id) == Some(&order);
+        self.derived(ORDER, order.id, same);
+    }
+
+    fn hold(&mut self, hold: Hold) {
+        let same = self.holds.get(&hold.id) == Some(&hold);
+        self.derived(HOLD, hold.id, same);
+    }
+
+    fn loan(&mut self, loan: Loan) {
+        let same = self.loans.get(&loan.user) == Some(&loan);
+        self.derived(LOAN, loan.user.0, same);
     }
 
     fn balance(&mut self, account: Account, found: i64) {
@@ -311,8 +504,8 @@ impl AuditSink for Verifier {
             match self.keys.remove(&(row.actor, row.key)) {
                 Some((seq, made_at)) if seq == receipt.seq => {
                     // a price can be changed by less than shows in the legs; the receipt tells it whole
-                    if made_at != receipt.rate {
-                        self.fault(Fault::Price(seq));
+                    if made_at.is_some_and(|rate| rate != receipt.rate) {
+                        self.fault(Fault::Meaning(seq));
                     }
                 }
                 _ => self.fault(Fault::Key(receipt.seq)),

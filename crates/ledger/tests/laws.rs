@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use orrery_kernel::{AMOUNT_MAX, Asset, ONE_BTC, SnapshotId, Timestamp, UserId};
 use orrery_ledger::Side::{self, Buy, Sell};
 use orrery_ledger::{
-    Account, Actor, Answer, AuditSink, Bucket, Command, Entry, Head, IdemKey, Kind, Limits, NewSnapshot, NoTrade,
-    Operation, Outcome, Posted, Refusal, Report, Sides, Size, Snapshot, Verifier, View, convert, decide, genesis,
+    Account, Actor, Answer, AuditSink, Bucket, Command, Entry, Head, Hold, IdemKey, Kind, Limits, Loan, NewSnapshot,
+    NoTrade, Operation, Order, Outcome, Posted, Refusal, Report, Sides, Size, Snapshot, Terms, Verifier, View, convert,
+    decide, genesis,
 };
 use proptest::prelude::*;
 
@@ -98,7 +99,10 @@ struct Book {
     journal: Vec<Entry>,
     balances: HashMap<Account, i64>,
     recorded: HashMap<(Actor, IdemKey), orrery_ledger::Recorded>,
-    undone: HashMap<i64, i64>,
+    resolved: HashMap<i64, i64>,
+    orders: HashMap<i64, Order>,
+    holds: HashMap<i64, Hold>,
+    loans: HashMap<UserId, Loan>,
     commands: usize,
 }
 
@@ -125,8 +129,10 @@ impl Book {
     fn posted(&self, entry: &Entry) -> Posted {
         Posted {
             entry: entry.clone(),
-            reversed_by: self.undone.get(&entry.seq).copied(),
+            resolved_by: self.resolved.get(&entry.seq).copied(),
             snapshot: entry.snapshot.map(|_| snapshot()),
+            order: self.orders.get(&entry.seq).cloned(),
+            hold: self.holds.get(&entry.seq).cloned(),
         }
     }
 
@@ -148,12 +154,23 @@ impl Book {
             recorded: self.recorded.clone(),
             snapshots: HashMap::from([(SnapshotId(1), snapshot())]),
             entries: self.journal.iter().map(|e| (e.seq, self.posted(e))).collect(),
+            orders: self.orders.clone(),
+            holds: self.holds.clone(),
+            loans: self.loans.clone(),
         };
         let decision = decide(view, &commands, NOW, &Limits::default());
         self.balances.extend(decision.batch.balances);
+        self.orders.extend(decision.batch.orders);
+        self.holds.extend(decision.batch.holds);
+        for (user, loan) in decision.batch.loans {
+            match loan {
+                Some(loan) => self.loans.insert(user, loan),
+                None => self.loans.remove(&user),
+            };
+        }
         for entry in decision.batch.entries {
             if let Some(refs) = entry.refs {
-                self.undone.insert(refs, entry.seq);
+                self.resolved.insert(refs, entry.seq);
             }
             self.journal.push(entry);
         }
@@ -169,6 +186,9 @@ impl Book {
         for (account, balance) in &self.balances {
             verifier.balance(account.clone(), *balance);
         }
+        self.orders.values().for_each(|order| verifier.order(order.clone()));
+        self.holds.values().for_each(|hold| verifier.hold(hold.clone()));
+        self.loans.values().for_each(|loan| verifier.loan(loan.clone()));
         for ((actor, key), recorded) in &self.recorded {
             verifier.recorded(orrery_ledger::IdemRow { actor: *actor, key: key.clone(), recorded: recorded.clone() });
         }
@@ -177,7 +197,15 @@ impl Book {
 }
 
 fn buy(size: Size) -> Operation {
-    Operation::Trade { user: UserId(1), side: Buy, size, snapshot: SnapshotId(1), worst_rate: None }
+    Operation::Trade { user: UserId(1), side: Buy, size, snapshot: SnapshotId(1), worst_rate: None, plan: false }
+}
+
+fn order(side: Side, size: Size, limit: i64) -> Operation {
+    Operation::PlaceOrder { user: UserId(1), side, size, limit, expires_at: None }
+}
+
+fn hold(amount: i64) -> Operation {
+    Operation::Hold { user: UserId(1), asset: Asset::INR, amount, expires_at: None }
 }
 
 fn filled() -> Book {
@@ -188,6 +216,23 @@ fn filled() -> Book {
         buy(Size::Inr(100_000)),
         buy(Size::Btc(10_000)),
         Operation::Reverse { seq: 3 },
+        order(Buy, Size::Inr(50_000), 410_000_000),
+        Operation::FillOrder { user: UserId(1), order: 6, snapshot: SnapshotId(1) },
+        order(Sell, Size::Btc(1_000), 500_000_000),
+        Operation::CancelOrder { user: UserId(1), order: 8 },
+        order(Buy, Size::Btc(1_000), 400_000_000),
+        Operation::Transfer { from: UserId(1), to: UserId(2), asset: Asset::BTC, amount: 100 },
+        Operation::Withdraw { user: UserId(1), asset: Asset::INR, amount: 200 },
+        hold(300),
+        Operation::PostHold { user: UserId(1), hold: 13, amount: Some(200) },
+        hold(400),
+        Operation::VoidHold { user: UserId(1), hold: 15 },
+        hold(500),
+        Operation::FundHouse { asset: Asset::INR, bucket: Bucket::Treasury, amount: 1_000_000 },
+        Operation::LockCollateral { user: UserId(1), amount: 10_000, rate_bps: 1_500 },
+        Operation::Borrow { user: UserId(1), amount: 20_000, snapshot: SnapshotId(1) },
+        Operation::ReleaseCollateral { user: UserId(1), amount: 1_000, snapshot: SnapshotId(1) },
+        Operation::Repay { user: UserId(1), amount: 5_000 },
     ]);
     assert!(answers.iter().all(|a| matches!(a, Answer::New(Outcome::Posted(_)))), "{answers:?}");
     book
@@ -212,6 +257,7 @@ fn tamper(entry: &mut Entry, field: usize) {
         12 => entry.at = Timestamp::from_micros(entry.at.micros() + 1),
         13 => entry.prev[7] ^= 1,
         14 => entry.hash[31] ^= 0x80,
+        15 => entry.terms = Some(Terms { rate: entry.terms.map_or(1, |t| t.rate + 1), until: None }),
         _ => drop(entry.legs.pop()),
     }
 }
@@ -221,7 +267,7 @@ fn every_changed_field_of_every_entry_is_found() {
     let book = filled();
     assert!(book.verify().is_ok(), "{:?}", book.verify().faults);
     for n in 0..book.journal.len() {
-        for field in 0..=15 {
+        for field in 0..=16 {
             let mut changed = book.clone();
             tamper(&mut changed.journal[n], field);
             assert!(!changed.verify().is_ok(), "field {field} of entry {} was changed unnoticed", n + 1);
@@ -235,7 +281,7 @@ fn a_changed_entry_with_a_mended_chain_is_found_too() {
     for n in 0..book.journal.len() {
         // fields that a careful forger could hash again (the key and actor are held by the outcome,
         // the order and time by nothing but the head that the operator keeps elsewhere)
-        for field in [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15] {
+        for field in [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 16] {
             let mut changed = book.clone();
             tamper(&mut changed.journal[n], field);
             for at in n..changed.journal.len() {
@@ -266,6 +312,25 @@ fn missing_entries_balances_and_outcomes_are_found() {
             assert!(!missing.verify().is_ok(), "{account} was removed unnoticed");
         }
     }
+    for id in book.orders.keys() {
+        let mut changed = book.clone();
+        changed.orders.get_mut(id).unwrap().reserved += 1;
+        assert!(!changed.verify().is_ok(), "order {id} was changed unnoticed");
+        changed.orders.remove(id);
+        assert!(!changed.verify().is_ok(), "order {id} was removed unnoticed");
+    }
+    for id in book.holds.keys() {
+        let mut changed = book.clone();
+        changed.holds.get_mut(id).unwrap().paid += 1;
+        assert!(!changed.verify().is_ok(), "hold {id} was changed unnoticed");
+        changed.holds.remove(id);
+        assert!(!changed.verify().is_ok(), "hold {id} was removed unnoticed");
+    }
+    let mut changed = book.clone();
+    changed.loans.get_mut(&UserId(1)).unwrap().carry += 1;
+    assert!(!changed.verify().is_ok(), "the loan was changed unnoticed");
+    changed.loans.clear();
+    assert!(!changed.verify().is_ok(), "the loan was removed unnoticed");
     for key in book.recorded.keys() {
         let mut missing = book.clone();
         missing.recorded.remove(key);

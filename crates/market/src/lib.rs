@@ -8,6 +8,6 @@ mod price;
 mod rates;
 
 pub use chart::{Chart, ChartPoint, Timeframe};
-pub use ports::{FeedError, MarketStore, PriceFeed, SentimentFeed};
+pub use ports::{FeedError, MarketStore, PriceFeed, SentimentFeed, Setting};
 pub use price::{PriceRow, Sentiment, SpotPrice};
 pub use rates::{Multipliers, RateError, Rates};

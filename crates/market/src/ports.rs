@@ -48,6 +48,17 @@ pub trait SentimentFeed: Send + Sync {
     async fn latest(&self, now: Timestamp) -> Result<Option<Sentiment>, FeedError>;
 }
 
+/// Something an administrator set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// `buy_multiplier`, `sell_multiplier`, `loan_interest_rate`.
+    pub name: String,
+    /// Value × 10⁴.
+    pub value_e4: i64,
+    /// When.
+    pub updated_at: Timestamp,
+}
+
 /// Keeps market data. Passes the contract suite in `orrery-testkit`.
 #[async_trait]
 pub trait MarketStore: Send + Sync {
@@ -66,6 +77,12 @@ pub trait MarketStore: Send + Sync {
     /// Stores the value of its day, replacing that day's and keeping its id, which it gives; keeps
     /// 1,000 days.
     async fn put_sentiment(&self, sentiment: &Sentiment) -> Result<i64, StoreError>;
+
+    /// What an administrator set, by name.
+    async fn settings(&self) -> Result<Vec<Setting>, StoreError>;
+
+    /// Keeps settings, all or none, replacing those of the same name.
+    async fn put_settings(&self, settings: &[Setting]) -> Result<(), StoreError>;
 
     /// The newest value with its id.
     async fn sentiment(&self) -> Result<Option<(i64, Sentiment)>, StoreError>;

@@ -46,7 +46,14 @@ impl Multipliers {
             let n = i64::try_from(scaled).map_err(|_| RateError::Range)?;
             if (1..=100_000_000).contains(&n) { Ok(n) } else { Err(RateError::Range) }
         };
-        let (buy_e4, sell_e4) = (e4(buy)?, e4(sell)?);
+        Self::from_e4(e4(buy)?, e4(sell)?)
+    }
+
+    /// Checks `sell ≤ buy` and the bounds of multipliers × 10⁴.
+    pub fn from_e4(buy_e4: i64, sell_e4: i64) -> Result<Self, RateError> {
+        if !(1..=100_000_000).contains(&buy_e4) || !(1..=100_000_000).contains(&sell_e4) {
+            return Err(RateError::Range);
+        }
         if sell_e4 > buy_e4 { Err(RateError::Inverted) } else { Ok(Self { buy_e4, sell_e4 }) }
     }
 

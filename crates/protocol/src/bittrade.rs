@@ -379,10 +379,11 @@ pub struct TradeReply {
 pub struct TransactionBody {
     /// Transaction.
     pub id: i64,
-    /// `MARKET_BUY`, `MARKET_SELL`, `DEPOSIT_INR`, `DEPOSIT_BTC`, `REVERSAL`.
+    /// `MARKET_BUY`, `MARKET_SELL`, `LIMIT_BUY`, `LIMIT_SELL`, `DCA_BUY`, `DCA_SELL`, `DEPOSIT_INR`,
+    /// `DEPOSIT_BTC`, `WITHDRAW_INR`, `WITHDRAW_BTC`, `LOAN_…`, `REVERSAL`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// `EXECUTED` or `REVERSED`.
+    /// `PENDING`, `EXECUTED`, `CANCELLED`, `EXPIRED`, `REVERSED`.
     pub status: String,
     /// Satoshis.
     pub btc_amount: i64,
@@ -391,15 +392,18 @@ pub struct TransactionBody {
     pub inr_amount: Rupees,
     /// Exact (added).
     pub inr_amount_paise: i64,
-    /// Rupees per bitcoin; 0 where there was no trade.
+    /// Rupees per bitcoin, of a pending order its limit; 0 where there was no trade.
     #[schema(value_type = f64)]
     pub execution_price: Rupees,
     /// Exact (added).
     pub execution_price_paise: i64,
     /// ISO 8601.
     pub created_at: String,
-    /// ISO 8601.
-    pub executed_at: String,
+    /// ISO 8601; null until it is.
+    pub executed_at: Option<String>,
+    /// When a pending order runs out, ISO 8601 (added).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
     /// From the cache?
     pub cached: bool,
 }
@@ -416,6 +420,9 @@ pub struct TransactionsReply {
     /// Is there a next page?
     #[serde(rename = "hasMore")]
     pub has_more: bool,
+    /// `before` of the next page: a cursor that does not shift when transactions are added (added);
+    /// null on the last page.
+    pub next_before: Option<i64>,
 }
 
 /// One of the house's balances (added).

@@ -2,6 +2,7 @@
 //! not derive `Serialize`; their twins live here.
 
 pub mod bittrade;
+pub mod desk;
 pub mod socketio;
 
 mod amount;

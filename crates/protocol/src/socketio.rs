@@ -19,6 +19,63 @@ pub const USER_BALANCE_UPDATE: &str = "user_balance_update";
 /// To the user.
 pub const USER_TRANSACTION_UPDATE: &str = "user_transaction_update";
 
+/// To the user: their plans.
+pub const USER_DCA_PLANS_UPDATE: &str = "user_dca_plans_update";
+/// To the owner of a limit order that was executed, and to nobody else.
+pub const ORDER_EXECUTED: &str = "order_executed";
+/// To administrators: users and what they hold.
+pub const ADMIN_USER_UPDATE: &str = "admin_user_update";
+/// To administrators: the newest transactions.
+pub const ADMIN_TRANSACTION_UPDATE: &str = "admin_transaction_update";
+/// To administrators: all plans.
+pub const ADMIN_DCA_PLANS_UPDATE: &str = "admin_dca_plans_update";
+/// To administrators: the settings.
+pub const ADMIN_SETTINGS_UPDATE: &str = "admin_settings_update";
+/// To administrators: figures of the house.
+pub const ADMIN_METRICS_UPDATE: &str = "admin_metrics_update";
+
+/// Transactions in an [`ADMIN_TRANSACTION_UPDATE`].
+pub const TRANSACTIONS_IN_ADMIN_UPDATE: u32 = 100;
+
+/// Any content with the moment it is of.
+#[derive(Clone, Debug, Serialize)]
+pub struct Stamped<T> {
+    /// Content.
+    #[serde(flatten)]
+    pub content: T,
+    /// ISO 8601.
+    pub timestamp: String,
+}
+
+/// Payload of [`ORDER_EXECUTED`].
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderExecuted {
+    /// The order's transaction.
+    pub order_id: i64,
+    /// Whose.
+    pub user_id: i64,
+    /// `LIMIT_BUY` or `LIMIT_SELL`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The order as it is now.
+    #[serde(flatten)]
+    pub amounts: OrderAmounts,
+}
+
+/// What an executed order came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct OrderAmounts {
+    /// Satoshis.
+    pub btc_amount: i64,
+    /// Rupees.
+    pub inr_amount: crate::Rupees,
+    /// Rupees per bitcoin.
+    pub execution_price: crate::Rupees,
+    /// ISO 8601.
+    pub timestamp: String,
+}
+
 /// Transactions in a [`USER_TRANSACTION_UPDATE`].
 pub const TRANSACTIONS_IN_UPDATE: u32 = 15;
 

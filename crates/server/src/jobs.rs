@@ -25,6 +25,13 @@ const FAILURE_WAIT_MAX: Duration = Duration::from_secs(900);
 /// Runs of one moment are spread over at most this.
 const JITTER_MAX: Duration = Duration::from_secs(5);
 const PRUNE_PERIOD: Duration = Duration::from_secs(3_600);
+/// How soon a crossing price fills an order.
+const ORDERS_PERIOD: Duration = Duration::from_secs(2);
+/// How late a plan's run may be.
+const PLANS_PERIOD: Duration = Duration::from_secs(1);
+const LIQUIDATION_PERIOD: Duration = Duration::from_secs(5);
+/// Interest is added once a day, at the first of these looks.
+const INTEREST_PERIOD: Duration = Duration::from_secs(600);
 
 /// When a job is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +90,22 @@ pub async fn start(app: &Arc<App>, tasks: &Tasks, price_period: Duration) -> Res
         let run = move |app: Arc<App>| async move { app.market.poll_chart(timeframe).await };
         jobs.push(scheduled("chart", chart_schedule(timeframe), app, run));
     }
+    jobs.push(scheduled("orders", Schedule::Every(ORDERS_PERIOD), app, async |app| {
+        app.orders.run(app.clock.now()).await?;
+        Ok(())
+    }));
+    jobs.push(scheduled("plans", Schedule::Every(PLANS_PERIOD), app, async |app| {
+        app.plans.run(app.clock.now()).await?;
+        Ok(())
+    }));
+    jobs.push(scheduled("liquidations", Schedule::Every(LIQUIDATION_PERIOD), app, async |app| {
+        app.loans.run_liquidations(app.clock.now()).await?;
+        Ok(())
+    }));
+    jobs.push(scheduled("interest", Schedule::Every(INTEREST_PERIOD), app, async |app| {
+        app.loans.run_interest(app.clock.now()).await?;
+        Ok(())
+    }));
     jobs.push(scheduled("prune-sessions", Schedule::Every(PRUNE_PERIOD), app, async |app| {
         let pruned = app.auth.prune().await?;
         tracing::debug!(pruned, "dropped ended sessions");

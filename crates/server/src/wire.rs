@@ -72,6 +72,7 @@ pub fn ports(config: &Config, parts: &Parts) -> Result<Ports> {
     let (price_feed, sentiment_feed) = feeds(&config.market, &parts.entropy)?;
     Ok(Ports {
         ledger: parts.database.ledger(),
+        plans: parts.database.plans(),
         identity: parts.database.identity(),
         market: parts.database.market(),
         cache: Arc::new(MemoryCache::default()),

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use orrery_identity::{
-    ApiKey, ApiKeyId, AuditEvent, Created, Email, IdentityStore, NewApiKey, NewUser, PasswordHash, Role, Session,
-    SessionId, User,
+    ApiKey, ApiKeyId, AuditEvent, AuditRecord, Created, Email, IdentityStore, NewApiKey, NewUser, PasswordHash, Role,
+    Session, SessionId, User,
 };
 use orrery_kernel::{StoreError, Timestamp, UserId};
 
@@ -30,7 +30,7 @@ struct State {
     last_key: i64,
     keys: BTreeMap<ApiKeyId, NewApiKey>,
     setup: Option<([u8; 32], Timestamp)>,
-    audit: Vec<AuditEvent>,
+    audit: Vec<AuditRecord>,
     version: i64,
 }
 
@@ -259,12 +259,20 @@ impl IdentityStore for MemoryIdentity {
     }
 
     async fn audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        self.state().audit.push(event.clone());
+        let mut state = self.state();
+        let hash = event.link(state.audit.last().map_or([0; 32], |last| last.hash));
+        let id = i64::try_from(state.audit.len()).unwrap_or(i64::MAX) + 1;
+        state.audit.push(AuditRecord { id, event: event.clone(), hash });
         Ok(())
     }
 
+    async fn audit_trail(&self, after: i64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        let skip = usize::try_from(after.max(0)).unwrap_or(usize::MAX);
+        Ok(self.state().audit.iter().skip(skip).take(limit as usize).cloned().collect())
+    }
+
     async fn audit_events(&self, limit: u32) -> Result<Vec<AuditEvent>, StoreError> {
-        Ok(self.state().audit.iter().rev().take(limit as usize).cloned().collect())
+        Ok(self.state().audit.iter().rev().take(limit as usize).map(|r| r.event.clone()).collect())
     }
 
     async fn version(&self) -> Result<i64, StoreError> {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use orrery_kernel::{Asset, SnapshotId, StoreError, UserId};
+use orrery_kernel::{Asset, SnapshotId, StoreError, Timestamp, UserId};
 use orrery_ledger::{
-    Account, Actor, Answer, AuditSink, Bucket, Decider, Entry, Head, IdemKey, IdemRow, LedgerStore, Needs, NewSnapshot,
-    Owner, Posted, Recorded, Seq, Sheet, Snapshot, View, genesis, users_of,
+    Account, Actor, Answer, AuditSink, Bucket, Decider, Entry, Head, Hold, HoldStatus, IdemKey, IdemRow, KindTotal,
+    LedgerStore, Loan, Needs, NewSnapshot, Order, OrderStatus, Owner, Page, Posted, Recorded, Seq, Sheet, Side,
+    Snapshot, View, genesis, shown_to, users_of,
 };
 
 /// A journal in memory. Lost with the process; otherwise as strict as the others.
@@ -19,11 +20,14 @@ pub struct MemoryLedger {
 #[derive(Debug, Default)]
 struct State {
     journal: Vec<Entry>,
-    reversed: HashMap<Seq, Seq>,
+    resolved: HashMap<Seq, Seq>,
     balances: BTreeMap<Account, i64>,
     recorded: BTreeMap<(Actor, IdemKey), Recorded>,
     snapshots: Vec<NewSnapshot>,
     statements: HashMap<UserId, Vec<Seq>>,
+    orders: BTreeMap<Seq, Order>,
+    holds: BTreeMap<Seq, Hold>,
+    loans: BTreeMap<UserId, Loan>,
 }
 
 impl State {
@@ -44,9 +48,31 @@ impl State {
     fn posted(&self, entry: &Entry) -> Posted {
         Posted {
             entry: entry.clone(),
-            reversed_by: self.reversed.get(&entry.seq).copied(),
+            resolved_by: self.resolved.get(&entry.seq).copied(),
             snapshot: entry.snapshot.and_then(|id| self.snapshot(id)),
+            order: self.orders.get(&entry.seq).cloned(),
+            hold: self.holds.get(&entry.seq).cloned(),
         }
+    }
+
+    /// Is the entry a line of a statement, as it stands?
+    fn is_line(&self, seq: Seq) -> bool {
+        let ended = |o: &Order| matches!(o.status, OrderStatus::Cancelled | OrderStatus::Expired);
+        let off = |h: &Hold| matches!(h.status, HoldStatus::Voided | HoldStatus::Expired);
+        !self.orders.get(&seq).is_some_and(ended) && !self.holds.get(&seq).is_some_and(off)
+    }
+
+    fn page<'a>(&self, newest_first: impl Iterator<Item = &'a Seq>, page: Page) -> Vec<Posted> {
+        newest_first
+            .filter(|seq| page.before.is_none_or(|before| **seq < before) && self.is_line(**seq))
+            .skip(usize::try_from(page.offset).unwrap_or(usize::MAX))
+            .take(page.limit as usize)
+            .filter_map(|seq| Some(self.posted(self.entry(*seq)?)))
+            .collect()
+    }
+
+    fn sheet(&self, user: UserId) -> Sheet {
+        Sheet::read(user, |account| self.balances.get(account).copied().unwrap_or(0))
     }
 
     fn view(&self, needs: &Needs) -> View {
@@ -64,6 +90,9 @@ impl State {
             recorded: self.find(needs.keys.iter()),
             snapshots: needs.snapshots.iter().filter_map(|id| Some((*id, self.snapshot(*id)?))).collect(),
             entries,
+            orders: needs.orders.iter().filter_map(|id| Some((*id, self.orders.get(id)?.clone()))).collect(),
+            holds: needs.holds.iter().filter_map(|id| Some((*id, self.holds.get(id)?.clone()))).collect(),
+            loans: needs.loans.iter().filter_map(|user| Some((*user, self.loans.get(user)?.clone()))).collect(),
         }
     }
 
@@ -94,14 +123,22 @@ impl LedgerStore for MemoryLedger {
         }
         for entry in batch.entries {
             if let Some(refs) = entry.refs {
-                state.reversed.insert(refs, entry.seq);
+                state.resolved.insert(refs, entry.seq);
             }
-            for user in users_of(&entry) {
+            for user in shown_to(&entry) {
                 state.statements.entry(user).or_default().push(entry.seq);
             }
             state.journal.push(entry);
         }
         state.balances.extend(batch.balances);
+        state.orders.extend(batch.orders);
+        state.holds.extend(batch.holds);
+        for (user, loan) in batch.loans {
+            match loan {
+                Some(loan) => state.loans.insert(user, loan),
+                None => state.loans.remove(&user),
+            };
+        }
         state.recorded.extend(batch.idem.into_iter().map(|row| ((row.actor, row.key), row.recorded)));
         Ok(decision.answers)
     }
@@ -127,8 +164,12 @@ impl LedgerStore for MemoryLedger {
 
     async fn sheet(&self, user: UserId) -> Result<(Sheet, Seq), StoreError> {
         let state = self.state();
-        let sheet = Sheet::read(user, |account| state.balances.get(account).copied().unwrap_or(0));
-        Ok((sheet, state.head().seq))
+        Ok((state.sheet(user), state.head().seq))
+    }
+
+    async fn sheets(&self, users: &[UserId]) -> Result<Vec<Sheet>, StoreError> {
+        let state = self.state();
+        Ok(users.iter().map(|user| state.sheet(*user)).collect())
     }
 
     async fn balances(&self, owner: &Owner) -> Result<(Vec<(Account, i64)>, Seq), StoreError> {
@@ -148,11 +189,87 @@ impl LedgerStore for MemoryLedger {
         Ok(totals.into_iter().map(|((asset, bucket), total)| (asset, bucket, total)).collect())
     }
 
-    async fn statement(&self, user: UserId, offset: u64, limit: u32) -> Result<Vec<Posted>, StoreError> {
+    async fn statement(&self, user: UserId, page: Page) -> Result<Vec<Posted>, StoreError> {
         let state = self.state();
         let seqs = state.statements.get(&user).map(Vec::as_slice).unwrap_or_default();
-        let skipped = seqs.iter().rev().skip(usize::try_from(offset).unwrap_or(usize::MAX));
-        Ok(skipped.take(limit as usize).filter_map(|seq| Some(state.posted(state.entry(*seq)?))).collect())
+        Ok(state.page(seqs.iter().rev(), page))
+    }
+
+    async fn recent(&self, page: Page) -> Result<Vec<(UserId, Posted)>, StoreError> {
+        let state = self.state();
+        let mut lines: Vec<(Seq, UserId)> = state
+            .statements
+            .iter()
+            .flat_map(|(user, seqs)| seqs.iter().map(|seq| (*seq, *user)))
+            .filter(|(seq, _)| page.before.is_none_or(|before| *seq < before) && state.is_line(*seq))
+            .collect();
+        lines.sort_unstable_by_key(|(seq, user)| (std::cmp::Reverse(*seq), *user));
+        Ok(lines
+            .into_iter()
+            .skip(usize::try_from(page.offset).unwrap_or(usize::MAX))
+            .take(page.limit as usize)
+            .filter_map(|(seq, user)| Some((user, state.posted(state.entry(seq)?))))
+            .collect())
+    }
+
+    async fn posted(&self, seq: Seq) -> Result<Option<Posted>, StoreError> {
+        let state = self.state();
+        Ok(state.entry(seq).map(|entry| state.posted(entry)))
+    }
+
+    async fn totals(&self) -> Result<Vec<KindTotal>, StoreError> {
+        let mut totals: BTreeMap<(u8, u8, Asset), KindTotal> = BTreeMap::new();
+        for entry in &self.state().journal {
+            for (leg, movement) in (0_u8..2).zip(&entry.legs) {
+                let (kind, asset) = (entry.kind, movement.from.asset);
+                let none = KindTotal { kind, leg, asset, count: 0, amount: 0 };
+                let total = totals.entry((kind as u8, leg, asset)).or_insert(none);
+                total.count += 1;
+                total.amount += i128::from(movement.amount);
+            }
+        }
+        Ok(totals.into_values().collect())
+    }
+
+    async fn crossed_orders(
+        &self,
+        buy_rate: i64,
+        sell_rate: i64,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<Order>, StoreError> {
+        let crossed = |o: &&Order| {
+            o.id > after
+                && o.status == OrderStatus::Open
+                && o.crosses(if o.side == Side::Buy { buy_rate } else { sell_rate })
+        };
+        Ok(self.state().orders.values().filter(crossed).take(limit as usize).cloned().collect())
+    }
+
+    async fn expired_orders(&self, now: Timestamp, limit: u32) -> Result<Vec<Order>, StoreError> {
+        let over = |o: &&Order| o.status == OrderStatus::Open && o.is_over(now);
+        Ok(self.state().orders.values().filter(over).take(limit as usize).cloned().collect())
+    }
+
+    async fn pending_holds(&self, after: Seq, limit: u32) -> Result<Vec<Hold>, StoreError> {
+        let pending = |h: &&Hold| h.status == HoldStatus::Pending && h.id > after;
+        Ok(self.state().holds.values().filter(pending).take(limit as usize).cloned().collect())
+    }
+
+    async fn expired_holds(&self, now: Timestamp, limit: u32) -> Result<Vec<Hold>, StoreError> {
+        let over = |h: &&Hold| h.status == HoldStatus::Pending && h.is_over(now);
+        Ok(self.state().holds.values().filter(over).take(limit as usize).cloned().collect())
+    }
+
+    async fn loan(&self, user: UserId) -> Result<Option<(Loan, Sheet)>, StoreError> {
+        let state = self.state();
+        Ok(state.loans.get(&user).map(|loan| (loan.clone(), state.sheet(user))))
+    }
+
+    async fn open_loans(&self, after: UserId, limit: u32) -> Result<Vec<(Loan, Sheet)>, StoreError> {
+        let state = self.state();
+        let later = state.loans.iter().filter(|(user, _)| **user > after).take(limit as usize);
+        Ok(later.map(|(user, loan)| (loan.clone(), state.sheet(*user))).collect())
     }
 
     async fn entries(&self, after: Seq, limit: u32) -> Result<Vec<Entry>, StoreError> {
@@ -168,6 +285,15 @@ impl LedgerStore for MemoryLedger {
         }
         for (account, balance) in &state.balances {
             sink.balance(account.clone(), *balance);
+        }
+        for order in state.orders.values() {
+            sink.order(order.clone());
+        }
+        for hold in state.holds.values() {
+            sink.hold(hold.clone());
+        }
+        for loan in state.loans.values() {
+            sink.loan(loan.clone());
         }
         for ((actor, key), recorded) in &state.recorded {
             sink.recorded(IdemRow { actor: *actor, key: key.clone(), recorded: recorded.clone() });

@@ -5,10 +5,12 @@ mod cache;
 mod identity;
 mod ledger;
 mod market;
+mod plans;
 mod rate;
 
 pub use cache::MemoryCache;
 pub use identity::MemoryIdentity;
 pub use ledger::MemoryLedger;
 pub use market::MemoryMarket;
+pub use plans::MemoryPlans;
 pub use rate::MemoryRates;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use orrery_kernel::StoreError;
-use orrery_market::{Chart, MarketStore, PriceRow, Sentiment, SpotPrice, Timeframe};
+use orrery_market::{Chart, MarketStore, PriceRow, Sentiment, Setting, SpotPrice, Timeframe};
 
 const PRICES_MAX: usize = 100_000;
 const CHARTS_MAX: usize = 2;
@@ -25,6 +25,7 @@ struct State {
     charts: HashMap<Timeframe, VecDeque<(i64, Chart)>>,
     last_sentiment: i64,
     sentiments: BTreeMap<String, (i64, Sentiment)>,
+    settings: BTreeMap<String, Setting>,
 }
 
 impl MemoryMarket {
@@ -72,6 +73,15 @@ impl MarketStore for MemoryMarket {
             state.sentiments.pop_first();
         }
         Ok(id)
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, StoreError> {
+        Ok(self.state().settings.values().cloned().collect())
+    }
+
+    async fn put_settings(&self, settings: &[Setting]) -> Result<(), StoreError> {
+        self.state().settings.extend(settings.iter().map(|s| (s.name.clone(), s.clone())));
+        Ok(())
     }
 
     async fn sentiment(&self) -> Result<Option<(i64, Sentiment)>, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryRates};
+use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates};
 use orrery_testkit::ledger::Store;
 
 mod ledger {
@@ -18,6 +18,16 @@ mod ledger {
     fn beside_the_model() {
         orrery_testkit::ledger::state_machine(512, fresh);
     }
+}
+
+mod plans {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::plans::Store {
+        (Arc::new(MemoryPlans::default()), Arc::new(MemoryLedger::default()))
+    }
+
+    orrery_testkit::plans_contract!(fresh());
 }
 
 mod identity {

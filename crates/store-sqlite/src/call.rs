@@ -134,6 +134,11 @@ impl Fields {
         Self { name: sql.name, row }
     }
 
+    /// How many columns there are.
+    pub(crate) fn columns(&self) -> usize {
+        self.row.len()
+    }
+
     /// The value of column `i`.
     pub(crate) fn get<'r, T>(&'r self, i: usize) -> Result<T, StoreError>
     where

@@ -99,6 +99,11 @@ impl Sqlite {
         Arc::new(self.clone())
     }
 
+    /// This database as the port of plans.
+    pub fn plans(&self) -> Arc<dyn orrery_ledger::PlanStore> {
+        Arc::new(self.clone())
+    }
+
     /// This database as identity's port.
     pub fn identity(&self) -> Arc<dyn orrery_identity::IdentityStore> {
         Arc::new(self.clone())

@@ -4,8 +4,8 @@ mod rows;
 
 use async_trait::async_trait;
 use orrery_identity::{
-    ApiKey, ApiKeyId, AuditEvent, Created, Email, IdentityStore, NewApiKey, NewUser, PasswordHash, Role, Session,
-    SessionId, User,
+    ApiKey, ApiKeyId, AuditEvent, AuditRecord, Created, Email, IdentityStore, NewApiKey, NewUser, PasswordHash, Role,
+    Session, SessionId, User,
 };
 use orrery_kernel::{StoreError, Timestamp, UserId};
 
@@ -266,15 +266,33 @@ impl IdentityStore for Sqlite {
     }
 
     async fn audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        let insert = sql::INSERT_AUDIT
-            .call()
-            .bind(event.at.micros())
-            .bind(event.actor.clone())
-            .bind(event.action.clone())
-            .bind(event.target.clone())
-            .bind(event.outcome.clone())
-            .bind(event.address.clone());
-        self.write(|tx| Box::pin(tx.execute(insert))).await.map(|_| ())
+        let event = event.clone();
+        self.write(|tx| {
+            Box::pin(async move {
+                let last = tx.optional(sql::LAST_AUDIT.call()).await?;
+                let prev = last.map_or(Ok([0; 32]), |row| row.hash(0))?;
+                let hash = event.link(prev).to_vec();
+                let insert = sql::INSERT_AUDIT
+                    .call()
+                    .bind(event.at.micros())
+                    .bind(event.actor)
+                    .bind(event.action)
+                    .bind(event.target)
+                    .bind(event.outcome)
+                    .bind(event.address)
+                    .bind(hash);
+                tx.execute(insert).await.map(|_| ())
+            })
+        })
+        .await
+    }
+
+    async fn audit_trail(&self, after: i64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        let found = self.all(sql::AUDIT_TRAIL.call().bind(after).bind(limit)).await?;
+        let record = |row: &crate::call::Fields| {
+            Ok(AuditRecord { id: row.get(6)?, event: rows::audit_event(row)?, hash: row.hash(7)? })
+        };
+        found.iter().map(record).collect()
     }
 
     async fn audit_events(&self, limit: u32) -> Result<Vec<AuditEvent>, StoreError> {

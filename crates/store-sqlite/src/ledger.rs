@@ -4,15 +4,16 @@ mod audit;
 mod commit;
 mod rows;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use orrery_kernel::{Asset, SnapshotId, StoreError, UserId};
+use orrery_kernel::{Asset, SnapshotId, StoreError, Timestamp, UserId};
 use orrery_ledger::{
-    Account, Actor, Answer, AuditSink, Bucket, Decider, Entry, Head, IdemKey, LedgerStore, Needs, NewSnapshot, Owner,
-    Posted, Recorded, Seq, Sheet, Snapshot,
+    Account, Actor, Answer, AuditSink, Bucket, Decider, Entry, Head, Hold, IdemKey, Kind, KindTotal, LedgerStore, Loan,
+    Needs, NewSnapshot, Order, Owner, Page, Posted, Recorded, Seq, Sheet, Snapshot,
 };
 
+use crate::call::{Call, Fields};
 use crate::db::Sqlite;
 use crate::error::corrupt;
 use crate::sql::ledger as sql;
@@ -24,6 +25,47 @@ impl Sqlite {
         balances.sort_unstable();
         Ok((balances, row.get(0)?))
     }
+
+    async fn orders(&self, call: Call) -> Result<Vec<Order>, StoreError> {
+        self.all(call).await?.iter().map(|row| rows::order(row.get(0)?)).collect()
+    }
+
+    async fn holds(&self, call: Call) -> Result<Vec<Hold>, StoreError> {
+        self.all(call).await?.iter().map(|row| rows::hold(row.get(0)?)).collect()
+    }
+
+    async fn loans(&self, after: i64, last: i64, limit: u32) -> Result<Vec<(Loan, Sheet)>, StoreError> {
+        let found = self.all(sql::LOANS.call().bind(after).bind(last).bind(limit)).await?;
+        let loan = |row: &Fields| {
+            let loan = rows::loan(row.get(0)?)?;
+            let balances: HashMap<Account, i64> = rows::balances(row.get(1)?)?.into_iter().collect();
+            let sheet = Sheet::read(loan.user, |account| balances.get(account).copied().unwrap_or(0));
+            Ok((loan, sheet))
+        };
+        found.iter().map(loan).collect()
+    }
+}
+
+fn before(page: Page) -> Seq {
+    page.before.unwrap_or(Seq::MAX)
+}
+
+fn offset(page: Page) -> i64 {
+    i64::try_from(page.offset).unwrap_or(i64::MAX)
+}
+
+fn kind_total(row: &Fields) -> Result<KindTotal, StoreError> {
+    let number: i64 = row.get(0)?;
+    let kind = u8::try_from(number).ok().and_then(Kind::from_number);
+    let asset: &str = row.get(2)?;
+    let (millions, rest): (i64, i64) = (row.get(4)?, row.get(5)?);
+    Ok(KindTotal {
+        kind: kind.ok_or_else(|| corrupt("journal.kind", number))?,
+        leg: row.get(1)?,
+        asset: Asset::parse(asset).ok_or_else(|| corrupt("legs.from_account", asset))?,
+        count: row.get(3)?,
+        amount: i128::from(millions) * 1_000_000 + i128::from(rest),
+    })
 }
 
 #[async_trait]
@@ -85,10 +127,74 @@ impl LedgerStore for Sqlite {
         Ok(totals)
     }
 
-    async fn statement(&self, user: UserId, offset: u64, limit: u32) -> Result<Vec<Posted>, StoreError> {
-        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-        let found = self.all(sql::STATEMENT.call().bind(user.0).bind(limit).bind(offset)).await?;
-        found.iter().map(rows::posted).collect()
+    async fn sheets(&self, users: &[UserId]) -> Result<Vec<Sheet>, StoreError> {
+        let owners: Vec<_> = users.iter().map(|user| Owner::User(*user).code()).collect();
+        let owners = serde_json::to_string(&owners).map_err(|e| corrupt("list", e))?;
+        let mut balances: HashMap<Account, i64> = HashMap::new();
+        for row in self.all(sql::SHEETS.call().bind(owners)).await? {
+            balances.insert(rows::account(row.get(0)?, "accounts.code")?, row.get(1)?);
+        }
+        let sheet = |user: &UserId| Sheet::read(*user, |account| balances.get(account).copied().unwrap_or(0));
+        Ok(users.iter().map(sheet).collect())
+    }
+
+    async fn statement(&self, user: UserId, page: Page) -> Result<Vec<Posted>, StoreError> {
+        let call = sql::STATEMENT.call().bind(user.0).bind(before(page)).bind(page.limit).bind(offset(page));
+        self.all(call).await?.iter().map(rows::posted).collect()
+    }
+
+    async fn recent(&self, page: Page) -> Result<Vec<(UserId, Posted)>, StoreError> {
+        let found = self.all(sql::RECENT.call().bind(before(page)).bind(page.limit).bind(offset(page))).await?;
+        let lines: Vec<(i64, Seq)> =
+            found.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, StoreError>>()?;
+        let seqs: BTreeSet<Seq> = lines.iter().map(|(_, seq)| *seq).collect();
+        let seqs = serde_json::to_string(&seqs).map_err(|e| corrupt("list", e))?;
+        let mut entries: HashMap<Seq, Posted> = HashMap::new();
+        for row in self.all(sql::ENTRIES_BY_SEQ.call().bind(seqs)).await? {
+            let posted = rows::posted(&row)?;
+            entries.insert(posted.entry.seq, posted);
+        }
+        // entries are never taken back, so that each line's is there
+        Ok(lines.into_iter().filter_map(|(user, seq)| Some((UserId(user), entries.get(&seq)?.clone()))).collect())
+    }
+
+    async fn posted(&self, seq: Seq) -> Result<Option<Posted>, StoreError> {
+        let call = sql::ENTRIES_BY_SEQ.call().bind(format!("[{seq}]"));
+        self.optional(call).await?.as_ref().map(rows::posted).transpose()
+    }
+
+    async fn totals(&self) -> Result<Vec<KindTotal>, StoreError> {
+        self.all(sql::TOTALS.call()).await?.iter().map(kind_total).collect()
+    }
+
+    async fn crossed_orders(
+        &self,
+        buy_rate: i64,
+        sell_rate: i64,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<Order>, StoreError> {
+        self.orders(sql::CROSSED_ORDERS.call().bind(buy_rate).bind(sell_rate).bind(after).bind(limit)).await
+    }
+
+    async fn expired_orders(&self, now: Timestamp, limit: u32) -> Result<Vec<Order>, StoreError> {
+        self.orders(sql::EXPIRED_ORDERS.call().bind(now.micros()).bind(limit)).await
+    }
+
+    async fn pending_holds(&self, after: Seq, limit: u32) -> Result<Vec<Hold>, StoreError> {
+        self.holds(sql::PENDING_HOLDS.call().bind(after).bind(limit)).await
+    }
+
+    async fn expired_holds(&self, now: Timestamp, limit: u32) -> Result<Vec<Hold>, StoreError> {
+        self.holds(sql::EXPIRED_HOLDS.call().bind(now.micros()).bind(limit)).await
+    }
+
+    async fn loan(&self, user: UserId) -> Result<Option<(Loan, Sheet)>, StoreError> {
+        Ok(self.loans(user.0 - 1, user.0, 1).await?.pop())
+    }
+
+    async fn open_loans(&self, after: UserId, limit: u32) -> Result<Vec<(Loan, Sheet)>, StoreError> {
+        self.loans(after.0, i64::MAX, limit).await
     }
 
     async fn entries(&self, after: Seq, limit: u32) -> Result<Vec<Entry>, StoreError> {

@@ -20,6 +20,7 @@ mod market;
 mod migrate;
 mod open;
 mod options;
+mod plans;
 mod schema;
 mod sql;
 mod write;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use orrery_kernel::{StoreError, Timestamp};
-use orrery_market::{Chart, ChartPoint, MarketStore, PriceRow, Sentiment, SpotPrice, Timeframe};
+use orrery_market::{Chart, ChartPoint, MarketStore, PriceRow, Sentiment, Setting, SpotPrice, Timeframe};
 use rust_decimal::Decimal;
 
 use crate::call::Fields;
@@ -69,6 +69,25 @@ impl MarketStore for Sqlite {
 
     async fn prices(&self, limit: u32) -> Result<Vec<PriceRow>, StoreError> {
         self.all(sql::PRICES.call().bind(limit)).await?.iter().map(price).collect()
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, StoreError> {
+        let setting = |row: &Fields| Ok(Setting { name: row.get(0)?, value_e4: row.get(1)?, updated_at: row.time(2)? });
+        self.all(sql::SETTINGS.call()).await?.iter().map(setting).collect()
+    }
+
+    async fn put_settings(&self, settings: &[Setting]) -> Result<(), StoreError> {
+        let settings = settings.to_vec();
+        self.write(|tx| {
+            Box::pin(async move {
+                for s in settings {
+                    let put = sql::PUT_SETTING.call().bind(s.name).bind(s.value_e4).bind(s.updated_at.micros());
+                    tx.execute(put).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
     }
 
     async fn put_chart(&self, chart: &Chart) -> Result<i64, StoreError> {

@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub(crate) mod identity;
 pub(crate) mod ledger;
 pub(crate) mod market;
+pub(crate) mod plans;
 
 /// A named statement.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 4] = [control::ALL, identity::ALL, ledger::ALL, market::ALL];
+pub(crate) const ALL: [&[&Sql]; 5] = [control::ALL, identity::ALL, ledger::ALL, market::ALL, plans::ALL];
 
 #[cfg(test)]
 mod tests {
@@ -67,6 +68,7 @@ mod tests {
             include_str!("sql/identity.rs"),
             include_str!("sql/ledger.rs"),
             include_str!("sql/market.rs"),
+            include_str!("sql/plans.rs"),
         ];
         for (text, list) in files.into_iter().zip(ALL) {
             assert_eq!(text.matches(": Sql =").count(), list.len());

@@ -275,6 +275,15 @@ pub async fn the_audit_log_tells_the_newest_first(store: Store) {
         store.audit(&event(n)).await.expect("the store answers");
     }
     assert_eq!(store.audit_events(2).await.expect("the store answers"), [event(4), event(3)]);
+    let trail = store.audit_trail(0, 100).await.expect("the store answers");
+    assert_eq!(trail.iter().map(|r| r.event.clone()).collect::<Vec<_>>(), (0..5).map(event).collect::<Vec<_>>());
+    let mut prev = [0; 32];
+    for record in &trail {
+        assert_eq!(record.hash, record.event.link(prev), "event {} is linked", record.id);
+        prev = record.hash;
+    }
+    let rest = store.audit_trail(trail[2].id, 1).await.expect("the store answers");
+    assert_eq!(rest, trail[3..4]);
 }
 
 /// Expands to the whole contract as tests, for an expression that makes a fresh store (async).

@@ -1,24 +1,21 @@
 //! The contract of the ledger's port, and the state machine that holds a store against the model.
 
 use std::collections::HashSet;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::machine::state_machine;
 use orrery_kernel::{AMOUNT_MAX, Asset, ONE_BTC, SnapshotId, Timestamp, UserId};
 use orrery_ledger::{
-    Actor, Answer, Bucket, Command, Entry, IdemKey, LedgerStore, Limits, NewSnapshot, Operation, Outcome, Receipt,
-    Refusal, Side, Size, Verifier, decide, export_line, line, needs, verify_export,
+    Actor, Answer, Bucket, Command, Entry, HoldStatus, IdemKey, Kind, LedgerStore, Limits, LineStatus, NewSnapshot,
+    Operation, OrderStatus, Outcome, Page, Receipt, Refusal, Side, Size, Verifier, decide, export_line, line, needs,
+    verify_export,
 };
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
-
-use crate::model::{Model, Said, actor};
 
 /// A store under test.
 pub type Store = Arc<dyn LedgerStore>;
 
-const MAX_AGE: Duration = Duration::from_secs(90);
+pub(crate) const MAX_AGE: Duration = Duration::from_secs(90);
 
 /// The moment that tests start at.
 pub const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -42,7 +39,12 @@ pub async fn commit(store: &Store, commands: Vec<Command>, now: Timestamp) -> Ve
     commit_within(store, commands, now, Limits::default()).await
 }
 
-async fn commit_within(store: &Store, commands: Vec<Command>, now: Timestamp, limits: Limits) -> Vec<Answer> {
+pub(crate) async fn commit_within(
+    store: &Store,
+    commands: Vec<Command>,
+    now: Timestamp,
+    limits: Limits,
+) -> Vec<Answer> {
     let needs = needs(&commands);
     store.commit(&needs, Box::new(move |view| decide(view, &commands, now, &limits))).await.expect("a commit")
 }
@@ -51,7 +53,7 @@ fn key(text: &str) -> IdemKey {
     IdemKey::new(text).expect("a key")
 }
 
-fn command(actor: Actor, k: &str, operation: Operation) -> Command {
+pub(crate) fn command(actor: Actor, k: &str, operation: Operation) -> Command {
     Command { actor, key: key(k), operation }
 }
 
@@ -61,7 +63,7 @@ fn deposit(user: i64, asset: Asset, amount: i64, k: &str) -> Command {
 
 fn trade(user: i64, side: Side, size: Size, snapshot: SnapshotId, k: &str) -> Command {
     let user = UserId(user);
-    command(Actor::User(user), k, Operation::Trade { user, side, size, snapshot, worst_rate: None })
+    command(Actor::User(user), k, Operation::Trade { user, side, size, snapshot, worst_rate: None, plan: false })
 }
 
 fn receipt(answer: &Answer) -> Receipt {
@@ -71,7 +73,7 @@ fn receipt(answer: &Answer) -> Receipt {
     }
 }
 
-async fn verify(store: &Store) {
+pub(crate) async fn verify(store: &Store) {
     let mut verifier = Verifier::default();
     store.audit(&mut verifier).await.expect("an audit");
     let report = verifier.finish();
@@ -103,11 +105,11 @@ pub async fn a_trade_end_to_end(store: Store) {
     let (sheet, seq) = store.sheet(UserId(1)).await.expect("a sheet");
     assert_eq!((sheet, seq), (sell.sheet, 3));
     assert_eq!((sheet.available_inr, sheet.available_btc), (939_600, 14_420));
-    let posted = store.statement(UserId(1), 0, 10).await.expect("a statement");
+    let posted = store.statement(UserId(1), Page::newest(10)).await.expect("a statement");
     let kinds: Vec<_> = posted.iter().map(|p| line(p, UserId(1)).kind).collect();
     assert_eq!(kinds, ["MARKET_SELL", "MARKET_BUY", "DEPOSIT_INR"]);
     assert_eq!(line(&posted[1], UserId(1)).rate, 409_500_000);
-    assert!(store.statement(UserId(2), 0, 10).await.expect("a statement").is_empty());
+    assert!(store.statement(UserId(2), Page::newest(10)).await.expect("a statement").is_empty());
     verify(&store).await;
 }
 
@@ -201,8 +203,8 @@ pub async fn reversal(store: Store) {
     for answer in &twice {
         assert_eq!(*answer, Answer::New(Outcome::Refused(Refusal::NotReversible)));
     }
-    let posted = store.statement(UserId(1), 0, 10).await.expect("a statement");
-    assert_eq!(posted.iter().map(|p| p.reversed_by).collect::<Vec<_>>(), [None, Some(3), None]);
+    let posted = store.statement(UserId(1), Page::newest(10)).await.expect("a statement");
+    assert_eq!(posted.iter().map(|p| p.resolved_by).collect::<Vec<_>>(), [None, Some(3), None]);
     receipt(&commit(&store, vec![undo(1, "u5")], START).await[0]);
     assert_eq!(store.sheet(UserId(1)).await.expect("a sheet").0.available_inr, 0);
     verify(&store).await;
@@ -214,7 +216,7 @@ pub async fn paging(store: Store) {
     commit(&store, deposits, START).await;
     let mut seen = Vec::new();
     loop {
-        let page = store.statement(UserId(1), seen.len() as u64, 4).await.expect("a page");
+        let page = store.statement(UserId(1), Page::after(seen.len() as u64, 4)).await.expect("a page");
         if page.is_empty() {
             break;
         }
@@ -222,12 +224,23 @@ pub async fn paging(store: Store) {
         seen.extend(page.into_iter().map(|p| p.entry.seq));
     }
     assert_eq!(seen, (1..=25).rev().filter(|s| s % 2 == 1).collect::<Vec<_>>());
+    // a cursor does not shift when entries are added
+    let first = store.statement(UserId(1), Page::newest(3)).await.expect("a page");
+    commit(&store, vec![deposit(1, Asset::INR, 9, "late")], START).await;
+    let last = first.last().map(|p| p.entry.seq);
+    let next = store.statement(UserId(1), Page { before: last, offset: 0, limit: 3 }).await.expect("a page");
+    assert_eq!(next.iter().map(|p| p.entry.seq).collect::<Vec<_>>(), [19, 17, 15]);
+    let recent = store.recent(Page::newest(3)).await.expect("a page");
+    let lines: Vec<_> = recent.iter().map(|(user, p)| (user.0, p.entry.seq)).collect();
+    assert_eq!(lines, [(1, 26), (1, 25), (2, 24)]);
+    let sheets = store.sheets(&[UserId(2), UserId(9), UserId(1)]).await.expect("sheets");
+    assert_eq!(sheets.iter().map(|s| s.available_inr).collect::<Vec<_>>(), [156, 0, 178]);
     let entries = store.entries(20, 3).await.expect("entries");
     assert_eq!(entries.iter().map(|e| e.seq).collect::<Vec<_>>(), [21, 22, 23]);
-    assert!(store.entries(25, 3).await.expect("entries").is_empty());
-    assert!(store.statement(UserId(1), 1 << 40, 4).await.expect("a page").is_empty());
+    assert!(store.entries(26, 3).await.expect("entries").is_empty());
+    assert!(store.statement(UserId(1), Page::after(1 << 40, 4)).await.expect("a page").is_empty());
     let totals = store.user_totals().await.expect("totals");
-    assert_eq!(totals.iter().find(|t| t.0 == Asset::INR && t.1 == Bucket::Available).expect("a total").2, 325);
+    assert_eq!(totals.iter().find(|t| t.0 == Asset::INR && t.1 == Bucket::Available).expect("a total").2, 334);
 }
 
 /// An export holds all that is needed to recompute the head.
@@ -251,6 +264,262 @@ pub async fn export(store: Store) {
     assert!(verify_export([changed.as_str(), &lines[1], &lines[2]]).is_err());
     assert!(verify_export([lines[1].as_str(), &lines[0], &lines[2]]).is_err());
     assert!(verify_export(["nonsense"]).is_err());
+}
+
+/// The shape of a closing entry, and the line it leaves.
+fn shown(posted: &orrery_ledger::Posted) -> (&'static str, LineStatus, i64, i64, i64) {
+    let line = line(posted, UserId(1));
+    (line.kind, line.status, line.inr, line.btc, line.rate)
+}
+
+/// Orders reserve, fill once at the better price, are cancelled and expire; their lines follow.
+pub async fn orders(store: Store) {
+    let user = UserId(1);
+    let start = store.put_snapshot(&price(409_500_000, 396_000_000)).await.expect("an id");
+    let cheap = store.put_snapshot(&price(390_000_000, 380_000_000)).await.expect("an id");
+    let place = |k: &str, side, size, limit, expires_at| {
+        command(Actor::User(user), k, Operation::PlaceOrder { user, side, size, limit, expires_at })
+    };
+    let fill = |k: &str, order, snapshot| command(Actor::System, k, Operation::FillOrder { user, order, snapshot });
+    let cancel = |k: &str, order| command(Actor::User(user), k, Operation::CancelOrder { user, order });
+    let expire = |k: &str, order| command(Actor::System, k, Operation::ExpireOrder { user, order });
+    let soon = START.plus(Duration::from_secs(30));
+    let posted = commit(
+        &store,
+        vec![
+            deposit(1, Asset::INR, 1_000_000, "d"),
+            place("a", Side::Buy, Size::Btc(100_000), 400_000_000, None),
+            place("b", Side::Buy, Size::Inr(100_000), 395_000_000, Some(soon)),
+            place("c", Side::Buy, Size::Inr(50_000), 100, None),
+        ],
+        START,
+    )
+    .await;
+    assert_eq!(receipt(&posted[1]).sheet.reserved_inr, 400_000);
+    let sheet = receipt(&posted[3]).sheet;
+    assert_eq!((sheet.available_inr, sheet.reserved_inr), (450_000, 550_000));
+    assert!(store.crossed_orders(409_500_000, 396_000_000, 0, 10).await.expect("orders").is_empty());
+    let crossed = store.crossed_orders(390_000_000, 380_000_000, 0, 10).await.expect("orders");
+    assert_eq!(crossed.iter().map(|o| o.id).collect::<Vec<_>>(), [2, 3]);
+    let rest = store.crossed_orders(390_000_000, 380_000_000, 2, 10).await.expect("orders");
+    assert_eq!(rest, crossed[1..]);
+    assert!(crossed.iter().all(|o| o.status == OrderStatus::Open));
+    let page = store.statement(user, Page::newest(10)).await.expect("lines");
+    assert_eq!(shown(&page[2]), ("LIMIT_BUY", LineStatus::Pending, 400_000, 100_000, 400_000_000));
+
+    let not_yet = commit(&store, vec![fill("f0", 2, start)], START).await;
+    assert_eq!(not_yet, [Answer::New(Outcome::Refused(Refusal::NotCrossed))]);
+    // filled at the better price, once, and what is left comes back
+    let filled = commit(&store, vec![fill("f1", 2, cheap), fill("f2", 2, cheap), cancel("c1", 2)], START).await;
+    let one = receipt(&filled[0]);
+    assert_eq!((one.kind, one.inr, one.btc, one.rate), (Kind::FillBuy, 390_000, 100_000, 390_000_000));
+    assert_eq!((one.sheet.available_inr, one.sheet.reserved_inr), (460_000, 150_000));
+    for answer in &filled[1..] {
+        assert_eq!(*answer, Answer::New(Outcome::Refused(Refusal::NotOpen)));
+    }
+    // somebody else's order is none
+    let other = Operation::CancelOrder { user: UserId(2), order: 3 };
+    let foreign = commit(&store, vec![command(Actor::User(UserId(2)), "x", other), expire("x", 3)], START).await;
+    assert_eq!(foreign, [Answer::New(Outcome::Refused(Refusal::NoSuchOrder)), Answer::Invalid("order")]);
+    assert_eq!(store.expired_orders(START, 10).await.expect("orders"), []);
+    let over = store.expired_orders(soon, 10).await.expect("orders");
+    assert_eq!(over.iter().map(|o| o.id).collect::<Vec<_>>(), [3]);
+    let late = commit(&store, vec![fill("f3", 3, cheap), expire("e", 3), cancel("c2", 4)], soon).await;
+    assert_eq!(late[0], Answer::New(Outcome::Refused(Refusal::NotOpen)), "its time is over");
+    assert_eq!(receipt(&late[1]).kind, Kind::ExpireOrder);
+    let sheet = receipt(&late[2]).sheet;
+    assert_eq!((sheet.available_inr, sheet.reserved_inr, sheet.available_btc), (610_000, 0, 100_000));
+    let page = store.statement(user, Page::newest(10)).await.expect("lines");
+    let lines: Vec<_> = page.iter().map(shown).collect();
+    let executed = ("LIMIT_BUY", LineStatus::Executed, 390_000, 100_000, 390_000_000);
+    assert_eq!(lines, [executed, ("DEPOSIT_INR", LineStatus::Executed, 1_000_000, 0, 0)]);
+    let cancelled = store.posted(4).await.expect("an entry").expect("an entry");
+    assert_eq!(shown(&cancelled).1, LineStatus::Cancelled);
+    verify(&store).await;
+}
+
+/// A cancellation and a fill at the same moment: one of them.
+pub async fn an_order_ends_once(store: Store) {
+    let user = UserId(1);
+    let snapshot = store.put_snapshot(&price(390_000_000, 380_000_000)).await.expect("an id");
+    let place =
+        Operation::PlaceOrder { user, side: Side::Buy, size: Size::Inr(100_000), limit: 400_000_000, expires_at: None };
+    commit(&store, vec![deposit(1, Asset::INR, 100_000, "d"), command(Actor::User(user), "o", place)], START).await;
+    let mut racers = tokio::task::JoinSet::new();
+    for i in 0..8 {
+        let store = store.clone();
+        racers.spawn(async move {
+            let operation = match i % 2 {
+                0 => Operation::FillOrder { user, order: 2, snapshot },
+                _ => Operation::CancelOrder { user, order: 2 },
+            };
+            commit(&store, vec![command(Actor::User(user), &format!("r{i}"), operation)], START).await
+        });
+    }
+    let answers: Vec<_> = racers.join_all().await.into_iter().flatten().collect();
+    let won: Vec<_> = answers.iter().filter(|a| matches!(a, Answer::New(Outcome::Posted(_)))).collect();
+    assert_eq!(won.len(), 1, "{answers:?}");
+    let (sheet, _) = store.sheet(user).await.expect("a sheet");
+    assert_eq!(sheet.reserved_inr, 0);
+    assert!((sheet.available_inr == 100_000) != (sheet.available_btc > 0), "{sheet:?}");
+    verify(&store).await;
+}
+
+/// Transfers show as a withdrawal and a deposit; withdrawals are held, paid or called off.
+pub async fn transfers_and_withdrawals(store: Store) {
+    let user = UserId(1);
+    let hold = |k: &str, amount, expires_at| {
+        command(Actor::User(user), k, Operation::Hold { user, asset: Asset::BTC, amount, expires_at })
+    };
+    let soon = START.plus(Duration::from_secs(60));
+    let to_two = Operation::Transfer { from: user, to: UserId(2), asset: Asset::BTC, amount: 700 };
+    let out = Operation::Withdraw { user, asset: Asset::BTC, amount: 100 };
+    let answers = commit(
+        &store,
+        vec![
+            deposit(1, Asset::BTC, 5_000, "d"),
+            command(Actor::User(user), "t", to_two),
+            command(Actor::User(UserId(9)), "w", out),
+            hold("h1", 1_000, None),
+            hold("h2", 2_000, None),
+            hold("h3", 500, Some(soon)),
+        ],
+        START,
+    )
+    .await;
+    let sheet = receipt(&answers[5]).sheet;
+    assert_eq!((sheet.available_btc, sheet.reserved_btc), (700, 3_500));
+    let pending = store.pending_holds(4, 10).await.expect("holds");
+    assert_eq!(pending.iter().map(|h| (h.id, h.amount)).collect::<Vec<_>>(), [(5, 2_000), (6, 500)]);
+    let post = |k: &str, hold, amount| command(Actor::Operator, k, Operation::PostHold { user, hold, amount });
+    let void = |k: &str, hold| command(Actor::Operator, k, Operation::VoidHold { user, hold });
+    let ended = commit(
+        &store,
+        vec![post("p0", 4, Some(1_001)), post("p1", 4, Some(900)), post("p2", 4, None), void("v", 5), void("v2", 5)],
+        START,
+    )
+    .await;
+    assert_eq!(ended[0], Answer::Invalid("amount"));
+    assert_eq!((receipt(&ended[1]).btc, receipt(&ended[3]).kind), (900, Kind::VoidHold));
+    assert_eq!(ended[2], Answer::New(Outcome::Refused(Refusal::NotOpen)));
+    assert_eq!(ended[4], Answer::New(Outcome::Refused(Refusal::NotOpen)));
+    let over = store.expired_holds(soon, 10).await.expect("holds");
+    assert_eq!(over.iter().map(|h| (h.id, h.status)).collect::<Vec<_>>(), [(6, HoldStatus::Pending)]);
+    let expire = Operation::ExpireHold { user, hold: 6 };
+    let last = commit(&store, vec![command(Actor::System, "e", expire)], soon).await;
+    let sheet = receipt(&last[0]).sheet;
+    assert_eq!((sheet.available_btc, sheet.reserved_btc), (3_300, 0));
+    assert_eq!(store.sheet(UserId(2)).await.expect("a sheet").0.available_btc, 700);
+    let page = store.statement(user, Page::newest(10)).await.expect("lines");
+    let kinds: Vec<_> = page.iter().map(|p| (line(p, user).kind, line(p, user).btc)).collect();
+    assert_eq!(kinds, [("WITHDRAW_BTC", 900), ("WITHDRAW_BTC", 100), ("WITHDRAW_BTC", 700), ("DEPOSIT_BTC", 5_000)]);
+    let theirs = store.statement(UserId(2), Page::newest(10)).await.expect("lines");
+    assert_eq!(line(&theirs[0], UserId(2)).kind, "DEPOSIT_BTC");
+    let totals = store.totals().await.expect("totals");
+    let posted = totals.iter().find(|t| t.kind == Kind::PostHold && t.leg == 0).expect("a total");
+    assert_eq!((posted.count, posted.amount, posted.asset), (1, 900, Asset::BTC));
+    verify(&store).await;
+}
+
+/// A loan from its collateral to its end, with exact interest and a liquidation that lands on target.
+pub async fn loans(store: Store) {
+    let user = UserId(1);
+    let year = Duration::from_secs(31_536_000);
+    let at = |rate: i64, now: Timestamp| NewSnapshot { observed_at: now, received_at: now, ..price(rate, rate) };
+    // a bitcoin at a hundred rupees, then at 99.50 a year later
+    let first = store.put_snapshot(&at(10_000, START)).await.expect("an id");
+    let own = |k: &str, operation| command(Actor::User(user), k, operation);
+    let lock = Operation::LockCollateral { user, amount: ONE_BTC, rate_bps: 1_500 };
+    let borrow = |amount, snapshot| Operation::Borrow { user, amount, snapshot };
+    let fund = Operation::FundHouse { asset: Asset::INR, bucket: Bucket::Treasury, amount: 1_000_000 };
+    let answers = commit(
+        &store,
+        vec![
+            deposit(1, Asset::BTC, 2 * ONE_BTC, "d"),
+            own("early", borrow(1, first)),
+            command(Actor::Operator, "f", fund),
+            own("l", lock),
+            own("b1", borrow(6_001, first)),
+            own("b2", borrow(6_000, first)),
+            own("b3", borrow(1, first)),
+            own("liq0", Operation::Liquidate { user, full: false, snapshot: first }),
+            own("rel0", Operation::ReleaseCollateral { user, amount: 1, snapshot: first }),
+        ],
+        START,
+    )
+    .await;
+    assert_eq!(answers[1], Answer::New(Outcome::Refused(Refusal::NoLoan)));
+    let over = |allowed, debt| Answer::New(Outcome::Refused(Refusal::Undersecured { allowed, debt }));
+    assert_eq!(answers[4], over(6_000, 6_001));
+    let sheet = receipt(&answers[5]).sheet;
+    assert_eq!((sheet.available_inr, sheet.borrowed_inr, sheet.collateral_btc), (6_000, 6_000, ONE_BTC));
+    assert_eq!(answers[6], over(6_000, 6_001));
+    assert_eq!(answers[7], Answer::New(Outcome::Refused(Refusal::Healthy)));
+    assert_eq!(answers[8], over(5_999, 6_000));
+
+    // a year at 15 %: 900 paise; a price at which 6,900 are at least 90 %
+    let later = START.plus(year);
+    let low = store.put_snapshot(&at(7_600, later)).await.expect("an id");
+    let (loan, before) = store.loan(user).await.expect("a loan").expect("a loan");
+    assert_eq!((loan.rate_bps, before.borrowed_inr, before.interest_accrued), (1_500, 6_000, 0));
+    let sold =
+        commit(&store, vec![own("liq1", Operation::Liquidate { user, full: false, snapshot: low })], later).await;
+    let sold = receipt(&sold[0]);
+    assert_eq!(sold.kind, Kind::LiquidatePartial);
+    let s = sold.sheet;
+    assert_eq!(s.borrowed_inr + s.interest_accrued, 6_900 - sold.inr);
+    let value = i128::from(s.collateral_btc) * 7_600 / i128::from(ONE_BTC);
+    assert!((i128::from(s.borrowed_inr) - 1) * 10_000 < 6_000 * (value + 1), "{s:?}");
+    let (_, shown) = store.loan(user).await.expect("a loan").expect("a loan");
+    assert_eq!(shown, s);
+    assert_eq!(store.open_loans(UserId(0), 10).await.expect("loans").len(), 1);
+    assert!(store.open_loans(user, 10).await.expect("loans").is_empty());
+
+    // paying back more than is owed takes what is owed, frees the collateral and ends the loan
+    let debt = s.borrowed_inr + s.interest_accrued;
+    let paid = commit(&store, vec![own("r", Operation::Repay { user, amount: debt + 500 })], later).await;
+    let paid = receipt(&paid[0]);
+    assert_eq!((paid.inr, paid.sheet.borrowed_inr, paid.sheet.collateral_btc), (debt, 0, 0));
+    assert!(store.loan(user).await.expect("a loan").is_none());
+    let again = commit(&store, vec![own("r2", Operation::Repay { user, amount: 1 })], later).await;
+    assert_eq!(again, [Answer::New(Outcome::Refused(Refusal::NoLoan))]);
+
+    // under water: everything is sold, and what is left of the debt is written off
+    let lock = Operation::LockCollateral { user, amount: ONE_BTC, rate_bps: 1_500 };
+    let high = store.put_snapshot(&at(10_000, later)).await.expect("an id");
+    let crash = store.put_snapshot(&at(5_000, later)).await.expect("an id");
+    let end = commit(
+        &store,
+        vec![
+            own("l2", lock),
+            own("b4", borrow(6_000, high)),
+            own("wo0", Operation::WriteOff { user }),
+            own("liq2", Operation::Liquidate { user, full: true, snapshot: crash }),
+            own("wo1", Operation::WriteOff { user }),
+            own("wo2", Operation::WriteOff { user }),
+        ],
+        later,
+    )
+    .await;
+    assert_eq!(end[2], Answer::New(Outcome::Refused(Refusal::Secured)));
+    assert_eq!((receipt(&end[3]).btc, receipt(&end[3]).inr), (ONE_BTC, 5_000));
+    assert_eq!((receipt(&end[4]).inr, receipt(&end[4]).sheet.borrowed_inr), (1_000, 0));
+    assert_eq!(end[5], Answer::New(Outcome::Refused(Refusal::NoLoan)));
+    let page = store.statement(user, Page::newest(20)).await.expect("lines");
+    let kinds: Vec<_> = page.iter().map(|p| line(p, user).kind).collect();
+    let expected = [
+        "LOAN_WRITE_OFF",
+        "FULL_LIQUIDATION",
+        "LOAN_BORROW",
+        "LOAN_CREATE",
+        "LOAN_REPAY",
+        "PARTIAL_LIQUIDATION",
+        "LOAN_BORROW",
+        "LOAN_CREATE",
+        "DEPOSIT_BTC",
+    ];
+    assert_eq!(kinds, expected);
+    verify(&store).await;
 }
 
 /// Sixteen at once want the last rupee: one gets it, and nothing falls below zero.
@@ -336,216 +605,14 @@ pub async fn a_panic_changes_nothing(store: Store) {
     verify(&store).await;
 }
 
-/// An abstract command; amounts and targets are settled against the model's state.
-#[derive(Clone, Debug)]
-pub enum Op {
-    /// Deposit.
-    Deposit(u8, bool, Amount),
-    /// Fund the house: inventory, inventory, treasury.
-    Fund(u8, Amount),
-    /// Trade: user, buy, sized in rupees, amount, snapshot, worst rate against the real one.
-    Trade(u8, bool, bool, Amount, u8, Option<i8>),
-    /// Reverse one of the entries so far, or beyond.
-    Reverse(u8),
-    /// Seconds pass.
-    Tick(u8),
-    /// Send an earlier command again.
-    Again(u8),
-    /// Use an earlier key for something else.
-    Reuse(u8),
-}
-
-/// An amount, as it stands to the state.
-#[derive(Clone, Copy, Debug)]
-pub enum Amount {
-    /// Just this.
-    Exactly(i64),
-    /// The least that is not dust, and its neighbours.
-    DustEdge(i8),
-    /// All that is there, and its neighbours.
-    Balance(i8),
-}
-
-fn amounts() -> impl Strategy<Value = Amount> {
-    prop_oneof![
-        1 => Just(Amount::Exactly(1)),
-        1 => (0_i64..3).prop_map(|n| Amount::Exactly([0, -1, AMOUNT_MAX][n as usize])),
-        2 => (-1_i8..=1).prop_map(Amount::DustEdge),
-        3 => (-1_i8..=1).prop_map(Amount::Balance),
-        4 => (1_i64..1_000_000_000).prop_map(Amount::Exactly),
-        1 => (1_i64..AMOUNT_MAX).prop_map(Amount::Exactly),
-    ]
-}
-
-fn ops() -> impl Strategy<Value = Vec<Op>> {
-    let trade =
-        (any::<u8>(), any::<bool>(), any::<bool>(), amounts(), any::<u8>(), proptest::option::weighted(0.2, -1_i8..=1));
-    let op = prop_oneof![
-        4 => (any::<u8>(), any::<bool>(), amounts()).prop_map(|(u, a, n)| Op::Deposit(u, a, n)),
-        1 => (any::<u8>(), amounts()).prop_map(|(b, n)| Op::Fund(b, n)),
-        10 => trade.prop_map(|(u, b, i, n, s, w)| Op::Trade(u, b, i, n, s, w)),
-        2 => any::<u8>().prop_map(Op::Reverse),
-        1 => (0_u8..50).prop_map(Op::Tick),
-        2 => any::<u8>().prop_map(Op::Again),
-        1 => any::<u8>().prop_map(Op::Reuse),
-    ];
-    proptest::collection::vec(op, 1..80)
-}
-
-/// Prices at the edges: the document's, no spread, a paisa a bitcoin, 10 billion rupees, and one that
-/// will be too old.
-fn prices() -> Vec<NewSnapshot> {
-    let mut prices = vec![
-        price(409_500_000, 396_000_000),
-        price(400_000_000, 400_000_000),
-        price(1, 1),
-        price(1_000_000_000_000, 999_999_999_999),
-        price(409_500_000, 396_000_000),
-    ];
-    prices[4].observed_at = Timestamp::from_micros(START.micros() - 80_000_000);
-    prices
-}
-
-struct Settler<'a> {
-    model: &'a Model,
-    sent: &'a [Command],
-    prices: &'a [NewSnapshot],
-}
-
-impl Settler<'_> {
-    fn settle(&self, op: &Op) -> Option<Command> {
-        let n = self.sent.len();
-        let k = format!("key-{n}");
-        let user = |u: u8| UserId(i64::from(u % 4) + 1);
-        let amount = |amount: Amount, account: &str, rate: i64| match amount {
-            Amount::Exactly(n) => n,
-            Amount::DustEdge(by) => (ONE_BTC / rate.max(1) + 1).saturating_add(by.into()),
-            Amount::Balance(by) => {
-                i64::try_from(self.model.balance(account)).unwrap_or(AMOUNT_MAX).saturating_add(by.into())
-            }
-        };
-        Some(match op {
-            Op::Deposit(u, inr, size) => {
-                let asset = if *inr { Asset::INR } else { Asset::BTC };
-                let account = format!("world/{asset}/outside");
-                let operation = Operation::Deposit { user: user(*u), asset, amount: amount(*size, &account, 1) };
-                command(actor(*u), &k, operation)
-            }
-            Op::Fund(b, size) => {
-                let (asset, bucket) = [
-                    (Asset::INR, Bucket::Inventory),
-                    (Asset::BTC, Bucket::Inventory),
-                    (Asset::INR, Bucket::Treasury),
-                    (Asset::BTC, Bucket::Treasury),
-                ][usize::from(b % 4)];
-                let operation = Operation::FundHouse { asset, bucket, amount: amount(*size, "", 1) };
-                command(Actor::Operator, &k, operation)
-            }
-            Op::Trade(u, buy, inr, size, s, worst) => {
-                // one past the end is unknown
-                let at = usize::from(*s) % (self.prices.len() + 1);
-                let known = self.prices.get(at);
-                let side = if *buy { Side::Buy } else { Side::Sell };
-                let rate = known.map_or(1, |p| if *buy { p.buy_rate } else { p.sell_rate });
-                let user = user(*u);
-                let account = format!("user:{user}/{}/available", if *inr { "INR" } else { "BTC" });
-                let n = amount(*size, &account, rate);
-                let size = if *inr { Size::Inr(n) } else { Size::Btc(n) };
-                let snapshot = SnapshotId(at as i64 + 1);
-                let worst_rate = worst.map(|by| rate.saturating_add(by.into()));
-                command(Actor::User(user), &k, Operation::Trade { user, side, size, snapshot, worst_rate })
-            }
-            Op::Reverse(pick) => {
-                let seq = i64::from(*pick) % (self.model.length() + 2);
-                command(Actor::Operator, &k, Operation::Reverse { seq })
-            }
-            Op::Again(pick) => self.sent.get(usize::from(*pick) % n.max(1))?.clone(),
-            Op::Reuse(pick) => {
-                let earlier = self.sent.get(usize::from(*pick) % n.max(1))?;
-                let operation = Operation::Deposit { user: UserId(1), asset: Asset::INR, amount: 77 };
-                Command { operation, ..earlier.clone() }
-            }
-            Op::Tick(_) => return None,
-        })
-    }
-}
-
-/// Runs `ops` on a fresh store in batches of `batch`, beside the model; gives the head.
-async fn beside_the_model(store: &Store, ops: &[Op], batch: usize, floor: i64) -> Result<[u8; 32], TestCaseError> {
-    let prices = prices();
-    for price in &prices {
-        store.put_snapshot(price).await.expect("an id");
-    }
-    let mut model = Model::new(prices.clone(), i64::try_from(MAX_AGE.as_micros()).expect("short"), floor);
-    let limits = Limits { max_age: MAX_AGE, floor_inr: floor, floor_btc: floor };
-    let (mut now, mut sent, mut waiting, mut expected) = (START, Vec::new(), Vec::new(), Vec::new());
-    model.tick(now);
-    for (i, op) in ops.iter().enumerate() {
-        if let Some(command) = (Settler { model: &model, sent: &sent, prices: &prices }).settle(op) {
-            expected.push(model.execute(&command));
-            model.check();
-            sent.push(command.clone());
-            waiting.push(command);
-        }
-        let last = i + 1 == ops.len();
-        if waiting.len() >= batch || last || matches!(op, Op::Tick(_)) {
-            let answers = commit_within(store, std::mem::take(&mut waiting), now, limits).await;
-            let said: Vec<_> = answers.iter().map(Said::of).collect();
-            prop_assert_eq!(&said, &expected);
-            expected.clear();
-            prop_assert_eq!(store.head().await.expect("a head").hash, model.head);
-            for user in (1..=4).map(UserId) {
-                let (s, seq) = store.sheet(user).await.expect("a sheet");
-                let shown = [
-                    s.available_inr,
-                    s.available_btc,
-                    s.reserved_inr,
-                    s.reserved_btc,
-                    s.collateral_btc,
-                    s.borrowed_inr,
-                    s.interest_accrued,
-                ];
-                prop_assert_eq!(shown.map(i128::from), model.sheet(user));
-                prop_assert_eq!(seq, model.length());
-            }
-        }
-        if let Op::Tick(seconds) = op {
-            now = now.plus(Duration::from_secs(u64::from(*seconds)));
-            model.tick(now);
-        }
-    }
-    verify(store).await;
-    Ok(model.head)
-}
-
-/// Holds stores made by `make` against the model, `cases` times, in batches of 1, 2, 7 and 256, which
-/// must all lead to the same head.
-pub fn state_machine<F: Future<Output = Store>>(cases: u32, make: impl Fn() -> F) {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let config = Config { cases, max_shrink_iters: 2_000, failure_persistence: None, ..Config::default() };
-    let floors = prop_oneof![3 => Just(-AMOUNT_MAX), 1 => Just(0), 1 => Just(-50_000_000_i64)];
-    TestRunner::new(config)
-        .run(&(ops(), floors), |(ops, floor)| {
-            runtime.block_on(async {
-                let mut heads = HashSet::new();
-                for batch in [1, 2, 7, 256] {
-                    heads.insert(beside_the_model(&make().await, &ops, batch, floor).await?);
-                }
-                prop_assert_eq!(heads.len(), 1, "batches of different sizes, different journals");
-                Ok(())
-            })
-        })
-        .unwrap_or_else(|e| panic!("{e}"));
-}
-
 /// Expands to the whole contract as tests, for an expression that makes a fresh store (async).
 #[macro_export]
 macro_rules! ledger_contract {
     ($make:expr) => {
         $crate::ledger_contract!(@each $make;
             a_trade_end_to_end a_key_has_one_outcome refusals_change_nothing reversal paging export
-            a_race_for_the_last_rupee one_order_for_all a_panic_changes_nothing);
+            a_race_for_the_last_rupee one_order_for_all a_panic_changes_nothing
+            orders an_order_ends_once transfers_and_withdrawals loans);
     };
     (@each $make:expr; $($name:ident)*) => {
         $(

@@ -11,6 +11,8 @@ pub mod cache;
 pub mod fakes;
 pub mod identity;
 pub mod ledger;
+mod machine;
 pub mod market;
 pub mod model;
+pub mod plans;
 pub mod rate;

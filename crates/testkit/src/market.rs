@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use orrery_kernel::Timestamp;
-use orrery_market::{Chart, ChartPoint, MarketStore, Sentiment, SpotPrice, Timeframe};
+use orrery_market::{Chart, ChartPoint, MarketStore, Sentiment, Setting, SpotPrice, Timeframe};
 
 /// A store under test.
 pub type Store = Arc<dyn MarketStore>;
@@ -79,11 +79,22 @@ pub async fn sentiment(store: Store) {
     assert_eq!(store.sentiment().await.expect("an answer"), Some((again, day("2024-07-21", 32))));
 }
 
+/// Settings are kept by name, the last value of each.
+pub async fn settings_are_replaced_by_name(store: Store) {
+    let set = |name: &str, value_e4, s| Setting { name: name.into(), value_e4, updated_at: Timestamp::from_secs(s) };
+    assert!(store.settings().await.expect("the store answers").is_empty());
+    store.put_settings(&[set("b", 910_000, 1), set("a", 880_000, 1)]).await.expect("the store answers");
+    store.put_settings(&[set("b", 920_000, 2)]).await.expect("the store answers");
+    let found = store.settings().await.expect("the store answers");
+    assert_eq!(found, [set("a", 880_000, 1), set("b", 920_000, 2)]);
+}
+
 /// Expands to the whole contract as tests, for an expression that makes a fresh store (async).
 #[macro_export]
 macro_rules! market_contract {
     ($make:expr) => {
-        $crate::market_contract!(@each $make; prices charts sentiment);
+        $crate::market_contract!(@each $make;
+            settings_are_replaced_by_name prices charts sentiment);
     };
     (@each $make:expr; $($name:ident)*) => {
         $(

@@ -57,6 +57,17 @@ impl Said {
                 Refusal::Slippage => Said1::Refused("slippage", 0, 0),
                 Refusal::NoSuchEntry => Said1::Refused("no entry", 0, 0),
                 Refusal::NotReversible => Said1::Refused("not reversible", 0, 0),
+                Refusal::NoSuchOrder => Said1::Refused("no order", 0, 0),
+                Refusal::NoSuchHold => Said1::Refused("no hold", 0, 0),
+                Refusal::NotOpen => Said1::Refused("not open", 0, 0),
+                Refusal::NotCrossed => Said1::Refused("not crossed", 0, 0),
+                Refusal::NoLoan => Said1::Refused("no loan", 0, 0),
+                Refusal::NoDebt => Said1::Refused("no debt", 0, 0),
+                Refusal::Undersecured { allowed, debt } => {
+                    Said1::Refused("undersecured", i128::from(*allowed), i128::from(*debt))
+                }
+                Refusal::Healthy => Said1::Refused("healthy", 0, 0),
+                Refusal::Secured => Said1::Refused("secured", 0, 0),
             },
         };
         match answer {
@@ -68,11 +79,46 @@ impl Said {
     }
 }
 
+type Legs = Vec<(String, String, i128)>;
+
 #[derive(Clone)]
 struct Entry {
     kind: u8,
-    legs: Vec<(String, String, i128)>,
+    legs: Legs,
     undone: bool,
+}
+
+/// What an entry says beside its legs.
+#[derive(Clone, Copy, Default)]
+struct Facts {
+    kind: u8,
+    snapshot: i64,
+    size: Option<Size>,
+    refs: i64,
+    terms: Option<(i64, i64)>,
+    user: Option<UserId>,
+    inr: i128,
+    btc: i128,
+    rate: i128,
+}
+
+/// An order or a hold.
+#[derive(Clone, Debug)]
+struct Deal {
+    user: UserId,
+    /// Side and size of an order; a hold has none.
+    order: Option<(bool, Size, i64)>,
+    asset: &'static str,
+    reserved: i128,
+    until: i64,
+    open: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Loan {
+    rate_bps: i128,
+    accrued_to: i64,
+    carry: i128,
 }
 
 /// The whole state.
@@ -81,6 +127,9 @@ pub struct Model {
     journal: Vec<Entry>,
     keys: BTreeMap<(String, String), (Operation, Said1)>,
     snapshots: Vec<NewSnapshot>,
+    orders: BTreeMap<i64, Deal>,
+    holds: BTreeMap<i64, Deal>,
+    loans: BTreeMap<UserId, Loan>,
     max_age_us: i64,
     floor: i128,
     now: i64,
@@ -96,6 +145,9 @@ impl Model {
             journal: Vec::new(),
             keys: BTreeMap::new(),
             snapshots,
+            orders: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            loans: BTreeMap::new(),
             max_age_us,
             floor: floor.into(),
             now: 0,
@@ -147,16 +199,51 @@ impl Model {
         Said::New(said)
     }
 
+    /// Orders that were ever placed.
+    pub fn orders(&self) -> Vec<(i64, UserId)> {
+        self.orders.iter().map(|(id, deal)| (*id, deal.user)).collect()
+    }
+
+    /// Holds that were ever made.
+    pub fn holds(&self) -> Vec<(i64, UserId)> {
+        self.holds.iter().map(|(id, deal)| (*id, deal.user)).collect()
+    }
+
+    /// What a user owes now, and what a satoshi of collateral backs.
+    pub fn debt(&self, user: UserId) -> i128 {
+        let [.., borrowed, interest] = self.sheet(user);
+        borrowed + interest + self.interest_due(user).map_or(0, |(due, _)| due)
+    }
+
+    /// Interest due since it was last added, and the loan with it added.
+    fn interest_due(&self, user: UserId) -> Option<(i128, Loan)> {
+        let loan = self.loans.get(&user)?;
+        let principal = -self.balance(&format!("user:{user}/INR/borrowed"));
+        let now = self.now.div_euclid(1_000_000);
+        let year = 10_000 * 365 * 24 * 3_600;
+        let n = principal * loan.rate_bps * i128::from((now - loan.accrued_to).max(0)) + loan.carry;
+        let after = Loan { accrued_to: now.max(loan.accrued_to), carry: n % year, ..loan.clone() };
+        Some((n / year, after))
+    }
+
+    fn price(&self, snapshot: i64) -> Option<&NewSnapshot> {
+        let price = self.snapshots.get(usize::try_from(snapshot - 1).ok()?)?;
+        (self.now - price.observed_at.micros() <= self.max_age_us).then_some(price)
+    }
+
     /// `None`: broken shape.
+    #[expect(clippy::too_many_lines, reason = "one rule after another is what a reference is for")]
     fn step(&mut self, command: &Command) -> Option<Said1> {
         let money = |n: i64| (1..=AMOUNT_MAX).contains(&n).then_some(i128::from(n));
         let refused = |name| Some(Said1::Refused(name, 0, 0));
+        let of = |asset: &str, n: i128| if asset == "INR" { (n, 0) } else { (0, n) };
         match command.operation {
             Operation::Deposit { user, asset, amount } => {
                 let amount = money(amount)?;
                 let leg = (format!("world/{asset}/outside"), format!("user:{user}/{asset}/available"), amount);
-                let (inr, btc) = if asset.code() == "INR" { (amount, 0) } else { (0, amount) };
-                Some(self.post(command, 1, 0, None, 0, vec![leg], Some(user), inr, btc, 0))
+                let (inr, btc) = of(asset.code(), amount);
+                let facts = Facts { kind: 1, user: Some(user), inr, btc, ..Facts::default() };
+                Some(self.post(command, facts, vec![leg]))
             }
             Operation::FundHouse { asset, bucket, amount } => {
                 let name = match (bucket, asset.code()) {
@@ -166,58 +253,44 @@ impl Model {
                 };
                 let amount = money(amount)?;
                 let leg = (format!("world/{asset}/outside"), format!("house/{asset}/{name}"), amount);
-                let (inr, btc) = if asset.code() == "INR" { (amount, 0) } else { (0, amount) };
-                Some(self.post(command, 2, 0, None, 0, vec![leg], None, inr, btc, 0))
+                let (inr, btc) = of(asset.code(), amount);
+                Some(self.post(command, Facts { kind: 2, inr, btc, ..Facts::default() }, vec![leg]))
             }
-            Operation::Trade { user, side, size, snapshot, worst_rate } => {
+            Operation::Trade { user, side, size, snapshot, worst_rate, plan } => {
                 let (Size::Inr(n) | Size::Btc(n)) = size;
-                let n = money(n)?;
+                money(n)?;
                 if worst_rate.is_some_and(|r| r <= 0) {
                     return None;
                 }
-                let price = usize::try_from(snapshot.0 - 1).ok().and_then(|i| self.snapshots.get(i));
-                let Some(price) = price else { return refused("stale") };
-                if self.now - price.observed_at.micros() > self.max_age_us {
-                    return refused("stale");
-                }
+                let Some(price) = self.price(snapshot.0) else { return refused("stale") };
                 let buy = side == Side::Buy;
                 let rate = i128::from(if buy { price.buy_rate } else { price.sell_rate });
                 if worst_rate.is_some_and(|w| if buy { rate > i128::from(w) } else { rate < i128::from(w) }) {
                     return refused("slippage");
                 }
-                let one = i128::from(ONE_BTC);
-                let up = |a: i128, b: i128| a / b + i128::from(a % b != 0);
-                let (p, q) = match (buy, size) {
-                    (true, Size::Inr(_)) => (n, n * one / rate),
-                    (true, Size::Btc(_)) => (up(n * rate, one), n),
-                    (false, Size::Btc(_)) => (n * rate / one, n),
-                    (false, Size::Inr(_)) => (n, up(n * one, rate)),
+                let (p, q) = match exchange(buy, size, rate)? {
+                    (0, _) | (_, 0) => return refused("dust"),
+                    sides => sides,
                 };
-                if p == 0 || q == 0 {
-                    return refused("dust");
-                }
-                if p > i128::from(AMOUNT_MAX) || q > i128::from(AMOUNT_MAX) {
-                    return None;
-                }
                 // no free value: at every rate between sell and buy the user does not gain
                 let (dp, dq) = if buy { (-p, q) } else { (p, -q) };
                 for r in [price.sell_rate, price.buy_rate] {
-                    assert!(dp * one + dq * i128::from(r) <= 0, "a trade gave value away");
+                    assert!(dp * i128::from(ONE_BTC) + dq * i128::from(r) <= 0, "a trade gave value away");
                 }
-                let account = |asset: &str| format!("user:{user}/{asset}/available");
-                let house = |asset: &str| format!("house/{asset}/inventory");
-                let legs = if buy {
-                    vec![(account("INR"), house("INR"), p), (house("BTC"), account("BTC"), q)]
-                } else {
-                    vec![(account("BTC"), house("BTC"), q), (house("INR"), account("INR"), p)]
+                let kind = match (plan, buy) {
+                    (false, true) => 3,
+                    (false, false) => 4,
+                    (true, true) => 26,
+                    (true, false) => 27,
                 };
-                let kind = if buy { 3 } else { 4 };
-                Some(self.post(command, kind, snapshot.0, Some(size), 0, legs, Some(user), p, q, rate))
+                let (size, user) = (Some(size), Some(user));
+                let facts = Facts { kind, snapshot: snapshot.0, size, user, inr: p, btc: q, rate, ..Facts::default() };
+                Some(self.post(command, facts, swap(user?, buy, "available", p, q)))
             }
             Operation::Reverse { seq } => {
                 let at = usize::try_from(seq).ok().filter(|s| *s > 0)? - 1;
                 let Some(entry) = self.journal.get(at).cloned() else { return refused("no entry") };
-                if entry.kind == 5 || entry.undone {
+                if !matches!(entry.kind, 1 | 2 | 3 | 4 | 12 | 13 | 26 | 27) || entry.undone {
                     return refused("not reversible");
                 }
                 let legs: Vec<_> = entry.legs.iter().rev().map(|(f, t, n)| (t.clone(), f.clone(), *n)).collect();
@@ -225,34 +298,375 @@ impl Model {
                     .iter()
                     .flat_map(|(f, t, _)| [f, t])
                     .find_map(|code| code.strip_prefix("user:")?.split('/').next()?.parse().ok().map(UserId));
-                let moved = |asset: &str| {
-                    let of = legs.iter().filter(|(f, _, _)| f.contains(&format!("/{asset}/")));
-                    of.map(|(_, _, n)| n).sum::<i128>()
+                // what the user's free money changes by; of the house alone, what moves
+                let moved = |asset: &str| -> i128 {
+                    let own = user.map(|u| format!("user:{u}/{asset}/available"));
+                    let counts = |f: &String, t: &String| match &own {
+                        Some(own) => f == own || t == own,
+                        None => f.contains(&format!("/{asset}/")),
+                    };
+                    legs.iter().filter(|(f, t, _)| counts(f, t)).map(|(_, _, n)| n).sum()
                 };
-                let (inr, btc) = (moved("INR"), moved("BTC"));
-                let said = self.post(command, 5, 0, None, seq, legs, user, inr, btc, 0);
+                let facts =
+                    Facts { kind: 5, refs: seq, user, inr: moved("INR"), btc: moved("BTC"), ..Facts::default() };
+                let said = self.post(command, facts, legs);
                 if let Said1::Posted(..) = said {
                     self.journal[at].undone = true;
                 }
                 Some(said)
             }
+            Operation::PlaceOrder { user, side, size, limit, expires_at } => {
+                let (Size::Inr(n) | Size::Btc(n)) = size;
+                money(n)?;
+                let until = expires_at.map_or(0, Timestamp::micros);
+                if limit <= 0 || expires_at.is_some() && until <= self.now {
+                    return None;
+                }
+                let buy = side == Side::Buy;
+                let (p, q) = match exchange(buy, size, limit.into())? {
+                    (0, _) | (_, 0) => return refused("dust"),
+                    sides => sides,
+                };
+                let (asset, reserved) = if buy { ("INR", p) } else { ("BTC", q) };
+                let facts = Facts {
+                    kind: if buy { 6 } else { 7 },
+                    size: Some(size),
+                    terms: Some((limit, until)),
+                    user: Some(user),
+                    inr: p,
+                    btc: q,
+                    rate: limit.into(),
+                    ..Facts::default()
+                };
+                let said = self.post(command, facts, vec![reserve(user, asset, reserved)]);
+                if let Said1::Posted(seq, ..) = said {
+                    let order = Some((buy, size, limit));
+                    self.orders.insert(seq, Deal { user, order, asset, reserved, until, open: true });
+                }
+                Some(said)
+            }
+            Operation::FillOrder { user, order, snapshot } => {
+                let deal = match self.open_deal(&self.orders, user, order, "no order")? {
+                    Ok(deal) => deal,
+                    Err(said) => return Some(said),
+                };
+                if deal.until > 0 && self.now >= deal.until {
+                    return refused("not open");
+                }
+                let (buy, size, limit) = deal.order?;
+                let Some(price) = self.price(snapshot.0) else { return refused("stale") };
+                let rate = if buy { price.buy_rate } else { price.sell_rate };
+                if if buy { rate > limit } else { rate < limit } {
+                    return refused("not crossed");
+                }
+                let (p, q) = match exchange(buy, size, rate.into())? {
+                    (0, _) | (_, 0) => return refused("dust"),
+                    sides => sides,
+                };
+                let spent = if buy { p } else { q };
+                assert!(spent <= deal.reserved, "a fill cost more than was reserved");
+                let mut legs = swap(user, buy, "reserved", p, q);
+                if spent < deal.reserved {
+                    legs.push(release(user, deal.asset, deal.reserved - spent));
+                }
+                let facts = Facts {
+                    kind: if buy { 8 } else { 9 },
+                    snapshot: snapshot.0,
+                    size: Some(size),
+                    refs: order,
+                    user: Some(user),
+                    inr: p,
+                    btc: q,
+                    rate: rate.into(),
+                    ..Facts::default()
+                };
+                let said = self.post(command, facts, legs);
+                if let Said1::Posted(..) = said {
+                    self.orders.get_mut(&order)?.open = false;
+                }
+                Some(said)
+            }
+            Operation::CancelOrder { user, order } | Operation::ExpireOrder { user, order } => {
+                let deal = match self.open_deal(&self.orders, user, order, "no order")? {
+                    Ok(deal) => deal,
+                    Err(said) => return Some(said),
+                };
+                let expires = matches!(command.operation, Operation::ExpireOrder { .. });
+                if expires && (deal.until == 0 || self.now < deal.until) {
+                    return None;
+                }
+                let (inr, btc) = of(deal.asset, deal.reserved);
+                let kind = if expires { 11 } else { 10 };
+                let facts = Facts { kind, refs: order, user: Some(user), inr, btc, ..Facts::default() };
+                let said = self.post(command, facts, vec![release(user, deal.asset, deal.reserved)]);
+                if let Said1::Posted(..) = said {
+                    self.orders.get_mut(&order)?.open = false;
+                }
+                Some(said)
+            }
+            Operation::Transfer { from, to, asset, amount } => {
+                let amount = money(amount)?;
+                if from == to {
+                    return None;
+                }
+                let leg = (format!("user:{from}/{asset}/available"), format!("user:{to}/{asset}/available"), amount);
+                let (inr, btc) = of(asset.code(), amount);
+                Some(self.post(command, Facts { kind: 12, user: Some(from), inr, btc, ..Facts::default() }, vec![leg]))
+            }
+            Operation::Withdraw { user, asset, amount } => {
+                let amount = money(amount)?;
+                let out = (format!("user:{user}/{asset}/reserved"), format!("world/{asset}/outside"), amount);
+                let (inr, btc) = of(asset.code(), amount);
+                let facts = Facts { kind: 13, user: Some(user), inr, btc, ..Facts::default() };
+                Some(self.post(command, facts, vec![reserve(user, asset.code(), amount), out]))
+            }
+            Operation::Hold { user, asset, amount, expires_at } => {
+                let amount = money(amount)?;
+                let until = expires_at.map_or(0, Timestamp::micros);
+                if expires_at.is_some() && until <= self.now {
+                    return None;
+                }
+                let asset = if asset.code() == "INR" { "INR" } else { "BTC" };
+                let (inr, btc) = of(asset, amount);
+                let facts = Facts { kind: 14, terms: Some((0, until)), user: Some(user), inr, btc, ..Facts::default() };
+                let said = self.post(command, facts, vec![reserve(user, asset, amount)]);
+                if let Said1::Posted(seq, ..) = said {
+                    self.holds.insert(seq, Deal { user, order: None, asset, reserved: amount, until, open: true });
+                }
+                Some(said)
+            }
+            Operation::PostHold { user, hold, .. }
+            | Operation::VoidHold { user, hold }
+            | Operation::ExpireHold { user, hold } => {
+                let deal = match self.open_deal(&self.holds, user, hold, "no hold")? {
+                    Ok(deal) => deal,
+                    Err(said) => return Some(said),
+                };
+                let (kind, paid) = match command.operation {
+                    Operation::PostHold { amount, .. } => (15, amount.map_or(deal.reserved, i128::from)),
+                    Operation::VoidHold { .. } => (16, 0),
+                    _ if deal.until == 0 || self.now < deal.until => return None,
+                    _ => (17, 0),
+                };
+                if kind == 15 && !(1..=deal.reserved).contains(&paid) {
+                    return None;
+                }
+                let mut legs = Vec::new();
+                if paid > 0 {
+                    let asset = deal.asset;
+                    legs.push((format!("user:{user}/{asset}/reserved"), format!("world/{asset}/outside"), paid));
+                }
+                if paid < deal.reserved {
+                    legs.push(release(user, deal.asset, deal.reserved - paid));
+                }
+                let (inr, btc) = of(deal.asset, if paid > 0 { paid } else { deal.reserved });
+                let said = self.post(
+                    command,
+                    Facts { kind, refs: hold, user: Some(user), inr, btc, ..Facts::default() },
+                    legs,
+                );
+                if let Said1::Posted(..) = said {
+                    self.holds.get_mut(&hold)?.open = false;
+                }
+                Some(said)
+            }
+            Operation::LockCollateral { user, amount, rate_bps } => {
+                let amount = money(amount)?;
+                let opens = !self.loans.contains_key(&user);
+                if opens && !(0..=100_000).contains(&rate_bps) {
+                    return None;
+                }
+                let leg = (format!("user:{user}/BTC/available"), format!("user:{user}/BTC/collateral"), amount);
+                let terms = opens.then_some((rate_bps, 0));
+                let facts = Facts { kind: 18, terms, user: Some(user), btc: amount, ..Facts::default() };
+                let said = self.post(command, facts, vec![leg]);
+                if let (Said1::Posted(..), true) = (&said, opens) {
+                    let accrued_to = self.now.div_euclid(1_000_000);
+                    self.loans.insert(user, Loan { rate_bps: rate_bps.into(), accrued_to, carry: 0 });
+                }
+                Some(said)
+            }
+            Operation::ReleaseCollateral { user, amount, snapshot } => {
+                let amount = money(amount)?;
+                let Some((due, loan)) = self.interest_due(user) else { return refused("no loan") };
+                let (debt, collateral) = (self.debt(user), self.balance(&format!("user:{user}/BTC/collateral")));
+                if amount > collateral {
+                    return Some(Said1::Refused("insufficient", amount, collateral));
+                }
+                if debt > 0 {
+                    let Some(price) = self.price(snapshot.0) else { return refused("stale") };
+                    if let Some(said) = too_much(debt, collateral - amount, price.sell_rate) {
+                        return Some(said);
+                    }
+                }
+                let mut legs = interest_leg(user, due);
+                legs.push((format!("user:{user}/BTC/collateral"), format!("user:{user}/BTC/available"), amount));
+                let snapshot = if debt > 0 { snapshot.0 } else { 0 };
+                let facts = Facts { kind: 19, snapshot, user: Some(user), btc: amount, ..Facts::default() };
+                let said = self.post(command, facts, legs);
+                let ends = debt == 0 && amount == collateral;
+                Some(self.settle(said, user, (!ends).then_some(loan)))
+            }
+            Operation::Borrow { user, amount, snapshot } => {
+                let amount = money(amount)?;
+                let Some((due, loan)) = self.interest_due(user) else { return refused("no loan") };
+                let Some(price) = self.price(snapshot.0) else { return refused("stale") };
+                let rate = price.sell_rate;
+                let collateral = self.balance(&format!("user:{user}/BTC/collateral"));
+                if let Some(said) = too_much(self.debt(user) + amount, collateral, rate) {
+                    return Some(said);
+                }
+                let mut legs = interest_leg(user, due);
+                legs.push(("house/INR/treasury".into(), format!("user:{user}/INR/available"), amount));
+                legs.push((format!("user:{user}/INR/borrowed"), "house/INR/receivable".into(), amount));
+                let (snapshot, rate) = (snapshot.0, rate.into());
+                let facts = Facts { kind: 20, snapshot, user: Some(user), inr: amount, rate, ..Facts::default() };
+                let said = self.post(command, facts, legs);
+                Some(self.settle(said, user, Some(loan)))
+            }
+            Operation::Repay { user, amount } => {
+                let amount = money(amount)?;
+                let Some((due, loan)) = self.interest_due(user) else { return refused("no loan") };
+                let debt = self.debt(user);
+                if debt == 0 {
+                    return refused("no debt");
+                }
+                let paid = amount.min(debt);
+                let mut legs = interest_leg(user, due);
+                legs.extend(self.pay(user, paid, due));
+                let collateral = self.balance(&format!("user:{user}/BTC/collateral"));
+                if paid == debt && collateral > 0 {
+                    legs.push((
+                        format!("user:{user}/BTC/collateral"),
+                        format!("user:{user}/BTC/available"),
+                        collateral,
+                    ));
+                }
+                let said =
+                    self.post(command, Facts { kind: 21, user: Some(user), inr: paid, ..Facts::default() }, legs);
+                Some(self.settle(said, user, (paid < debt).then_some(loan)))
+            }
+            Operation::Accrue { user } => {
+                let Some((due, loan)) = self.interest_due(user) else { return refused("no loan") };
+                if due == 0 {
+                    return refused("no debt");
+                }
+                let facts = Facts { kind: 22, user: Some(user), inr: due, ..Facts::default() };
+                let said = self.post(command, facts, interest_leg(user, due));
+                Some(self.settle(said, user, Some(loan)))
+            }
+            Operation::Liquidate { user, full, snapshot } => {
+                let Some((due, loan)) = self.interest_due(user) else { return refused("no loan") };
+                let Some(price) = self.price(snapshot.0) else { return refused("stale") };
+                let (rate, one) = (i128::from(price.sell_rate), i128::from(ONE_BTC));
+                let (debt, collateral) = (self.debt(user), self.balance(&format!("user:{user}/BTC/collateral")));
+                let value = collateral * rate / one;
+                if debt == 0 || debt * 10_000 < 9_000 * value {
+                    return refused("healthy");
+                }
+                let wanted =
+                    if full { up(debt * one, rate) } else { up((debt * 10_000 - 6_000 * value) * one, 4_000 * rate) };
+                let sold = wanted.min(collateral);
+                let got = sold * rate / one;
+                if got == 0 {
+                    return refused("dust");
+                }
+                if got > i128::from(AMOUNT_MAX) {
+                    return None;
+                }
+                let paid = got.min(debt);
+                let mut legs = interest_leg(user, due);
+                legs.push((format!("user:{user}/BTC/collateral"), "house/BTC/inventory".into(), sold));
+                legs.push(("house/INR/inventory".into(), format!("user:{user}/INR/available"), got));
+                legs.extend(self.pay(user, paid, due));
+                if paid == debt && collateral > sold {
+                    let rest = collateral - sold;
+                    legs.push((format!("user:{user}/BTC/collateral"), format!("user:{user}/BTC/available"), rest));
+                }
+                let facts = Facts {
+                    kind: if full { 24 } else { 23 },
+                    snapshot: snapshot.0,
+                    user: Some(user),
+                    inr: got,
+                    btc: sold,
+                    rate,
+                    ..Facts::default()
+                };
+                let said = self.post(command, facts, legs);
+                if let (Said1::Posted(..), false) = (&said, full) {
+                    let (left, owed) = (collateral - sold, debt - paid);
+                    let on_target = (owed - 1) * 10_000 < 6_000 * (left * rate / one + 1);
+                    assert!(left == 0 || on_target, "a partial liquidation missed its target");
+                }
+                Some(self.settle(said, user, (paid < debt).then_some(loan)))
+            }
+            Operation::WriteOff { user } => {
+                let Some((due, _)) = self.interest_due(user) else { return refused("no loan") };
+                if self.balance(&format!("user:{user}/BTC/collateral")) > 0 {
+                    return refused("secured");
+                }
+                let debt = self.debt(user);
+                if debt == 0 {
+                    return refused("no debt");
+                }
+                let [.., borrowed, interest] = self.sheet(user);
+                let mut legs = interest_leg(user, due);
+                let back = [("receivable", "borrowed", borrowed), ("int_receivable", "interest", interest + due)];
+                for (house, own, amount) in back {
+                    if amount > 0 {
+                        legs.push((format!("house/INR/{house}"), format!("user:{user}/INR/{own}"), amount));
+                    }
+                }
+                let said =
+                    self.post(command, Facts { kind: 25, user: Some(user), inr: debt, ..Facts::default() }, legs);
+                Some(self.settle(said, user, None))
+            }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "it writes one record")]
-    fn post(
-        &mut self,
-        command: &Command,
-        kind: u8,
-        snapshot: i64,
-        size: Option<Size>,
-        refs: i64,
-        legs: Vec<(String, String, i128)>,
-        user: Option<UserId>,
-        inr: i128,
-        btc: i128,
-        rate: i128,
-    ) -> Said1 {
+    /// An order or hold of the user's that is open; `None`: no such number.
+    fn open_deal(
+        &self,
+        deals: &BTreeMap<i64, Deal>,
+        user: UserId,
+        id: i64,
+        missing: &'static str,
+    ) -> Option<Result<Deal, Said1>> {
+        if id <= 0 {
+            return None;
+        }
+        Some(match deals.get(&id).filter(|d| d.user == user) {
+            None => Err(Said1::Refused(missing, 0, 0)),
+            Some(deal) if !deal.open => Err(Said1::Refused("not open", 0, 0)),
+            Some(deal) => Ok(deal.clone()),
+        })
+    }
+
+    /// Interest first, then principal.
+    fn pay(&self, user: UserId, amount: i128, due: i128) -> Legs {
+        let interest = amount.min(-self.balance(&format!("user:{user}/INR/interest")) + due);
+        let (free, principal) = (format!("user:{user}/INR/available"), amount - interest);
+        let legs = vec![
+            (free.clone(), "house/INR/income".into(), interest),
+            ("house/INR/int_receivable".into(), format!("user:{user}/INR/interest"), interest),
+            (free, "house/INR/treasury".into(), principal),
+            ("house/INR/receivable".into(), format!("user:{user}/INR/borrowed"), principal),
+        ];
+        legs.into_iter().filter(|(_, _, n)| *n > 0).collect()
+    }
+
+    /// Keeps the loan as it is now, or ends it, if the entry was posted.
+    fn settle(&mut self, said: Said1, user: UserId, loan: Option<Loan>) -> Said1 {
+        if let Said1::Posted(..) = said {
+            match loan {
+                Some(loan) => self.loans.insert(user, loan),
+                None => self.loans.remove(&user),
+            };
+        }
+        said
+    }
+
+    fn post(&mut self, command: &Command, facts: Facts, legs: Legs) -> Said1 {
         let mut after = self.balances.clone();
         for (from, to, amount) in &legs {
             *after.entry(from.clone()).or_default() -= amount;
@@ -262,7 +676,7 @@ impl Model {
         let mut verdict = None;
         for (code, balance) in &after {
             let (low, high) = match code.as_str() {
-                c if c.starts_with("world") || c.ends_with("borrowed") || c.ends_with("interest") => (-max, 0),
+                c if c.starts_with("world") || c.ends_with("borrowed") || c.ends_with("/interest") => (-max, 0),
                 c if c.starts_with("house") && c.ends_with("inventory") => (self.floor, max),
                 _ => (0, max),
             };
@@ -274,7 +688,8 @@ impl Model {
                 } else {
                     Said1::Refused("bound", 0, 0)
                 };
-                if verdict.is_none() || of_user {
+                // a user's own shortage goes before everything else
+                if verdict.is_none() || matches!(refusal, Said1::Refused("insufficient", ..)) {
                     verdict = Some(refusal);
                 }
             }
@@ -289,20 +704,24 @@ impl Model {
             bytes.extend(t.as_bytes());
         };
         let mut bytes = self.head.to_vec();
-        bytes.push(1);
+        bytes.push(if facts.terms.is_some() { 2 } else { 1 });
         bytes.extend(seq.to_le_bytes());
-        bytes.push(kind);
+        bytes.push(facts.kind);
         text(&mut bytes, &command.actor.code());
         text(&mut bytes, command.key.as_str());
-        bytes.extend(snapshot.to_le_bytes());
-        let (tag, number) = match size {
+        bytes.extend(facts.snapshot.to_le_bytes());
+        let (tag, number) = match facts.size {
             None => (0, 0),
             Some(Size::Inr(n)) => (1, n),
             Some(Size::Btc(n)) => (2, n),
         };
         bytes.push(tag);
         bytes.extend(number.to_le_bytes());
-        bytes.extend(refs.to_le_bytes());
+        bytes.extend(facts.refs.to_le_bytes());
+        if let Some((rate, until)) = facts.terms {
+            bytes.extend(rate.to_le_bytes());
+            bytes.extend(until.to_le_bytes());
+        }
         bytes.extend(self.now.to_le_bytes());
         bytes.extend(u16::try_from(legs.len()).expect("few").to_le_bytes());
         for (from, to, amount) in &legs {
@@ -311,8 +730,9 @@ impl Model {
             bytes.extend(i64::try_from(*amount).expect("money").to_le_bytes());
         }
         self.head = Sha256::digest(&bytes).into();
-        self.journal.push(Entry { kind, legs, undone: false });
-        Said1::Posted(seq, inr, btc, rate, self.now, user.map_or([0; 7], |u| self.sheet(u)))
+        self.journal.push(Entry { kind: facts.kind, legs, undone: false });
+        let sheet = facts.user.map_or([0; 7], |u| self.sheet(u));
+        Said1::Posted(seq, facts.inr, facts.btc, facts.rate, self.now, sheet)
     }
 
     /// The laws that hold after every command.
@@ -328,18 +748,99 @@ impl Model {
         }
         for (code, balance) in &self.balances {
             assert_eq!(folded.get(code.as_str()).copied().unwrap_or(0), *balance, "{code} is the sum of its legs");
-            assert!(!code.starts_with("user:") || *balance >= 0, "{code} is {balance}");
+            let owed = code.ends_with("/borrowed") || code.ends_with("/interest");
+            assert!(!code.starts_with("user:") || (*balance >= 0) != (owed && *balance != 0), "{code} is {balance}");
+        }
+        for (owed, mirror) in [("borrowed", "receivable"), ("interest", "int_receivable")] {
+            let sum: i128 =
+                self.balances.iter().filter(|(c, _)| c.ends_with(&format!("/{owed}"))).map(|(_, b)| b).sum();
+            assert_eq!(-sum, self.balance(&format!("house/INR/{mirror}")), "{mirror} mirrors what is {owed}");
+        }
+        // what is reserved is exactly what open orders and pending holds reserve
+        let mut reserved: BTreeMap<String, i128> = BTreeMap::new();
+        for deal in self.orders.values().chain(self.holds.values()).filter(|d| d.open) {
+            *reserved.entry(format!("user:{}/{}/reserved", deal.user, deal.asset)).or_default() += deal.reserved;
+        }
+        for (code, balance) in self.balances.iter().filter(|(c, _)| c.ends_with("/reserved")) {
+            assert_eq!(reserved.get(code).copied().unwrap_or(0), *balance, "{code}");
         }
     }
+}
+
+fn up(a: i128, b: i128) -> i128 {
+    a / b + i128::from(a % b != 0)
+}
+
+/// Both sides of a trade; `None`: beyond the range of money.
+fn exchange(buy: bool, size: Size, rate: i128) -> Option<(i128, i128)> {
+    let (one, max) = (i128::from(ONE_BTC), i128::from(AMOUNT_MAX));
+    let (p, q) = match (buy, size) {
+        (true, Size::Inr(n)) => (n.into(), i128::from(n) * one / rate),
+        (true, Size::Btc(n)) => (up(i128::from(n) * rate, one), n.into()),
+        (false, Size::Btc(n)) => (i128::from(n) * rate / one, n.into()),
+        (false, Size::Inr(n)) => (n.into(), up(i128::from(n) * one, rate)),
+    };
+    (p <= max && q <= max || p == 0 || q == 0).then_some((p, q))
+}
+
+fn swap(user: UserId, buy: bool, pays: &str, p: i128, q: i128) -> Legs {
+    let house = |asset: &str| format!("house/{asset}/inventory");
+    if buy {
+        vec![
+            (format!("user:{user}/INR/{pays}"), house("INR"), p),
+            (house("BTC"), format!("user:{user}/BTC/available"), q),
+        ]
+    } else {
+        vec![
+            (format!("user:{user}/BTC/{pays}"), house("BTC"), q),
+            (house("INR"), format!("user:{user}/INR/available"), p),
+        ]
+    }
+}
+
+fn reserve(user: UserId, asset: &str, amount: i128) -> (String, String, i128) {
+    (format!("user:{user}/{asset}/available"), format!("user:{user}/{asset}/reserved"), amount)
+}
+
+fn release(user: UserId, asset: &str, amount: i128) -> (String, String, i128) {
+    (format!("user:{user}/{asset}/reserved"), format!("user:{user}/{asset}/available"), amount)
+}
+
+fn interest_leg(user: UserId, due: i128) -> Legs {
+    let leg = (format!("user:{user}/INR/interest"), "house/INR/int_receivable".to_owned(), due);
+    if due > 0 { vec![leg] } else { Vec::new() }
+}
+
+/// Is a debt beyond 60 % of what the collateral is worth?
+fn too_much(debt: i128, collateral: i128, rate: i64) -> Option<Said1> {
+    let value = collateral * i128::from(rate) / i128::from(ONE_BTC);
+    (debt * 10_000 > 6_000 * value).then(|| Said1::Refused("undersecured", value * 6_000 / 10_000, debt))
 }
 
 /// A trade names the price of its moment, which a retry cannot know.
 fn same_request(a: &Operation, b: &Operation) -> bool {
     match (a, b) {
         (
-            Operation::Trade { user: u1, side: s1, size: z1, worst_rate: w1, .. },
-            Operation::Trade { user: u2, side: s2, size: z2, worst_rate: w2, .. },
-        ) => (u1, s1, z1, w1) == (u2, s2, z2, w2),
+            Operation::Trade { user: u1, side: s1, size: z1, worst_rate: w1, plan: p1, .. },
+            Operation::Trade { user: u2, side: s2, size: z2, worst_rate: w2, plan: p2, .. },
+        ) => (u1, s1, z1, w1, p1) == (u2, s2, z2, w2, p2),
+        (Operation::FillOrder { user: u1, order: o1, .. }, Operation::FillOrder { user: u2, order: o2, .. }) => {
+            (u1, o1) == (u2, o2)
+        }
+        (
+            Operation::LockCollateral { user: u1, amount: n1, .. },
+            Operation::LockCollateral { user: u2, amount: n2, .. },
+        )
+        | (
+            Operation::ReleaseCollateral { user: u1, amount: n1, .. },
+            Operation::ReleaseCollateral { user: u2, amount: n2, .. },
+        )
+        | (Operation::Borrow { user: u1, amount: n1, .. }, Operation::Borrow { user: u2, amount: n2, .. }) => {
+            (u1, n1) == (u2, n2)
+        }
+        (Operation::Liquidate { user: u1, full: f1, .. }, Operation::Liquidate { user: u2, full: f2, .. }) => {
+            (u1, f1) == (u2, f2)
+        }
         _ => a == b,
     }
 }

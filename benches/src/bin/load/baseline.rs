@@ -67,7 +67,16 @@ async fn execute(pool: &SqlitePool, price: &Snapshot, command: &Command) -> anyh
         recorded.insert((command.actor, command.key.clone()), found);
     }
     let snapshots = HashMap::from([(price.id, price.clone())]);
-    let view = View { head, balances, recorded, snapshots, entries: HashMap::new() };
+    let view = View {
+        head,
+        balances,
+        recorded,
+        snapshots,
+        entries: HashMap::new(),
+        orders: HashMap::new(),
+        holds: HashMap::new(),
+        loans: HashMap::new(),
+    };
     let mut decision = decide(view, std::slice::from_ref(command), MachineClock.now(), &Limits::default());
     for entry in &decision.batch.entries {
         insert(&mut tx, entry).await?;

@@ -25,7 +25,7 @@ const SELL: Size = Size::Btc(20);
 /// The trade that number `n` of a client makes.
 pub(crate) fn trade(user: UserId, snapshot: SnapshotId, n: u64) -> Operation {
     let (side, size) = if n.is_multiple_of(2) { (Side::Buy, BUY) } else { (Side::Sell, SELL) };
-    Operation::Trade { user, side, size, snapshot, worst_rate: None }
+    Operation::Trade { user, side, size, snapshot, worst_rate: None, plan: false }
 }
 
 /// Keys rise with time, as those of real clients do (UUID version 7, ULID).

@@ -7,6 +7,7 @@ mod operator;
 mod profile;
 mod sessions;
 mod turns;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,11 +3,12 @@
 mod cached;
 mod poll;
 pub(crate) mod quote;
+mod settings;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use orrery_kernel::{Clock, Error, Result, Timestamp};
 use orrery_ledger::LedgerStore;
 use orrery_market::{Chart, MarketStore, Multipliers, PriceFeed, PriceRow, Sentiment, SentimentFeed, Timeframe};
@@ -15,7 +16,7 @@ use orrery_storage::{Cache, CacheKey};
 pub use poll::PollError;
 pub use quote::Quote;
 
-use crate::events::Events;
+use crate::events::{Event, Events};
 
 /// Market data's configuration.
 #[derive(Clone, Debug)]
@@ -51,6 +52,7 @@ pub struct Market {
     clock: Arc<dyn Clock>,
     events: Events,
     settings: MarketSettings,
+    in_force: ArcSwap<settings::InForce>,
     quote: ArcSwapOption<Quote>,
     feeds: Mutex<Vec<FeedStatus>>,
 }
@@ -83,6 +85,7 @@ impl Market {
             sentiments,
             clock,
             events,
+            in_force: ArcSwap::from_pointee(settings::InForce::new(settings.multipliers)),
             settings,
             quote: ArcSwapOption::empty(),
             feeds: Mutex::new(feeds),
@@ -92,6 +95,7 @@ impl Market {
     /// Takes up the newest stored price, if it is from the configured source: a simulated price must
     /// never stand in for a real one, nor the other way round.
     pub async fn restore(&self) -> Result<()> {
+        self.read_settings().await?;
         let (rows, snapshot) = (self.store.prices(1).await?, self.ledger.latest_snapshot().await?);
         let (Some(row), Some(snapshot)) = (rows.into_iter().next(), snapshot) else { return Ok(()) };
         let source = self.prices.source();
@@ -99,9 +103,34 @@ impl Market {
             && snapshot.price.source == source
             && row.price.usd_cents == snapshot.price.btc_usd_cents
         {
-            self.quote.store(Some(Arc::new(Quote { row, snapshot })));
+            let newer = self.quote().is_none_or(|quote| quote.snapshot.id < snapshot.id);
+            if newer {
+                self.adopt(Arc::new(Quote { row, snapshot })).await;
+            }
         }
         Ok(())
+    }
+
+    /// Takes up what another process fetched or set; tells listeners if it changed.
+    pub async fn follow(&self) -> Result<()> {
+        if self.read_settings().await? {
+            self.events.send(Event::Settings);
+        }
+        self.restore().await
+    }
+
+    /// Makes `quote` the price; tells listeners if it shows.
+    pub(crate) async fn adopt(&self, quote: Arc<Quote>) {
+        let before = self.quote.swap(Some(quote.clone()));
+        self.cache_price(&quote, self.clock.now()).await;
+        let shown = |q: &Quote| {
+            let p = &q.snapshot.price;
+            (p.btc_usd_cents, p.buy_rate, p.sell_rate)
+        };
+        if before.is_none_or(|before| shown(&before) != shown(&quote)) {
+            tracing::debug!(usd_cents = quote.snapshot.price.btc_usd_cents, source = self.source(), "price changed");
+            self.events.send(Event::Price(quote));
+        }
     }
 
     /// A price older than this refuses trades.

@@ -9,7 +9,6 @@ use orrery_market::{FeedError, SpotPrice, Timeframe};
 use orrery_storage::CacheKey;
 
 use super::{Market, Quote, cached};
-use crate::events::Event;
 
 /// Why a fetch led to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +76,7 @@ impl Market {
                 return Err(FeedError::Bad(text.into()).into());
             }
         };
-        let multipliers = self.settings.multipliers;
+        let multipliers = self.multipliers();
         let rates = multipliers.rates(row.price.usd_cents).map_err(|e| FeedError::Bad(e.to_string()))?;
         let price = NewSnapshot {
             source: row.price.source.clone(),
@@ -90,17 +89,7 @@ impl Market {
             received_at: now,
         };
         let id = self.ledger.put_snapshot(&price).await?;
-        let quote = Arc::new(Quote { row, snapshot: Snapshot { id, price } });
-        self.quote.store(Some(quote.clone()));
-        self.cache_price(&quote, now).await;
-        let shown = |q: &Quote| {
-            let p = &q.snapshot.price;
-            (p.btc_usd_cents, p.buy_rate, p.sell_rate)
-        };
-        if before.is_none_or(|before| shown(&before) != shown(&quote)) {
-            tracing::debug!(usd_cents = quote.snapshot.price.btc_usd_cents, source = self.source(), "price changed");
-            self.events.send(Event::Price(quote));
-        }
+        self.adopt(Arc::new(Quote { row, snapshot: Snapshot { id, price } })).await;
         Ok(())
     }
 

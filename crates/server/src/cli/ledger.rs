@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use orrery_app::desk::refusal_error;
 use orrery_app::ledger_writer::commit_once;
-use orrery_app::trading::refusal_error;
 use orrery_identity::AuditEvent;
 use orrery_kernel::{Asset, format_minor, parse_minor};
 use orrery_ledger::{Actor, Answer, Bucket, Command, IdemKey, Operation, Outcome, Verifier, export_line, genesis};

@@ -22,7 +22,7 @@ use orrery_server::listen::{self, Bounds, Serving};
 use orrery_server::system::{SystemClock, SystemEntropy};
 use orrery_server::tls::Tls;
 use orrery_server::wire;
-use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryRates};
+use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
@@ -131,6 +131,7 @@ pub async fn in_memory(dir: &Path, env: &[(&str, &str)], tasks: &Tasks) -> (Conf
     let simulated = Arc::new(Simulated::new(1, 50_000));
     let ports = Ports {
         ledger: Arc::new(MemoryLedger::default()),
+        plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),
         market: Arc::new(MemoryMarket::default()),
         cache: Arc::new(MemoryCache::default()),

@@ -41,6 +41,21 @@ async fn stream(conn: &mut SqliteConnection, sink: &mut dyn AuditSink) -> Result
         Ok(())
     })
     .await?;
+    each(conn, &sql::AUDIT_ORDERS, sink, |row, sink| {
+        sink.order(rows::order(row.get(0)?)?);
+        Ok(())
+    })
+    .await?;
+    each(conn, &sql::AUDIT_HOLDS, sink, |row, sink| {
+        sink.hold(rows::hold(row.get(0)?)?);
+        Ok(())
+    })
+    .await?;
+    each(conn, &sql::AUDIT_LOANS, sink, |row, sink| {
+        sink.loan(rows::loan(row.get(0)?)?);
+        Ok(())
+    })
+    .await?;
     each(conn, &sql::AUDIT_OUTCOMES, sink, |row, sink| {
         sink.recorded(rows::recorded(row)?);
         Ok(())
@@ -85,6 +100,9 @@ async fn each(
 
 fn name(row: &Fields) -> String {
     let part = |i| {
+        if i >= row.columns() {
+            return String::new();
+        }
         row.get::<i64>(i).map(|n| n.to_string()).or_else(|_| row.get::<String>(i)).unwrap_or_else(|_| "?".to_owned())
     };
     format!("{} {}", part(0), part(1))

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use orrery_kernel::StoreError;
-use orrery_ledger::{Account, Answer, Decider, Decision, Needs, Owner, Posted, Seq, View, users_of};
+use orrery_ledger::{Account, Answer, Batch, Decider, Decision, Needs, Owner, Posted, Seq, View, users_of};
 
 use super::rows;
 use crate::db::Sqlite;
@@ -17,6 +17,8 @@ struct Wanted {
     keys: String,
     snapshots: String,
     entries: Option<String>,
+    /// Orders, holds, loans.
+    deals: Option<(String, String, String)>,
 }
 
 pub(super) async fn commit(db: &Sqlite, needs: &Needs, decide: Decider) -> Result<Vec<Answer>, StoreError> {
@@ -28,6 +30,14 @@ pub(super) async fn commit(db: &Sqlite, needs: &Needs, decide: Decider) -> Resul
         entries: match needs.entries.is_empty() {
             true => None,
             false => Some(list(needs.entries.iter().copied().collect())?),
+        },
+        deals: match needs.orders.is_empty() && needs.holds.is_empty() && needs.loans.is_empty() {
+            true => None,
+            false => Some((
+                list(needs.orders.iter().copied().collect())?,
+                list(needs.holds.iter().copied().collect())?,
+                list(needs.loans.iter().map(|user| user.0).collect())?,
+            )),
         },
     };
     db.write(move |tx| Box::pin(decide_and_write(tx, wanted, decide))).await
@@ -58,12 +68,31 @@ async fn decide_and_write(tx: &mut Tx, wanted: Wanted, decide: Decider) -> Resul
         all_written(wrote, batch.balances.len() as u64, "accounts")?;
         let wrote = tx.execute(sql::INSERT_STATEMENT.call().bind(lists.statement)).await?;
         all_written(wrote, lists.statement_count, "statement")?;
+        write_deals(tx, &batch, lists.deals).await?;
     }
     if !batch.idem.is_empty() {
         let wrote = tx.execute(sql::INSERT_OUTCOMES.call().bind(lists.outcomes)).await?;
         all_written(wrote, batch.idem.len() as u64, "idempotency")?;
     }
     Ok(answers)
+}
+
+async fn write_deals(tx: &mut Tx, batch: &Batch, lists: rows::Deals) -> Result<(), StoreError> {
+    if !batch.orders.is_empty() {
+        let wrote = tx.execute(sql::PUT_ORDERS.call().bind(lists.orders)).await?;
+        all_written(wrote, batch.orders.len() as u64, "orders")?;
+    }
+    if !batch.holds.is_empty() {
+        let wrote = tx.execute(sql::PUT_HOLDS.call().bind(lists.holds)).await?;
+        all_written(wrote, batch.holds.len() as u64, "holds")?;
+    }
+    if !batch.loans.is_empty() {
+        let wrote = tx.execute(sql::PUT_LOANS.call().bind(lists.loans)).await?;
+        all_written(wrote, lists.loans_count, "loans")?;
+        // a loan that a batch both opened and ended was never stored
+        tx.execute(sql::END_LOANS.call().bind(lists.loans_over)).await?;
+    }
+    Ok(())
 }
 
 fn all_written(wrote: u64, wanted: u64, what: &'static str) -> Result<(), StoreError> {
@@ -80,7 +109,16 @@ async fn view(tx: &mut Tx, wanted: Wanted) -> Result<View, StoreError> {
         recorded,
         snapshots: rows::snapshots(row.get(3)?)?.into_iter().map(|s| (s.id, s)).collect(),
         entries: HashMap::new(),
+        orders: HashMap::new(),
+        holds: HashMap::new(),
+        loans: HashMap::new(),
     };
+    if let Some((orders, holds, loans)) = wanted.deals {
+        let row = tx.one(sql::DEALS.call().bind(orders).bind(holds).bind(loans)).await?;
+        view.orders = rows::orders(row.get(0)?)?.into_iter().map(|o| (o.id, o)).collect();
+        view.holds = rows::holds(row.get(1)?)?.into_iter().map(|h| (h.id, h)).collect();
+        view.loans = rows::loans(row.get(2)?)?.into_iter().map(|l| (l.user, l)).collect();
+    }
     if let Some(seqs) = wanted.entries {
         view.entries = to_reverse(tx, seqs, &mut view.balances).await?;
     }

@@ -1,9 +1,9 @@
 //! Between rows (and the JSON lists that carry them) and the ledger's types.
 
-use orrery_kernel::{SnapshotId, StoreError, Timestamp};
+use orrery_kernel::{Asset, SnapshotId, StoreError, Timestamp, UserId};
 use orrery_ledger::{
-    Account, Actor, Batch, Entry, Head, IdemKey, IdemRow, Kind, Leg, NewSnapshot, Outcome, Posted, Recorded, Size,
-    Snapshot, users_of,
+    Account, Actor, Batch, Entry, Head, Hold, HoldStatus, IdemKey, IdemRow, Kind, Leg, Loan, NewSnapshot, Order,
+    OrderStatus, Outcome, Posted, Recorded, Side, Size, Snapshot, Terms, shown_to,
 };
 use serde::Serialize;
 
@@ -62,6 +62,16 @@ pub(super) struct Lists {
     pub outcomes: String,
     pub statement: String,
     pub statement_count: u64,
+    pub deals: Deals,
+}
+
+/// The lists of orders, holds and loans that a batch changes.
+pub(super) struct Deals {
+    pub orders: String,
+    pub holds: String,
+    pub loans: String,
+    pub loans_count: u64,
+    pub loans_over: String,
 }
 
 impl Lists {
@@ -82,7 +92,18 @@ impl Lists {
                 (row.actor.code(), row.key.as_str(), hex::encode(fingerprint), hex::encode(outcome))
             })
             .collect();
+        let (orders, holds): (Vec<_>, Vec<_>) =
+            (batch.orders.values().map(order_row).collect(), batch.holds.values().map(hold_row).collect());
+        let loans: Vec<_> = batch.loans.values().flatten().map(loan_row).collect();
+        let over: Vec<_> = batch.loans.iter().filter(|(_, loan)| loan.is_none()).map(|(user, _)| user.0).collect();
         Ok(Self {
+            deals: Deals {
+                orders: json(&orders)?,
+                holds: json(&holds)?,
+                loans_count: loans.len() as u64,
+                loans: json(&loans)?,
+                loans_over: json(&over)?,
+            },
             journal: json(&journal)?,
             legs_count: legs.len() as u64,
             legs: json(&legs)?,
@@ -94,15 +115,65 @@ impl Lists {
     }
 }
 
-type JournalRow<'e> =
-    (i64, i64, String, &'e str, Option<i64>, Option<i64>, Option<i64>, Option<i64>, i64, String, String);
+/// Thirteen columns.
+type JournalRow<'e> = (
+    i64,
+    i64,
+    String,
+    &'e str,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    i64,
+    String,
+    String,
+    Option<i64>,
+    Option<i64>,
+);
 
-fn journal_row(e: &Entry) -> JournalRow<'_> {
-    let (inr, btc) = match e.size {
+/// The two columns of a size: paise, satoshis.
+fn size_columns(size: Option<Size>) -> (Option<i64>, Option<i64>) {
+    match size {
         Some(Size::Inr(paise)) => (Some(paise), None),
         Some(Size::Btc(sat)) => (None, Some(sat)),
         None => (None, None),
-    };
+    }
+}
+
+fn size_of(columns: (Option<i64>, Option<i64>)) -> Result<Option<Size>, StoreError> {
+    match columns {
+        (None, None) => Ok(None),
+        (Some(paise), None) => Ok(Some(Size::Inr(paise))),
+        (None, Some(sat)) => Ok(Some(Size::Btc(sat))),
+        (Some(_), Some(_)) => Err(corrupt("size", "two sizes")),
+    }
+}
+
+type OrderRow = (i64, i64, i64, Option<i64>, Option<i64>, i64, i64, Option<i64>, i64, Option<i64>, i64, i64, i64);
+
+fn order_row(o: &Order) -> OrderRow {
+    let (inr, btc) = size_columns(Some(o.size));
+    let (side, status) = (if o.side == Side::Buy { 1 } else { 2 }, i64::from(o.status as u8));
+    let (expires, closed) = (o.expires_at.map(Timestamp::micros), o.closed_at.map(Timestamp::micros));
+    (o.id, o.user.0, side, inr, btc, o.limit, o.reserved, expires, status, closed, o.inr, o.btc, o.rate)
+}
+
+type HoldRow<T> = (i64, i64, T, i64, i64, Option<i64>, i64, Option<i64>);
+
+fn hold_row(h: &Hold) -> HoldRow<&'static str> {
+    let (expires, closed) = (h.expires_at.map(Timestamp::micros), h.closed_at.map(Timestamp::micros));
+    (h.id, h.user.0, h.asset.code(), h.amount, h.paid, expires, i64::from(h.status as u8), closed)
+}
+
+type LoanRow = (i64, i64, i64, i64, i64);
+
+fn loan_row(l: &Loan) -> LoanRow {
+    (l.user.0, l.opened, l.rate_bps, l.accrued_to.micros(), l.carry)
+}
+
+fn journal_row(e: &Entry) -> JournalRow<'_> {
+    let (inr, btc) = size_columns(e.size);
     (
         e.seq,
         i64::from(e.kind as u8),
@@ -115,6 +186,8 @@ fn journal_row(e: &Entry) -> JournalRow<'_> {
         e.at.micros(),
         hex::encode(e.prev),
         hex::encode(e.hash),
+        e.terms.map(|t| t.rate),
+        e.terms.and_then(|t| t.until).map(Timestamp::micros),
     )
 }
 
@@ -124,7 +197,7 @@ fn leg_rows(e: &Entry) -> impl Iterator<Item = (i64, usize, String, String, i64,
 }
 
 fn statement_rows(e: &Entry) -> impl Iterator<Item = (i64, i64)> {
-    users_of(e).into_iter().map(|user| (user.0, e.seq))
+    shown_to(e).into_iter().map(|user| (user.0, e.seq))
 }
 
 // what comes out
@@ -206,16 +279,90 @@ pub(super) fn recorded(row: &Fields) -> Result<IdemRow, StoreError> {
     })
 }
 
-/// The 22 columns of an entry with what belongs to it.
+fn parsed<'j, T: serde::Deserialize<'j>>(list: &'j str, what: &'static str) -> Result<T, StoreError> {
+    serde_json::from_str(list).map_err(|e| corrupt(what, e))
+}
+
+/// An order from its JSON array.
+pub(super) fn order(list: &str) -> Result<Order, StoreError> {
+    order_of(parsed(list, "orders")?)
+}
+
+/// Orders from an array of JSON arrays.
+pub(super) fn orders(list: &str) -> Result<Vec<Order>, StoreError> {
+    parsed::<Vec<OrderRow>>(list, "orders")?.into_iter().map(order_of).collect()
+}
+
+fn order_of(row: OrderRow) -> Result<Order, StoreError> {
+    let (id, user, side, size_inr, size_btc, limit, reserved, expires_at, status, closed_at, inr, btc, rate) = row;
+    let status = u8::try_from(status).ok().and_then(OrderStatus::from_number);
+    Ok(Order {
+        id,
+        user: UserId(user),
+        side: match side {
+            1 => Side::Buy,
+            2 => Side::Sell,
+            _ => return Err(corrupt("orders.side", side)),
+        },
+        size: size_of((size_inr, size_btc))?.ok_or_else(|| corrupt("orders.size", "no size"))?,
+        limit,
+        reserved,
+        expires_at: expires_at.map(Timestamp::from_micros),
+        status: status.ok_or_else(|| corrupt("orders.status", "unknown"))?,
+        closed_at: closed_at.map(Timestamp::from_micros),
+        inr,
+        btc,
+        rate,
+    })
+}
+
+/// A hold from its JSON array.
+pub(super) fn hold(list: &str) -> Result<Hold, StoreError> {
+    hold_of(parsed(list, "holds")?)
+}
+
+/// Holds from an array of JSON arrays.
+pub(super) fn holds(list: &str) -> Result<Vec<Hold>, StoreError> {
+    parsed::<Vec<HoldRow<String>>>(list, "holds")?.into_iter().map(hold_of).collect()
+}
+
+fn hold_of(
+    (id, user, asset, amount, paid, expires_at, status, closed_at): HoldRow<String>,
+) -> Result<Hold, StoreError> {
+    let status = u8::try_from(status).ok().and_then(HoldStatus::from_number);
+    Ok(Hold {
+        id,
+        user: UserId(user),
+        asset: Asset::parse(&asset).ok_or_else(|| corrupt("holds.asset", asset))?,
+        amount,
+        paid,
+        expires_at: expires_at.map(Timestamp::from_micros),
+        status: status.ok_or_else(|| corrupt("holds.status", "unknown"))?,
+        closed_at: closed_at.map(Timestamp::from_micros),
+    })
+}
+
+/// A loan from its JSON array.
+pub(super) fn loan(list: &str) -> Result<Loan, StoreError> {
+    Ok(loan_of(parsed(list, "loans")?))
+}
+
+/// Loans from an array of JSON arrays.
+pub(super) fn loans(list: &str) -> Result<Vec<Loan>, StoreError> {
+    Ok(parsed::<Vec<LoanRow>>(list, "loans")?.into_iter().map(loan_of).collect())
+}
+
+fn loan_of((user, opened, rate_bps, accrued_to, carry): LoanRow) -> Loan {
+    Loan { user: UserId(user), opened, rate_bps, accrued_to: Timestamp::from_micros(accrued_to), carry }
+}
+
+/// The 26 columns of an entry with what belongs to it.
 pub(super) fn posted(row: &Fields) -> Result<Posted, StoreError> {
     let number: i64 = row.get(1)?;
     let price: Option<i64> = row.get(4)?;
-    let size = match (row.get::<Option<i64>>(5)?, row.get::<Option<i64>>(6)?) {
-        (None, None) => None,
-        (Some(paise), None) => Some(Size::Inr(paise)),
-        (None, Some(sat)) => Some(Size::Btc(sat)),
-        (Some(_), Some(_)) => return Err(corrupt("journal.size", "two sizes")),
-    };
+    let size = size_of((row.get(5)?, row.get(6)?))?;
+    let until: Option<i64> = row.get(23)?;
+    let terms = row.get::<Option<i64>>(22)?.map(|rate| Terms { rate, until: until.map(Timestamp::from_micros) });
     let entry = Entry {
         seq: row.get(0)?,
         kind: u8::try_from(number).ok().and_then(Kind::from_number).ok_or_else(|| corrupt("journal.kind", number))?,
@@ -224,6 +371,7 @@ pub(super) fn posted(row: &Fields) -> Result<Posted, StoreError> {
         snapshot: price.map(SnapshotId),
         size,
         refs: row.get(7)?,
+        terms,
         legs: legs(row.get(11)?)?,
         at: row.time(8)?,
         prev: row.hash(9)?,
@@ -234,7 +382,13 @@ pub(super) fn posted(row: &Fields) -> Result<Posted, StoreError> {
         (Some(_), Some(_)) => Some(snapshot(row, 13)?),
         (None, _) => None,
     };
-    Ok(Posted { entry, reversed_by: row.get(12)?, snapshot })
+    Ok(Posted {
+        entry,
+        resolved_by: row.get(12)?,
+        snapshot,
+        order: row.get::<Option<&str>>(24)?.map(order).transpose()?,
+        hold: row.get::<Option<&str>>(25)?.map(hold).transpose()?,
+    })
 }
 
 fn legs(list: &str) -> Result<Vec<Leg>, StoreError> {

@@ -169,9 +169,19 @@ pub(crate) const DROP_SETUP_TOKEN: Sql = Sql::new("drop_setup_token", 0, 0, "DEL
 
 pub(crate) const INSERT_AUDIT: Sql = Sql::new(
     "insert_audit",
-    6,
+    7,
     0,
-    "INSERT INTO audit_log (at, actor, action, target, outcome, address) VALUES ($1, $2, $3, $4, $5, $6)",
+    "INSERT INTO audit_log (at, actor, action, target, outcome, address, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+);
+/// The hash of the last event; an event older than hashes has none.
+pub(crate) const LAST_AUDIT: Sql =
+    Sql::new("last_audit", 0, 1, "SELECT coalesce(hash, zeroblob(32)) FROM audit_log ORDER BY id DESC LIMIT 1");
+pub(crate) const AUDIT_TRAIL: Sql = Sql::new(
+    "audit_trail",
+    2,
+    8,
+    "SELECT at, actor, action, target, outcome, address, id, coalesce(hash, zeroblob(32))
+     FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2",
 );
 pub(crate) const AUDIT_EVENTS: Sql = Sql::new(
     "audit_events",
@@ -214,6 +224,8 @@ pub(super) const ALL: &[&Sql] = &[
     &DROP_SETUP_TOKEN,
     &INSERT_AUDIT,
     &AUDIT_EVENTS,
+    &LAST_AUDIT,
+    &AUDIT_TRAIL,
     &VERSION,
     &RAISE_VERSION,
 ];

@@ -65,8 +65,20 @@ pub(crate) const SENTIMENT: Sql = Sql::new(
     "SELECT id, source, value, classification, data_date, observed_at FROM sentiment ORDER BY data_date DESC LIMIT 1",
 );
 
+pub(crate) const SETTINGS: Sql =
+    Sql::new("settings", 0, 3, "SELECT name, value_e4, updated_at FROM settings ORDER BY name");
+pub(crate) const PUT_SETTING: Sql = Sql::new(
+    "put_setting",
+    3,
+    0,
+    "INSERT INTO settings (name, value_e4, updated_at) VALUES ($1, $2, $3)
+     ON CONFLICT (name) DO UPDATE SET value_e4 = excluded.value_e4, updated_at = excluded.updated_at",
+);
+
 #[cfg(test)]
 pub(super) const ALL: &[&Sql] = &[
+    &SETTINGS,
+    &PUT_SETTING,
     &INSERT_PRICE,
     &PRUNE_PRICES,
     &PRICES,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use orrery_kernel::{Asset, SnapshotId, StoreError, UserId};
 use orrery_ledger::{
-    Account, Answer, Bucket, Decision, Entry, Head, Kind, LedgerStore, Needs, Outcome, Owner, Sheet, Size,
+    Account, Answer, Bucket, Decision, Entry, Head, Kind, LedgerStore, Needs, Outcome, Owner, Page, Sheet, Size,
 };
 
 use crate::support::{Db, at, audit, commit, decide, deposit, genesis, key, needs, post, price};
@@ -86,7 +86,7 @@ async fn entries_to_reverse_bring_their_accounts() {
             Box::new(|view| {
                 assert_eq!(view.entries.keys().collect::<Vec<_>>(), [&1]);
                 let posted = &view.entries[&1];
-                assert_eq!((posted.entry.key.as_str(), posted.reversed_by), ("a", None));
+                assert_eq!((posted.entry.key.as_str(), posted.resolved_by), ("a", None));
                 let mut codes: Vec<_> = view.balances.iter().map(|(a, b)| (a.code(), *b)).collect();
                 codes.sort();
                 let want = [("user:1/BTC/collateral", 9), ("user:1/INR/available", 500), ("world/INR/outside", -571)];
@@ -100,8 +100,8 @@ async fn entries_to_reverse_bring_their_accounts() {
         )
         .await
         .unwrap();
-    let statement = db.store.statement(UserId(1), 0, 10).await.unwrap();
-    assert_eq!(statement[0].reversed_by, Some(4));
+    let statement = db.store.statement(UserId(1), Page::after(0, 10)).await.unwrap();
+    assert_eq!(statement[0].resolved_by, Some(4));
     // and not twice, whatever is decided
     let twice = db
         .store
@@ -135,7 +135,7 @@ async fn every_field_of_an_entry_survives() {
             decision
         });
         db.store.commit(&needs(&[deposit(1, 7, &name)]), decider).await.unwrap();
-        let newest = &db.store.statement(UserId(1), 0, 1).await.unwrap()[0];
+        let newest = &db.store.statement(UserId(1), Page::after(0, 1)).await.unwrap()[0];
         assert_eq!(Some(&newest.entry), written.lock().unwrap().as_ref());
         assert_eq!(newest.snapshot.as_ref().unwrap().price, price(4_500_000));
     }
@@ -147,7 +147,13 @@ async fn statements_are_paged_newest_first_and_are_the_users_own() {
     let deposits: Vec<_> = (0..30).map(|n| deposit(1 + n % 3, 1 + n, &format!("k{n}"))).collect();
     commit(&db.store, &deposits).await.unwrap();
     let seqs = async |user, offset, limit| -> Vec<i64> {
-        db.store.statement(UserId(user), offset, limit).await.unwrap().iter().map(|p| p.entry.seq).collect()
+        db.store
+            .statement(UserId(user), Page::after(offset, limit))
+            .await
+            .unwrap()
+            .iter()
+            .map(|p| p.entry.seq)
+            .collect()
     };
     assert_eq!(seqs(1, 0, 4).await, [28, 25, 22, 19]);
     assert_eq!(seqs(1, 4, 4).await, [16, 13, 10, 7]);
@@ -242,8 +248,8 @@ async fn history_cannot_be_rewritten() {
         "UPDATE snapshots SET buy_rate = 1, sell_rate = 1",
         "DELETE FROM snapshots",
         "DELETE FROM accounts",
-        "INSERT OR REPLACE INTO journal SELECT seq, kind, actor, idem_key, snapshot_id, size_inr, size_btc, refs, at + 1, prev, hash FROM journal",
-        "INSERT INTO journal SELECT seq + 2, kind, actor, idem_key, snapshot_id, size_inr, size_btc, refs, at, prev, hash FROM journal",
+        "INSERT OR REPLACE INTO journal SELECT seq, kind, actor, idem_key, snapshot_id, size_inr, size_btc, refs, at + 1, prev, hash, term_rate, term_until FROM journal",
+        "INSERT INTO journal SELECT seq + 2, kind, actor, idem_key, snapshot_id, size_inr, size_btc, refs, at, prev, hash, term_rate, term_until FROM journal",
     ] {
         let refused = db.sql(bad).await.expect_err(bad).to_string();
         assert!(refused.contains("append-only") || refused.contains("never deleted"), "{bad}: {refused}");

@@ -57,3 +57,14 @@ mod market {
 
     orrery_testkit::market_contract!(fresh());
 }
+
+mod plans {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::plans::Store {
+        let store = in_memory().await;
+        (store.clone(), store)
+    }
+
+    orrery_testkit::plans_contract!(fresh());
+}

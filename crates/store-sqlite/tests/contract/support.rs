@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use orrery_kernel::{Asset, StoreError, Timestamp, UserId};
 use orrery_ledger::{
-    Account, Actor, Answer, AuditSink, Batch, Bucket, Decider, Decision, Entry, Head, IdemKey, IdemRow, Kind,
-    LedgerStore, Leg, Needs, NewSnapshot, Outcome, Posted, Receipt, Recorded, Sheet, View,
+    Account, Actor, Answer, AuditSink, Batch, Bucket, Decider, Decision, Entry, Head, Hold, IdemKey, IdemRow, Kind,
+    LedgerStore, Leg, Loan, Needs, NewSnapshot, Order, Outcome, Posted, Receipt, Recorded, Sheet, View,
 };
 use orrery_store_sqlite::{Fault, Options, Sqlite};
 use sha2::Digest;
@@ -154,7 +154,7 @@ pub fn post(deposits: Vec<Deposit>) -> Decider {
 pub fn decide(view: View, deposits: Vec<Deposit>) -> Decision {
     let View { head, mut balances, mut recorded, .. } = view;
     let (mut last, mut touched) = (head, BTreeMap::new());
-    let mut batch = Batch { expected: head, entries: Vec::new(), idem: Vec::new(), balances: BTreeMap::new() };
+    let mut batch = Batch::on(head);
     let mut answers = Vec::new();
     for d in deposits {
         let id = (d.actor(), d.key.clone());
@@ -184,6 +184,7 @@ pub fn decide(view: View, deposits: Vec<Deposit>) -> Decision {
             snapshot: None,
             size: None,
             refs: None,
+            terms: None,
             at: at(last.seq + 1),
             prev: last.hash,
             hash: hash(last.hash, last.seq + 1),
@@ -225,6 +226,10 @@ pub struct Heard {
 }
 
 impl AuditSink for Heard {
+    fn order(&mut self, _: Order) {}
+    fn hold(&mut self, _: Hold) {}
+    fn loan(&mut self, _: Loan) {}
+
     fn entry(&mut self, posted: Posted) {
         assert!(self.balances.is_empty() && self.recorded.is_empty(), "entries come first");
         self.entries.push(posted);

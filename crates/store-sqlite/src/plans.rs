@@ -1,0 +1,176 @@
+//! The port of plans.
+
+use async_trait::async_trait;
+use orrery_kernel::{StoreError, Timestamp, UserId};
+use orrery_ledger::{
+    Frequency, LIVE_PLANS_MAX, NewPlan, Plan, PlanId, PlanStatus, PlanStore, Run, RunResult, Side, Size,
+};
+
+use crate::call::Fields;
+use crate::db::Sqlite;
+use crate::error::corrupt;
+use crate::sql::plans as sql;
+
+fn plan(row: &Fields) -> Result<Plan, StoreError> {
+    let side: i64 = row.get(2)?;
+    let (frequency, status): (&str, &str) = (row.get(5)?, row.get(12)?);
+    Ok(Plan {
+        id: PlanId(row.get(0)?),
+        plan: NewPlan {
+            user: UserId(row.get(1)?),
+            side: if side == 1 { Side::Buy } else { Side::Sell },
+            size: match (row.get(3)?, row.get(4)?) {
+                (Some(paise), None) => Size::Inr(paise),
+                (None, Some(sat)) => Size::Btc(sat),
+                _ => return Err(corrupt("plans.size", "not one size")),
+            },
+            frequency: Frequency::parse(frequency).ok_or_else(|| corrupt("plans.frequency", frequency))?,
+            min_rate: row.get(6)?,
+            max_rate: row.get(7)?,
+            remaining: row.get(8)?,
+            created_at: row.time(9)?,
+        },
+        anchor: row.time(10)?,
+        next_due: row.time(11)?,
+        status: PlanStatus::parse(status).ok_or_else(|| corrupt("plans.status", status))?,
+        notice: row.get(13)?,
+        executed: row.get(14)?,
+        inr: row.get(15)?,
+        btc: row.get(16)?,
+        completed_at: row.get::<Option<i64>>(17)?.map(Timestamp::from_micros),
+    })
+}
+
+fn run(row: &Fields) -> Result<Run, StoreError> {
+    let result = RunResult::Traded { seq: row.get(2)?, inr: row.get(3)?, btc: row.get(4)?, rate: row.get(5)? };
+    Ok(Run { due: row.time(0)?, at: row.time(1)?, result })
+}
+
+fn sizes(size: Size) -> (Option<i64>, Option<i64>) {
+    match size {
+        Size::Inr(paise) => (Some(paise), None),
+        Size::Btc(sat) => (None, Some(sat)),
+    }
+}
+
+#[async_trait]
+impl PlanStore for Sqlite {
+    async fn create_plan(&self, new: &NewPlan) -> Result<Option<Plan>, StoreError> {
+        let new = new.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let live = tx.one(sql::COUNT_LIVE_PLANS.call().bind(new.user.0)).await?.count(0)?;
+                if live >= LIVE_PLANS_MAX as u64 {
+                    tx.nothing_to_keep();
+                    return Ok(None);
+                }
+                let made = Plan::new(PlanId(0), new);
+                let new = &made.plan;
+                let (inr, btc) = sizes(new.size);
+                let insert = sql::INSERT_PLAN
+                    .call()
+                    .bind(new.user.0)
+                    .bind(if new.side == Side::Buy { 1_i64 } else { 2 })
+                    .bind(inr)
+                    .bind(btc)
+                    .bind(new.frequency.name())
+                    .bind(new.min_rate)
+                    .bind(new.max_rate)
+                    .bind(new.remaining)
+                    .bind(new.created_at.micros())
+                    .bind(made.anchor.micros())
+                    .bind(made.next_due.micros())
+                    .bind(made.status.name())
+                    .bind(made.executed);
+                let id = PlanId(tx.one(insert).await?.get(0)?);
+                Ok(Some(Plan { id, ..made }))
+            })
+        })
+        .await
+    }
+
+    async fn plan(&self, id: PlanId) -> Result<Option<Plan>, StoreError> {
+        self.optional(sql::PLAN.call().bind(id.0)).await?.as_ref().map(plan).transpose()
+    }
+
+    async fn plans(&self, user: UserId) -> Result<Vec<Plan>, StoreError> {
+        self.all(sql::PLANS.call().bind(user.0)).await?.iter().map(plan).collect()
+    }
+
+    async fn all_plans(&self, after: PlanId, limit: u32) -> Result<Vec<Plan>, StoreError> {
+        self.all(sql::ALL_PLANS.call().bind(after.0).bind(limit)).await?.iter().map(plan).collect()
+    }
+
+    async fn set_plan_status(&self, id: PlanId, active: bool, at: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let Some(row) = tx.optional(sql::PLAN.call().bind(id.0)).await? else { return Ok(false) };
+                let stored = plan(&row)?;
+                let update = if active {
+                    let next = stored.plan.frequency.next(at, at);
+                    sql::RESUME_PLAN.call().bind(id.0).bind(at.micros()).bind(next.micros())
+                } else {
+                    sql::PAUSE_PLAN.call().bind(id.0)
+                };
+                Ok(tx.execute(update).await? == 1)
+            })
+        })
+        .await
+    }
+
+    async fn delete_plan(&self, id: PlanId) -> Result<bool, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                tx.execute(sql::DELETE_RUNS.call().bind(id.0)).await?;
+                Ok(tx.execute(sql::DELETE_PLAN.call().bind(id.0)).await? == 1)
+            })
+        })
+        .await
+    }
+
+    async fn due_plans(&self, now: Timestamp, limit: u32) -> Result<Vec<Plan>, StoreError> {
+        self.all(sql::DUE_PLANS.call().bind(now.micros()).bind(limit)).await?.iter().map(plan).collect()
+    }
+
+    async fn settle_run(&self, before: &Plan, made: &Run) -> Result<bool, StoreError> {
+        let after = before.after(made, made.at);
+        let (id, due, made) = (before.id.0, before.next_due.micros(), made.clone());
+        self.write(move |tx| {
+            Box::pin(async move {
+                let update = sql::SETTLE_PLAN
+                    .call()
+                    .bind(id)
+                    .bind(due)
+                    .bind(after.next_due.micros())
+                    .bind(after.plan.remaining)
+                    .bind(after.notice.clone())
+                    .bind(after.executed)
+                    .bind(after.inr)
+                    .bind(after.btc)
+                    .bind(after.completed_at.map(Timestamp::micros))
+                    .bind(after.status.name());
+                if tx.execute(update).await? == 0 {
+                    tx.nothing_to_keep();
+                    return Ok(false);
+                }
+                let insert = sql::INSERT_RUN.call().bind(id).bind(made.due.micros()).bind(made.at.micros());
+                let insert = match made.result {
+                    RunResult::Traded { seq, inr, btc, rate } => {
+                        insert.bind(Some(seq)).bind(Some(inr)).bind(Some(btc)).bind(Some(rate)).bind(None::<String>)
+                    }
+                    RunResult::Skipped(why) | RunResult::Refused(why) => {
+                        let none = None::<i64>;
+                        insert.bind(none).bind(none).bind(none).bind(none).bind(Some(why))
+                    }
+                };
+                tx.execute(insert).await?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    async fn runs(&self, id: PlanId, limit: u32) -> Result<Vec<Run>, StoreError> {
+        self.all(sql::RUNS.call().bind(id.0).bind(limit)).await?.iter().map(run).collect()
+    }
+}
