@@ -103,3 +103,11 @@ CREATE TABLE settings (
 
 -- Each event of the audit log is linked to the one before it.
 ALTER TABLE audit_log ADD COLUMN hash BLOB;
+
+-- Who does what only one process may do; times are the database's.
+CREATE TABLE leases (
+    key        TEXT    PRIMARY KEY,
+    holder     TEXT    NOT NULL,
+    epoch      INTEGER NOT NULL CHECK (epoch > 0), -- rises with each change of holder
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

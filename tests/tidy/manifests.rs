@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::none;
 
 /// Arrows within a layer, as docs/architecture.md draws them.
-const ARROWS: [(&str, &str); 7] = [
+const ARROWS: [(&str, &str); 9] = [
     ("orrery-api-bittrade", "orrery-http-kit"),
     ("orrery-api-socketio", "orrery-http-kit"),
     ("orrery-api-socketio", "orrery-api-bittrade"),
@@ -16,6 +16,8 @@ const ARROWS: [(&str, &str); 7] = [
     ("orrery-identity", "orrery-crypto"),
     ("orrery-ledger", "orrery-storage"),
     ("orrery-market", "orrery-storage"),
+    ("orrery-store-sqlite", "orrery-store-rows"),
+    ("orrery-store-postgres", "orrery-store-rows"),
 ];
 
 /// Crates of ours that a crate may use although it is not a test, by exception to "anything lower":
@@ -89,7 +91,7 @@ const CORE_OUTSIDE: [(&str, &[&str]); 7] = [
 
 /// Outside crates that belong to one place: who may use them at all, tests included.
 const CONFINED: [(&str, &[&str]); 9] = [
-    ("sqlx", &["orrery-store-sqlite", "benches", "e2e"]),
+    ("sqlx", &["orrery-store-sqlite", "orrery-store-postgres", "benches", "e2e"]),
     (
         "axum",
         &[

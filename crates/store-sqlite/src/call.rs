@@ -2,6 +2,7 @@
 
 use futures_util::TryStreamExt;
 use orrery_kernel::{StoreError, Timestamp};
+use orrery_store_rows::Columns;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Encode, Row, Sqlite, SqliteConnection, Type};
 use tokio::time::{Duration, Instant};
@@ -134,11 +135,6 @@ impl Fields {
         Self { name: sql.name, row }
     }
 
-    /// How many columns there are.
-    pub(crate) fn columns(&self) -> usize {
-        self.row.len()
-    }
-
     /// The value of column `i`.
     pub(crate) fn get<'r, T>(&'r self, i: usize) -> Result<T, StoreError>
     where
@@ -162,5 +158,27 @@ impl Fields {
     pub(crate) fn count(&self, i: usize) -> Result<u64, StoreError> {
         let n: i64 = self.get(i)?;
         u64::try_from(n).map_err(|_| corrupt(self.name, format!("column {i} is negative")))
+    }
+}
+
+impl Columns for Fields {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn width(&self) -> usize {
+        self.row.len()
+    }
+
+    fn int(&self, i: usize) -> Result<Option<i64>, StoreError> {
+        self.get(i)
+    }
+
+    fn text(&self, i: usize) -> Result<Option<&str>, StoreError> {
+        self.get(i)
+    }
+
+    fn bytes(&self, i: usize) -> Result<Option<&[u8]>, StoreError> {
+        self.get(i)
     }
 }

@@ -83,7 +83,4 @@ pub(crate) fn failed(statement: &'static str, e: &sqlx::Error) -> StoreError {
     }
 }
 
-/// A stored value that this program does not write.
-pub(crate) fn corrupt(what: &'static str, detail: impl std::fmt::Display) -> StoreError {
-    StoreError::Corrupt { what, detail: detail.to_string() }
-}
+pub(crate) use orrery_store_rows::corrupt;

@@ -1,13 +1,13 @@
 //! Identity's port.
 
-mod rows;
-
 use async_trait::async_trait;
 use orrery_identity::{
     ApiKey, ApiKeyId, AuditEvent, AuditRecord, Created, Email, IdentityStore, NewApiKey, NewUser, PasswordHash, Role,
     Session, SessionId, User,
 };
 use orrery_kernel::{StoreError, Timestamp, UserId};
+
+use orrery_store_rows::identity as rows;
 
 use crate::call::Call;
 use crate::db::Sqlite;
@@ -232,7 +232,7 @@ impl IdentityStore for Sqlite {
     }
 
     async fn api_keys(&self, user: UserId) -> Result<Vec<ApiKey>, StoreError> {
-        self.all(sql::API_KEYS.call().bind(user.0)).await?.iter().map(rows::api_key).collect()
+        self.all(sql::API_KEYS.call().bind(user.0)).await?.iter().map(|row| rows::api_key(row)).collect()
     }
 
     async fn revoke_api_key(&self, user: UserId, id: ApiKeyId, at: Timestamp) -> Result<bool, StoreError> {
@@ -296,7 +296,7 @@ impl IdentityStore for Sqlite {
     }
 
     async fn audit_events(&self, limit: u32) -> Result<Vec<AuditEvent>, StoreError> {
-        self.all(sql::AUDIT_EVENTS.call().bind(limit)).await?.iter().map(rows::audit_event).collect()
+        self.all(sql::AUDIT_EVENTS.call().bind(limit)).await?.iter().map(|row| rows::audit_event(row)).collect()
     }
 
     async fn version(&self) -> Result<i64, StoreError> {

@@ -2,7 +2,6 @@
 
 mod audit;
 mod commit;
-mod rows;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,6 +11,8 @@ use orrery_ledger::{
     Account, Actor, Answer, AuditSink, Bucket, Decider, Entry, Head, Hold, IdemKey, Kind, KindTotal, LedgerStore, Loan,
     Needs, NewSnapshot, Order, Owner, Page, Posted, Recorded, Seq, Sheet, Snapshot,
 };
+
+use orrery_store_rows::ledger as rows;
 
 use crate::call::{Call, Fields};
 use crate::db::Sqlite;
@@ -140,7 +141,7 @@ impl LedgerStore for Sqlite {
 
     async fn statement(&self, user: UserId, page: Page) -> Result<Vec<Posted>, StoreError> {
         let call = sql::STATEMENT.call().bind(user.0).bind(before(page)).bind(page.limit).bind(offset(page));
-        self.all(call).await?.iter().map(rows::posted).collect()
+        self.all(call).await?.iter().map(|row| rows::posted(row)).collect()
     }
 
     async fn recent(&self, page: Page) -> Result<Vec<(UserId, Posted)>, StoreError> {
@@ -160,7 +161,7 @@ impl LedgerStore for Sqlite {
 
     async fn posted(&self, seq: Seq) -> Result<Option<Posted>, StoreError> {
         let call = sql::ENTRIES_BY_SEQ.call().bind(format!("[{seq}]"));
-        self.optional(call).await?.as_ref().map(rows::posted).transpose()
+        self.optional(call).await?.as_ref().map(|row| rows::posted(row)).transpose()
     }
 
     async fn totals(&self) -> Result<Vec<KindTotal>, StoreError> {

@@ -2,56 +2,12 @@
 
 use async_trait::async_trait;
 use orrery_kernel::{StoreError, Timestamp, UserId};
-use orrery_ledger::{
-    Frequency, LIVE_PLANS_MAX, NewPlan, Plan, PlanId, PlanStatus, PlanStore, Run, RunResult, Side, Size,
-};
+use orrery_ledger::{LIVE_PLANS_MAX, NewPlan, Plan, PlanId, PlanStore, Run, RunResult, Side};
 
-use crate::call::Fields;
+use orrery_store_rows::plans::{plan, run, sizes};
+
 use crate::db::Sqlite;
-use crate::error::corrupt;
 use crate::sql::plans as sql;
-
-fn plan(row: &Fields) -> Result<Plan, StoreError> {
-    let side: i64 = row.get(2)?;
-    let (frequency, status): (&str, &str) = (row.get(5)?, row.get(12)?);
-    Ok(Plan {
-        id: PlanId(row.get(0)?),
-        plan: NewPlan {
-            user: UserId(row.get(1)?),
-            side: if side == 1 { Side::Buy } else { Side::Sell },
-            size: match (row.get(3)?, row.get(4)?) {
-                (Some(paise), None) => Size::Inr(paise),
-                (None, Some(sat)) => Size::Btc(sat),
-                _ => return Err(corrupt("plans.size", "not one size")),
-            },
-            frequency: Frequency::parse(frequency).ok_or_else(|| corrupt("plans.frequency", frequency))?,
-            min_rate: row.get(6)?,
-            max_rate: row.get(7)?,
-            remaining: row.get(8)?,
-            created_at: row.time(9)?,
-        },
-        anchor: row.time(10)?,
-        next_due: row.time(11)?,
-        status: PlanStatus::parse(status).ok_or_else(|| corrupt("plans.status", status))?,
-        notice: row.get(13)?,
-        executed: row.get(14)?,
-        inr: row.get(15)?,
-        btc: row.get(16)?,
-        completed_at: row.get::<Option<i64>>(17)?.map(Timestamp::from_micros),
-    })
-}
-
-fn run(row: &Fields) -> Result<Run, StoreError> {
-    let result = RunResult::Traded { seq: row.get(2)?, inr: row.get(3)?, btc: row.get(4)?, rate: row.get(5)? };
-    Ok(Run { due: row.time(0)?, at: row.time(1)?, result })
-}
-
-fn sizes(size: Size) -> (Option<i64>, Option<i64>) {
-    match size {
-        Size::Inr(paise) => (Some(paise), None),
-        Size::Btc(sat) => (None, Some(sat)),
-    }
-}
 
 #[async_trait]
 impl PlanStore for Sqlite {
@@ -90,15 +46,15 @@ impl PlanStore for Sqlite {
     }
 
     async fn plan(&self, id: PlanId) -> Result<Option<Plan>, StoreError> {
-        self.optional(sql::PLAN.call().bind(id.0)).await?.as_ref().map(plan).transpose()
+        self.optional(sql::PLAN.call().bind(id.0)).await?.as_ref().map(|row| plan(row)).transpose()
     }
 
     async fn plans(&self, user: UserId) -> Result<Vec<Plan>, StoreError> {
-        self.all(sql::PLANS.call().bind(user.0)).await?.iter().map(plan).collect()
+        self.all(sql::PLANS.call().bind(user.0)).await?.iter().map(|row| plan(row)).collect()
     }
 
     async fn all_plans(&self, after: PlanId, limit: u32) -> Result<Vec<Plan>, StoreError> {
-        self.all(sql::ALL_PLANS.call().bind(after.0).bind(limit)).await?.iter().map(plan).collect()
+        self.all(sql::ALL_PLANS.call().bind(after.0).bind(limit)).await?.iter().map(|row| plan(row)).collect()
     }
 
     async fn set_plan_status(&self, id: PlanId, active: bool, at: Timestamp) -> Result<bool, StoreError> {
@@ -129,7 +85,7 @@ impl PlanStore for Sqlite {
     }
 
     async fn due_plans(&self, now: Timestamp, limit: u32) -> Result<Vec<Plan>, StoreError> {
-        self.all(sql::DUE_PLANS.call().bind(now.micros()).bind(limit)).await?.iter().map(plan).collect()
+        self.all(sql::DUE_PLANS.call().bind(now.micros()).bind(limit)).await?.iter().map(|row| plan(row)).collect()
     }
 
     async fn settle_run(&self, before: &Plan, made: &Run) -> Result<bool, StoreError> {
@@ -171,6 +127,6 @@ impl PlanStore for Sqlite {
     }
 
     async fn runs(&self, id: PlanId, limit: u32) -> Result<Vec<Run>, StoreError> {
-        self.all(sql::RUNS.call().bind(id.0).bind(limit)).await?.iter().map(run).collect()
+        self.all(sql::RUNS.call().bind(id.0).bind(limit)).await?.iter().map(|row| run(row)).collect()
     }
 }

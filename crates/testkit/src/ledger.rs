@@ -543,6 +543,12 @@ pub async fn a_race_for_the_last_rupee(store: Store) {
 
 /// Random commands from many tasks: replies agree with one order, and readers never go back.
 pub async fn one_order_for_all(store: Store) {
+    one_order_for_all_of(vec![store]).await;
+}
+
+/// The same through several handles on one ledger, as several processes have them.
+pub async fn one_order_for_all_of(stores: Vec<Store>) {
+    let store = stores[0].clone();
     let snapshot = store.put_snapshot(&price(409_500_000, 396_000_000)).await.expect("an id");
     for user in 1..=3 {
         commit(&store, vec![deposit(user, Asset::INR, 10_000_000, &format!("d{user}"))], START).await;
@@ -550,7 +556,7 @@ pub async fn one_order_for_all(store: Store) {
     let clock = Arc::new(std::sync::atomic::AtomicU64::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for t in 0..16_i64 {
-        let (store, clock) = (store.clone(), clock.clone());
+        let (store, clock) = (stores[t as usize % stores.len()].clone(), clock.clone());
         tasks.spawn(async move {
             let tick = || clock.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             let mut spans = Vec::new();

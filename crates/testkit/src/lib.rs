@@ -10,9 +10,11 @@
 pub mod cache;
 pub mod fakes;
 pub mod identity;
+pub mod leases;
 pub mod ledger;
 mod machine;
 pub mod market;
 pub mod model;
 pub mod plans;
 pub mod rate;
+pub mod servers;

@@ -153,6 +153,13 @@ fn gateway_copy() -> Result<PathBuf> {
     Ok(copy)
 }
 
+/// Cargo beside a private PostgreSQL and Redis, which end with it.
+fn with_servers() -> Result<Command> {
+    let mut command = program(&target_dir()?.join("debug/with-servers").to_string_lossy());
+    command.arg(cargo().get_program());
+    Ok(command)
+}
+
 /// The runner of the suites: nextest, else cargo's own.
 fn suites(filter: &[String], only_e2e: bool) -> Result<Counts> {
     let gateway = gateway_copy()?;
@@ -160,7 +167,7 @@ fn suites(filter: &[String], only_e2e: bool) -> Result<Counts> {
     // one of an earlier run is not ours
     let _ = std::fs::remove_file(&node_summary);
     let nextest = tools::has_nextest();
-    let mut command = cargo();
+    let mut command = with_servers()?;
     command.env(TEST_GATEWAY, gateway).env(NODE_SUMMARY, &node_summary);
     if nextest {
         command.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
@@ -238,7 +245,10 @@ pub(crate) fn fast() -> Result<bool> {
     let mut progress = Progress::new(1);
     progress.tests("suites of the crates", || {
         let nextest = tools::has_nextest();
-        let mut command = cargo();
+        if !shown(cargo().args(["build", "--quiet", "--package", "orrery-testkit", "--bins"]))? {
+            return Ok(Counts { failed: 1, ..Counts::default() });
+        }
+        let mut command = with_servers()?;
         command.args(if nextest { ["nextest", "run"].as_slice() } else { ["test"].as_slice() });
         command.args(["--workspace", "--exclude", "e2e", "--no-fail-fast"]);
         let (good, output) = teed(&mut command)?;

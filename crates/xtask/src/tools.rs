@@ -20,21 +20,39 @@ struct Needed {
     reason: &'static str,
     /// Is the one found good enough? Given its `--version`.
     good: fn(&str) -> bool,
+    /// Debian keeps it off the path: in `bin` of a version's folder in here.
+    folder: Option<&'static str>,
 }
 
-const NEEDED: [Needed; 3] = [
+const NEEDED: [Needed; 5] = [
     Needed {
         programs: &["node", "nodejs"],
         package: "nodejs",
         reason: "runs the official socket.io-client (18 or newer)",
         good: |version| node_major(version).is_some_and(|major| major >= NODE_MAJOR),
+        folder: None,
     },
-    Needed { programs: &["npm"], package: "npm", reason: "fetches socket.io-client", good: |_| true },
+    Needed { programs: &["npm"], package: "npm", reason: "fetches socket.io-client", good: |_| true, folder: None },
+    Needed {
+        programs: &["initdb"],
+        package: "postgresql",
+        reason: "private PostgreSQL servers for the suites",
+        good: |_| true,
+        folder: Some("/usr/lib/postgresql"),
+    },
+    Needed {
+        programs: &["redis-server"],
+        package: "redis-server",
+        reason: "private Redis servers for the suites",
+        good: |_| true,
+        folder: None,
+    },
     Needed {
         programs: &["chromium", "chromium-browser", "google-chrome"],
         package: "chromium",
         reason: "opens the page",
         good: |_| true,
+        folder: None,
     },
 ];
 
@@ -43,6 +61,13 @@ fn node_major(version: &str) -> Option<u32> {
 }
 
 fn found(needed: &Needed) -> bool {
+    let kept = |folder: &str| {
+        let versions = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        versions.into_iter().any(|v| needed.programs.iter().any(|name| v.path().join("bin").join(name).exists()))
+    };
+    if needed.folder.is_some_and(kept) {
+        return true;
+    }
     needed.programs.iter().any(|name| quiet(program(name).arg("--version")).is_some_and(|v| (needed.good)(&v)))
 }
 

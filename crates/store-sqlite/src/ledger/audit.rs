@@ -4,7 +4,8 @@ use orrery_kernel::StoreError;
 use orrery_ledger::AuditSink;
 use sqlx::{Connection, SqliteConnection};
 
-use super::rows;
+use orrery_store_rows::{Columns, ledger as rows};
+
 use crate::call::Fields;
 use crate::db::Sqlite;
 use crate::error::{corrupt, failed};
@@ -99,11 +100,10 @@ async fn each(
 }
 
 fn name(row: &Fields) -> String {
-    let part = |i| {
-        if i >= row.columns() {
-            return String::new();
-        }
-        row.get::<i64>(i).map(|n| n.to_string()).or_else(|_| row.get::<String>(i)).unwrap_or_else(|_| "?".to_owned())
+    let part = |i| match (i < row.width()).then(|| (row.int(i), row.text(i))) {
+        Some((Ok(Some(n)), _)) => n.to_string(),
+        Some((_, Ok(Some(text)))) => text.to_owned(),
+        _ => String::new(),
     };
     format!("{} {}", part(0), part(1))
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use orrery_kernel::StoreError;
 use orrery_ledger::{Account, Answer, Batch, Decider, Decision, Needs, Owner, Posted, Seq, View, users_of};
 
-use super::rows;
+use orrery_store_rows::ledger as rows;
+
 use crate::db::Sqlite;
 use crate::error::corrupt;
 use crate::sql::ledger as sql;
@@ -132,7 +133,7 @@ async fn to_reverse(
     balances: &mut HashMap<Account, i64>,
 ) -> Result<HashMap<Seq, Posted>, StoreError> {
     let found = tx.all(sql::ENTRIES_BY_SEQ.call().bind(seqs)).await?;
-    let entries: Vec<Posted> = found.iter().map(rows::posted).collect::<Result<_, _>>()?;
+    let entries: Vec<Posted> = found.iter().map(|row| rows::posted(row)).collect::<Result<_, _>>()?;
     let touched: BTreeSet<&Account> =
         entries.iter().flat_map(|p| &p.entry.legs).flat_map(|l| [&l.from, &l.to]).collect();
     let owners: BTreeSet<String> =

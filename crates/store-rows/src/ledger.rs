@@ -7,8 +7,7 @@ use orrery_ledger::{
 };
 use serde::Serialize;
 
-use crate::call::Fields;
-use crate::error::corrupt;
+use crate::{Columns, corrupt};
 
 fn json<T: Serialize>(rows: &T) -> Result<String, StoreError> {
     serde_json::to_string(rows).map_err(|e| corrupt("list", e))
@@ -20,7 +19,7 @@ fn hash_of(hex_text: &str, what: &'static str) -> Result<[u8; 32], StoreError> {
     Ok(bytes)
 }
 
-pub(super) fn account(code: &str, what: &'static str) -> Result<Account, StoreError> {
+pub fn account(code: &str, what: &'static str) -> Result<Account, StoreError> {
     Account::parse(code).ok_or_else(|| corrupt(what, format!("{code:?} is no account")))
 }
 
@@ -37,24 +36,24 @@ fn key(text: &str, what: &'static str) -> Result<IdemKey, StoreError> {
 }
 
 /// The head of an empty journal.
-pub(super) fn genesis() -> Head {
+pub fn genesis() -> Head {
     Head { seq: 0, hash: orrery_ledger::genesis(), at: Timestamp::default() }
 }
 
 // what goes in
 
 /// `[[actor, key], …]`
-pub(super) fn keys_json<'k>(keys: impl Iterator<Item = &'k (Actor, IdemKey)>) -> Result<String, StoreError> {
+pub fn keys_json<'k>(keys: impl Iterator<Item = &'k (Actor, IdemKey)>) -> Result<String, StoreError> {
     json(&keys.map(|(actor, key)| (actor.code(), key.as_str())).collect::<Vec<_>>())
 }
 
 /// `[code, …]`
-pub(super) fn codes_json<'a>(accounts: impl Iterator<Item = &'a Account>) -> Result<String, StoreError> {
+pub fn codes_json<'a>(accounts: impl Iterator<Item = &'a Account>) -> Result<String, StoreError> {
     json(&accounts.map(Account::code).collect::<Vec<_>>())
 }
 
 /// The lists that a batch becomes, one a table.
-pub(super) struct Lists {
+pub struct Lists {
     pub journal: String,
     pub legs: String,
     pub legs_count: u64,
@@ -66,7 +65,7 @@ pub(super) struct Lists {
 }
 
 /// The lists of orders, holds and loans that a batch changes.
-pub(super) struct Deals {
+pub struct Deals {
     pub orders: String,
     pub holds: String,
     pub loans: String,
@@ -75,7 +74,7 @@ pub(super) struct Deals {
 }
 
 impl Lists {
-    pub(super) fn of(batch: &Batch) -> Result<Self, StoreError> {
+    pub fn of(batch: &Batch) -> Result<Self, StoreError> {
         let journal: Vec<_> = batch.entries.iter().map(journal_row).collect();
         let legs: Vec<_> = batch.entries.iter().flat_map(leg_rows).collect();
         let statement: Vec<_> = batch.entries.iter().flat_map(statement_rows).collect();
@@ -92,18 +91,8 @@ impl Lists {
                 (row.actor.code(), row.key.as_str(), hex::encode(fingerprint), hex::encode(outcome))
             })
             .collect();
-        let (orders, holds): (Vec<_>, Vec<_>) =
-            (batch.orders.values().map(order_row).collect(), batch.holds.values().map(hold_row).collect());
-        let loans: Vec<_> = batch.loans.values().flatten().map(loan_row).collect();
-        let over: Vec<_> = batch.loans.iter().filter(|(_, loan)| loan.is_none()).map(|(user, _)| user.0).collect();
         Ok(Self {
-            deals: Deals {
-                orders: json(&orders)?,
-                holds: json(&holds)?,
-                loans_count: loans.len() as u64,
-                loans: json(&loans)?,
-                loans_over: json(&over)?,
-            },
+            deals: Deals::of(batch)?,
             journal: json(&journal)?,
             legs_count: legs.len() as u64,
             legs: json(&legs)?,
@@ -111,6 +100,23 @@ impl Lists {
             outcomes: json(&outcomes)?,
             statement_count: statement.len() as u64,
             statement: json(&statement)?,
+        })
+    }
+}
+
+impl Deals {
+    /// The lists of a batch.
+    pub fn of(batch: &Batch) -> Result<Self, StoreError> {
+        let (orders, holds): (Vec<_>, Vec<_>) =
+            (batch.orders.values().map(order_row).collect(), batch.holds.values().map(hold_row).collect());
+        let loans: Vec<_> = batch.loans.values().flatten().map(loan_row).collect();
+        let over: Vec<_> = batch.loans.iter().filter(|(_, loan)| loan.is_none()).map(|(user, _)| user.0).collect();
+        Ok(Self {
+            orders: json(&orders)?,
+            holds: json(&holds)?,
+            loans_count: loans.len() as u64,
+            loans: json(&loans)?,
+            loans_over: json(&over)?,
         })
     }
 }
@@ -203,20 +209,20 @@ fn statement_rows(e: &Entry) -> impl Iterator<Item = (i64, i64)> {
 // what comes out
 
 /// `[[code, balance], …]`
-pub(super) fn balances(list: &str) -> Result<Vec<(Account, i64)>, StoreError> {
+pub fn balances(list: &str) -> Result<Vec<(Account, i64)>, StoreError> {
     let rows: Vec<(&str, i64)> = serde_json::from_str(list).map_err(|e| corrupt("accounts", e))?;
     rows.into_iter().map(|(code, balance)| Ok((account(code, "accounts.code")?, balance))).collect()
 }
 
 /// `[seq, hash, time]`; null for an empty journal.
-pub(super) fn head(list: Option<&str>) -> Result<Head, StoreError> {
+pub fn head(list: Option<&str>) -> Result<Head, StoreError> {
     let Some(list) = list else { return Ok(genesis()) };
     let (seq, hash, at): (i64, &str, i64) = serde_json::from_str(list).map_err(|e| corrupt("journal", e))?;
     Ok(Head { seq, hash: hash_of(hash, "journal.hash")?, at: Timestamp::from_micros(at) })
 }
 
 /// `[[actor, key, fingerprint, outcome], …]`
-pub(super) fn outcomes(list: &str) -> Result<Vec<IdemRow>, StoreError> {
+pub fn outcomes(list: &str) -> Result<Vec<IdemRow>, StoreError> {
     let rows: Vec<(String, String, String, String)> =
         serde_json::from_str(list).map_err(|e| corrupt("idempotency", e))?;
     rows.into_iter()
@@ -233,7 +239,7 @@ pub(super) fn outcomes(list: &str) -> Result<Vec<IdemRow>, StoreError> {
 }
 
 /// `[[id, source, …], …]`
-pub(super) fn snapshots(list: &str) -> Result<Vec<Snapshot>, StoreError> {
+pub fn snapshots(list: &str) -> Result<Vec<Snapshot>, StoreError> {
     type Row = (i64, String, i64, i64, i64, i64, i64, i64, i64);
     let rows: Vec<Row> = serde_json::from_str(list).map_err(|e| corrupt("snapshots", e))?;
     let snapshot = |(id, source, btc_usd_cents, buy_mult_e4, sell_mult_e4, buy_rate, sell_rate, seen, stored): Row| {
@@ -254,7 +260,7 @@ pub(super) fn snapshots(list: &str) -> Result<Vec<Snapshot>, StoreError> {
 }
 
 /// Nine columns from `at`.
-pub(super) fn snapshot(row: &Fields, at: usize) -> Result<Snapshot, StoreError> {
+pub fn snapshot(row: &dyn Columns, at: usize) -> Result<Snapshot, StoreError> {
     Ok(Snapshot {
         id: SnapshotId(row.get(at)?),
         price: NewSnapshot {
@@ -271,7 +277,7 @@ pub(super) fn snapshot(row: &Fields, at: usize) -> Result<Snapshot, StoreError> 
 }
 
 /// The four columns of a remembered outcome.
-pub(super) fn recorded(row: &Fields) -> Result<IdemRow, StoreError> {
+pub fn recorded(row: &dyn Columns) -> Result<IdemRow, StoreError> {
     Ok(IdemRow {
         actor: actor(row.get(0)?, "idempotency.actor")?,
         key: key(row.get(1)?, "idempotency.key")?,
@@ -284,12 +290,12 @@ fn parsed<'j, T: serde::Deserialize<'j>>(list: &'j str, what: &'static str) -> R
 }
 
 /// An order from its JSON array.
-pub(super) fn order(list: &str) -> Result<Order, StoreError> {
+pub fn order(list: &str) -> Result<Order, StoreError> {
     order_of(parsed(list, "orders")?)
 }
 
 /// Orders from an array of JSON arrays.
-pub(super) fn orders(list: &str) -> Result<Vec<Order>, StoreError> {
+pub fn orders(list: &str) -> Result<Vec<Order>, StoreError> {
     parsed::<Vec<OrderRow>>(list, "orders")?.into_iter().map(order_of).collect()
 }
 
@@ -317,12 +323,12 @@ fn order_of(row: OrderRow) -> Result<Order, StoreError> {
 }
 
 /// A hold from its JSON array.
-pub(super) fn hold(list: &str) -> Result<Hold, StoreError> {
+pub fn hold(list: &str) -> Result<Hold, StoreError> {
     hold_of(parsed(list, "holds")?)
 }
 
 /// Holds from an array of JSON arrays.
-pub(super) fn holds(list: &str) -> Result<Vec<Hold>, StoreError> {
+pub fn holds(list: &str) -> Result<Vec<Hold>, StoreError> {
     parsed::<Vec<HoldRow<String>>>(list, "holds")?.into_iter().map(hold_of).collect()
 }
 
@@ -343,12 +349,12 @@ fn hold_of(
 }
 
 /// A loan from its JSON array.
-pub(super) fn loan(list: &str) -> Result<Loan, StoreError> {
+pub fn loan(list: &str) -> Result<Loan, StoreError> {
     Ok(loan_of(parsed(list, "loans")?))
 }
 
 /// Loans from an array of JSON arrays.
-pub(super) fn loans(list: &str) -> Result<Vec<Loan>, StoreError> {
+pub fn loans(list: &str) -> Result<Vec<Loan>, StoreError> {
     Ok(parsed::<Vec<LoanRow>>(list, "loans")?.into_iter().map(loan_of).collect())
 }
 
@@ -357,7 +363,7 @@ fn loan_of((user, opened, rate_bps, accrued_to, carry): LoanRow) -> Loan {
 }
 
 /// The 26 columns of an entry with what belongs to it.
-pub(super) fn posted(row: &Fields) -> Result<Posted, StoreError> {
+pub fn posted(row: &dyn Columns) -> Result<Posted, StoreError> {
     let number: i64 = row.get(1)?;
     let price: Option<i64> = row.get(4)?;
     let size = size_of((row.get(5)?, row.get(6)?))?;

@@ -3,11 +3,10 @@
 use orrery_identity::{ApiKey, ApiKeyId, AuditEvent, NewApiKey, Role, Scope, Session, SessionId, User};
 use orrery_kernel::{StoreError, Timestamp, UserId};
 
-use crate::call::Fields;
-use crate::error::corrupt;
+use crate::{Columns, corrupt};
 
 /// Six columns from `at`: id, email, name, role, created_at, updated_at.
-pub(super) fn user(row: &Fields, at: usize) -> Result<User, StoreError> {
+pub fn user(row: &dyn Columns, at: usize) -> Result<User, StoreError> {
     let role: &str = row.get(at + 3)?;
     Ok(User {
         id: UserId(row.get(at)?),
@@ -20,7 +19,7 @@ pub(super) fn user(row: &Fields, at: usize) -> Result<User, StoreError> {
 }
 
 /// The first six columns: id, user, created_at, expires_at, address, agent.
-pub(super) fn session(row: &Fields) -> Result<Session, StoreError> {
+pub fn session(row: &dyn Columns) -> Result<Session, StoreError> {
     Ok(Session {
         id: SessionId::parse(row.get(0)?).ok_or_else(|| corrupt("sessions.id", "not 32 hex digits"))?,
         user: UserId(row.get(1)?),
@@ -32,7 +31,7 @@ pub(super) fn session(row: &Fields) -> Result<Session, StoreError> {
 }
 
 /// The first eight columns: id, user, name, prefix, hash, scopes, created_at, expires_at.
-pub(super) fn api_key(row: &Fields) -> Result<ApiKey, StoreError> {
+pub fn api_key(row: &dyn Columns) -> Result<ApiKey, StoreError> {
     let expires_at: Option<i64> = row.get(7)?;
     Ok(ApiKey {
         id: ApiKeyId(row.get(0)?),
@@ -48,7 +47,7 @@ pub(super) fn api_key(row: &Fields) -> Result<ApiKey, StoreError> {
     })
 }
 
-pub(super) fn audit_event(row: &Fields) -> Result<AuditEvent, StoreError> {
+pub fn audit_event(row: &dyn Columns) -> Result<AuditEvent, StoreError> {
     Ok(AuditEvent {
         at: row.time(0)?,
         actor: row.get(1)?,
@@ -59,7 +58,7 @@ pub(super) fn audit_event(row: &Fields) -> Result<AuditEvent, StoreError> {
     })
 }
 
-pub(super) fn scopes_text(scopes: &[Scope]) -> String {
+pub fn scopes_text(scopes: &[Scope]) -> String {
     scopes.iter().map(|s| s.name()).collect::<Vec<_>>().join(",")
 }
 

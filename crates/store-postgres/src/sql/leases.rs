@@ -1,0 +1,52 @@
+//! Leases, by the server's clock.
+
+use super::Sql;
+
+/// Microseconds since 1970 by the server's clock, now and not at the transaction's start.
+macro_rules! now {
+    () => {
+        "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+    };
+}
+
+/// Takes lease `$1` for holder `$2` for `$3` microseconds if it is free, over or already theirs; its
+/// epoch rises unless it was theirs and not over.
+pub(crate) const ACQUIRE: Sql = Sql::new(
+    "acquire_lease",
+    3,
+    1,
+    concat!(
+        "INSERT INTO leases AS l (key, holder, epoch, expires_at) VALUES ($1, $2, 1, ",
+        now!(),
+        " + $3)
+         ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at,
+             epoch = CASE WHEN l.holder = excluded.holder AND l.expires_at > ",
+        now!(),
+        " THEN l.epoch ELSE l.epoch + 1 END
+         WHERE l.holder = excluded.holder OR l.expires_at <= ",
+        now!(),
+        " RETURNING epoch"
+    ),
+);
+pub(crate) const RENEW: Sql = Sql::new(
+    "renew_lease",
+    4,
+    0,
+    concat!(
+        "UPDATE leases SET expires_at = ",
+        now!(),
+        " + $4 WHERE key = $1 AND holder = $2 AND epoch = $3 AND expires_at > ",
+        now!()
+    ),
+);
+pub(crate) const RELEASE: Sql =
+    Sql::new("release_lease", 3, 0, "UPDATE leases SET expires_at = 0 WHERE key = $1 AND holder = $2 AND epoch = $3");
+pub(crate) const HOLDER: Sql = Sql::new(
+    "lease_holder",
+    1,
+    2,
+    concat!("SELECT holder, epoch FROM leases WHERE key = $1 AND expires_at > ", now!()),
+);
+
+#[cfg(test)]
+pub(super) const ALL: &[&Sql] = &[&ACQUIRE, &RENEW, &RELEASE, &HOLDER];
