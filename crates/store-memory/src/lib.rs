@@ -1,15 +1,19 @@
 //! Every port in process: what one machine runs its cache and rate windows on, and the stores of
 //! unit tests. Not mocks: each passes the contract suite of its port.
 
+mod bus;
 mod cache;
 mod identity;
+mod leases;
 mod ledger;
 mod market;
 mod plans;
 mod rate;
 
+pub use bus::MemoryBus;
 pub use cache::MemoryCache;
 pub use identity::MemoryIdentity;
+pub use leases::MemoryLeases;
 pub use ledger::MemoryLedger;
 pub use market::MemoryMarket;
 pub use plans::MemoryPlans;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates};
+use orrery_store_memory::{
+    MemoryBus, MemoryCache, MemoryIdentity, MemoryLeases, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
+};
 use orrery_testkit::ledger::Store;
 
 mod ledger {
@@ -18,6 +20,37 @@ mod ledger {
     fn beside_the_model() {
         orrery_testkit::ledger::state_machine(512, fresh);
     }
+}
+
+mod leases {
+    use super::*;
+
+    /// Time as it passes.
+    struct Passing;
+
+    impl orrery_kernel::Clock for Passing {
+        fn now(&self) -> orrery_kernel::Timestamp {
+            #[expect(clippy::disallowed_methods, reason = "the contract waits for real time")]
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            orrery_kernel::Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
+        }
+    }
+
+    async fn fresh() -> orrery_testkit::leases::Store {
+        Arc::new(MemoryLeases::new(Arc::new(Passing)))
+    }
+
+    orrery_testkit::leases_contract!(fresh());
+}
+
+mod bus {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::bus::Store {
+        Arc::new(MemoryBus::default())
+    }
+
+    orrery_testkit::bus_contract!(fresh());
 }
 
 mod plans {
