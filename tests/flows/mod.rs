@@ -10,6 +10,7 @@ mod lifecycle;
 mod market;
 mod operator;
 mod routes;
+mod scale;
 mod secrets;
 mod trade;
 

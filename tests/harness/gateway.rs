@@ -26,33 +26,43 @@ pub fn repository() -> &'static Path {
 /// moment when it is up to date. `ORRERY_TEST_GATEWAY` names one to take as it is.
 pub fn gateway_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| match std::env::var_os("ORRERY_TEST_GATEWAY") {
-        Some(path) => {
-            let path = PathBuf::from(path);
-            assert!(path.is_file(), "ORRERY_TEST_GATEWAY names {}, which is no file", path.display());
-            path
-        }
-        None => build(),
-    })
+    BINARY.get_or_init(|| named_or_built("ORRERY_TEST_GATEWAY", "orrery-gateway"))
 }
 
-fn build() -> PathBuf {
+/// The poller's program; `ORRERY_TEST_POLLER` names one to take as it is.
+pub fn poller_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| named_or_built("ORRERY_TEST_POLLER", "orrery-poller"))
+}
+
+fn named_or_built(variable: &str, name: &str) -> PathBuf {
+    match std::env::var_os(variable) {
+        Some(path) => {
+            let path = PathBuf::from(path);
+            assert!(path.is_file(), "{variable} names {}, which is no file", path.display());
+            path
+        }
+        None => build(name),
+    }
+}
+
+fn build(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     // the whole workspace's features, or the dependencies would be built a second time
     let output = Command::new(cargo)
-        .args(["build", "--workspace", "--bin", "orrery-gateway", "--message-format=json-render-diagnostics"])
+        .args(["build", "--workspace", "--bin", name, "--message-format=json-render-diagnostics"])
         .current_dir(repository())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .unwrap_or_else(|e| panic!("cargo doesn't start: {e}"));
-    assert!(output.status.success(), "orrery-gateway doesn't build");
+    assert!(output.status.success(), "{name} doesn't build");
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|m| m["reason"] == "compiler-artifact" && m["target"]["name"] == "orrery-gateway")
+        .filter(|m| m["reason"] == "compiler-artifact" && m["target"]["name"] == name)
         .find_map(|m| m["executable"].as_str().map(PathBuf::from))
-        .unwrap_or_else(|| panic!("cargo named no program orrery-gateway"))
+        .unwrap_or_else(|| panic!("cargo named no program {name}"))
 }
 
 /// How to start a server.
@@ -60,6 +70,8 @@ fn build() -> PathBuf {
 pub struct Options {
     /// Command and flags; `serve` unless changed.
     pub args: Vec<String>,
+    /// The poller instead of the gateway.
+    pub poller: bool,
     /// Environment. Nothing else of the test's own reaches the server but `PATH` and `HOME`.
     pub env: BTreeMap<String, String>,
 }
@@ -78,7 +90,7 @@ impl Default for Options {
             ("ORRERY_AUTH__ADDRESS_FAILURES", "100000"),
             ("ORRERY_MARKET__PRICE_POLL_S", "1"),
         ];
-        Self { args: vec!["serve".into()], env: env.map(|(k, v)| (k.into(), v.into())).into() }
+        Self { args: vec!["serve".into()], poller: false, env: env.map(|(k, v)| (k.into(), v.into())).into() }
     }
 }
 
@@ -103,6 +115,12 @@ impl Options {
         self
     }
 
+    /// Starts `orrery-poller`, which takes no arguments.
+    #[must_use]
+    pub fn poller(self) -> Self {
+        Self { poller: true, args: Vec::new(), ..self }
+    }
+
     /// Sets command and flags.
     #[must_use]
     pub fn args(mut self, args: &[&str]) -> Self {
@@ -112,7 +130,7 @@ impl Options {
 
     /// The program with this environment and a data directory, ready for arguments.
     pub fn command(&self, data_dir: &Path) -> Command {
-        let mut command = Command::new(gateway_binary());
+        let mut command = Command::new(if self.poller { poller_binary() } else { gateway_binary() });
         command.env_clear().envs(&self.env).env("ORRERY_DATA_DIR", data_dir).current_dir(data_dir);
         for name in ["PATH", "HOME"] {
             if let Some(value) = std::env::var_os(name) {

@@ -3,12 +3,16 @@
 
 pub mod client;
 pub mod gateway;
+pub mod proxy;
 pub mod upstream;
 
 use std::time::Duration;
 
 pub use client::{Answer, Client};
-pub use gateway::{Exported, Gateway, Options, documented_routes, entries_of, gateway_binary, repository};
+pub use gateway::{
+    Exported, Gateway, Options, documented_routes, entries_of, gateway_binary, poller_binary, repository,
+};
+pub use proxy::Proxy;
 pub use upstream::{Mode, Upstream};
 
 /// Asks `poll` until it answers, at most `limit` long; panics with `what` and the last complaint.

@@ -43,19 +43,32 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct Events {
     sender: broadcast::Sender<Event>,
+    /// What began in this process, for the bridge to the others.
+    outgoing: broadcast::Sender<Event>,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self { sender: broadcast::channel(1_024).0 }
+        Self { sender: broadcast::channel(1_024).0, outgoing: broadcast::channel(1_024).0 }
     }
 }
 
 impl Events {
-    /// Tells all listeners.
+    /// Tells all listeners, here and in other processes.
     pub fn send(&self, event: Event) {
         // an error only says that nobody listens
+        let _ = self.outgoing.send(event.clone());
         let _ = self.sender.send(event);
+    }
+
+    /// Tells listeners here what began elsewhere.
+    pub fn relay(&self, event: Event) {
+        let _ = self.sender.send(event);
+    }
+
+    /// What begins in this process from now on.
+    pub fn outgoing(&self) -> broadcast::Receiver<Event> {
+        self.outgoing.subscribe()
     }
 
     /// Listens from now on.

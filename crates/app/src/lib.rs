@@ -5,8 +5,10 @@
 
 pub mod admin;
 pub mod auth;
+pub mod bridge;
 pub mod desk;
 pub mod events;
+pub mod leadership;
 pub mod ledger_writer;
 pub mod limits;
 pub mod loans;

@@ -13,6 +13,7 @@ use http::{StatusCode, header};
 use orrery_app::App;
 use orrery_app::market::FeedStatus;
 use orrery_kernel::{StoreError, Timestamp};
+use orrery_store_redis::Redis;
 use serde::Serialize;
 use tokio::sync::watch;
 use tracing_appender::non_blocking::ErrorCounter;
@@ -35,6 +36,8 @@ pub struct Health {
     pub app: Arc<App>,
     /// The database.
     pub database: Arc<dyn Probe>,
+    /// What is shared beside it, where there is one.
+    pub redis: Option<Redis>,
     /// Is the server ending?
     pub draining: watch::Receiver<bool>,
     /// When the server started.
@@ -48,6 +51,8 @@ pub struct Health {
 struct Report {
     draining: bool,
     database: bool,
+    /// `None`: there is none to be had.
+    redis: Option<bool>,
     feeds: Vec<FeedStatus>,
     now: Timestamp,
 }
@@ -57,6 +62,7 @@ impl Report {
         match (self.draining, self.database) {
             (true, _) => "draining",
             (_, false) => "unhealthy",
+            _ if self.redis == Some(false) => "degraded",
             _ if self.feeds.iter().any(|f| f.stale) => "degraded",
             _ => "healthy",
         }
@@ -80,8 +86,16 @@ async fn look(health: &Health) -> Report {
             false
         }
     };
+    let redis = match &health.redis {
+        Some(redis) => Some(redis.health().await.is_ok()),
+        None => None,
+    };
+    if database {
+        // what cannot be learned stays stale
+        let _ = tokio::time::timeout(PROBE_TIMEOUT, health.app.market.follow_feeds(now)).await;
+    }
     let feeds = health.app.market.freshness(now);
-    Report { draining: *health.draining.borrow(), database, feeds, now }
+    Report { draining: *health.draining.borrow(), database, redis, feeds, now }
 }
 
 #[derive(Serialize)]
@@ -91,6 +105,7 @@ struct Full {
     version: &'static str,
     uptime_s: u64,
     database: &'static str,
+    redis: &'static str,
     market_source: &'static str,
     price: Price,
     feeds: BTreeMap<String, Feed>,
@@ -134,6 +149,7 @@ async fn full(State(health): State<Arc<Health>>) -> Response {
         version: env!("CARGO_PKG_VERSION"),
         uptime_s: report.now.since(health.started).as_secs(),
         database: if report.database { "connected" } else { "unavailable" },
+        redis: redis(&report),
         market_source: health.app.market.source(),
         price: Price {
             available: seen.is_some(),
@@ -145,6 +161,14 @@ async fn full(State(health): State<Arc<Health>>) -> Response {
         feeds: report.feeds.iter().map(|f| (f.name.clone(), feed(f))).collect(),
     };
     (report.code(), axum::Json(body)).into_response()
+}
+
+fn redis(report: &Report) -> &'static str {
+    match report.redis {
+        None => "not configured",
+        Some(true) => "connected",
+        Some(false) => "disconnected",
+    }
 }
 
 /// BitTrade document, "GET /api/health", with what its section on monitoring shows.
@@ -166,7 +190,7 @@ async fn bittrade(State(health): State<Arc<Health>>) -> Response {
         timestamp: report.now.iso(),
         server: "BitTrade API Server",
         database: if report.database { "connected" } else { "disconnected" },
-        redis: "not configured",
+        redis: redis(&report),
         external_apis: match stale {
             0 => "operational",
             n if n == report.feeds.len() => "unavailable",

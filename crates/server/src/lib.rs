@@ -5,10 +5,12 @@
 
 pub mod cli;
 pub mod config;
+pub mod database;
 pub mod health;
 pub mod jobs;
 pub mod lifecycle;
 pub mod listen;
+pub mod poller;
 pub mod router;
 pub mod secret;
 pub mod serve;

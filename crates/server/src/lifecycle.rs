@@ -48,6 +48,24 @@ impl Signals {
     }
 }
 
+/// Runs tasks without listeners until a signal or a failed task, then drains them.
+pub async fn run_tasks(mut signals: Signals, tasks: &Tasks, draining: &watch::Sender<bool>, grace: Duration) -> Ended {
+    let stopping = tasks.stopping();
+    tokio::select! {
+        () = signals.end() => {}
+        () = stopping.cancelled() => {}
+    }
+    tracing::info!("draining");
+    draining.send_replace(true);
+    let ended = tokio::select! {
+        () = tasks.drain() => if tasks.failed() { Ended::Failed } else { Ended::Clean },
+        () = tokio::time::sleep(grace) => Ended::Cut,
+        () = signals.end() => Ended::Cut,
+    };
+    tracing::info!(ended = ?ended, "stopped");
+    ended
+}
+
 /// Runs until a signal or a failed task, then drains: requests finish first, then tasks, at most
 /// `grace` together. `on_hangup` runs at each SIGHUP.
 pub async fn run(

@@ -19,7 +19,7 @@ use crate::listen::{self, Bound, Bounds, Serving};
 use crate::router::Surfaces;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Tls;
-use crate::{jobs, secret, telemetry, wire};
+use crate::{poller, secret, telemetry, wire};
 
 /// Marks a data directory whose ledger holds the demo's gifts.
 const DEMO_MARK: &str = "DEMO";
@@ -46,11 +46,13 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
     let addresses: Vec<SocketAddr> = bound.iter().map(|b| b.address).collect();
 
     let tasks = Tasks::new();
-    let (app, database) = start_app(&config, demo, &tasks).await?;
+    let (app, parts) = start_app(&config, demo, &tasks).await?;
+    let database = parts.database.clone();
     let (draining_sender, draining) = watch::channel(false);
     let health = Arc::new(Health {
         app: app.clone(),
         database: Arc::new(database.clone()),
+        redis: parts.redis.clone(),
         draining: draining.clone(),
         started,
         metrics: config.metrics,
@@ -90,13 +92,19 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
     Ok(ended)
 }
 
-async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<App>, orrery_store_sqlite::Sqlite)> {
+async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<App>, wire::Parts)> {
     let settings = wire::settings(config, &SystemEntropy)?;
     let parts = wire::open(config, true).await?;
     keep_demo_apart(&config.server.data_dir, &parts, demo).await?;
     let app = App::start(wire::ports(config, &parts)?, settings, tasks).await?;
-    jobs::start(&app, tasks, config.market.price_poll).await.context("the schedule cannot be started")?;
-    Ok((app, parts.database))
+    poller::bridge(&app, &parts, tasks);
+    if config.polls() {
+        poller::start(config, &parts, &app, tasks).await?;
+    } else {
+        tracing::info!("this server leaves fetching and the jobs to orrery-poller");
+        poller::follow(&app, tasks);
+    }
+    Ok((app, parts))
 }
 
 /// The demo gives money away, which must never reach a ledger that means it.

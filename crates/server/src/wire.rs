@@ -4,22 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use async_trait::async_trait;
 use orrery_app::auth::AuthSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
 use orrery_app::market::MarketSettings;
 use orrery_app::{Ports, Settings};
 use orrery_feeds::{AlternativeMe, CoinGecko, Simulated};
+use orrery_identity::RateStore;
 use orrery_identity::rate::{Beyond, Policy};
-use orrery_kernel::{AMOUNT_MAX, Clock, Entropy, StoreError};
+use orrery_kernel::{AMOUNT_MAX, Clock, Entropy};
 use orrery_ledger::Limits;
 use orrery_market::{PriceFeed, SentimentFeed};
+use orrery_storage::Cache;
 use orrery_store_memory::{MemoryCache, MemoryRates};
-use orrery_store_sqlite::{Options, Sqlite};
+use orrery_store_redis::{Options as RedisOptions, Redis, RedisCache, RedisRates};
 
 use crate::config::{Config, Market, Source};
-use crate::health::Probe;
+use crate::database::Database;
 use crate::secret;
 use crate::system::{SystemClock, SystemEntropy};
 
@@ -33,21 +34,17 @@ const BCRYPT_COST: u32 = 12;
 /// The parts that everything is made of.
 pub struct Parts {
     /// The database, open and migrated.
-    pub database: Sqlite,
+    pub database: Database,
+    /// What several servers share beside it.
+    pub redis: Option<Redis>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
 }
 
-#[async_trait]
-impl Probe for Sqlite {
-    async fn health(&self) -> Result<(), StoreError> {
-        Self::health(self).await
-    }
-}
-
-/// Opens the database, making and migrating it first where `create` says so.
+/// Opens the database, and makes and migrates it first where `create` says so (SQLite only: a shared
+/// database is migrated by its operator).
 ///
 /// # Errors
 /// When it cannot be opened, is not ours, or would not keep what it commits.
@@ -55,13 +52,9 @@ pub async fn open(config: &Config, create: bool) -> Result<Parts> {
     if create {
         secret::prepare_data_dir(&config.server.data_dir)?;
     }
-    let path = config.database.path.to_str().context("the database's path is not UTF-8")?;
-    let options = Options { readers: config.database.readers, create, ..Options::default() };
-    let database = Sqlite::open(path, options).await?;
-    if create {
-        database.migrate().await?;
-    }
-    Ok(Parts { database, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
+    let database = Database::open(config, create).await?;
+    let redis = config.redis.as_ref().map(|url| Redis::open(url.expose(), RedisOptions::default())).transpose()?;
+    Ok(Parts { database, redis, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
 }
 
 /// The ports on these parts.
@@ -70,13 +63,18 @@ pub async fn open(config: &Config, create: bool) -> Result<Parts> {
 /// When a feed's client cannot be made.
 pub fn ports(config: &Config, parts: &Parts) -> Result<Ports> {
     let (price_feed, sentiment_feed) = feeds(&config.market, &parts.entropy)?;
+    let local = Arc::new(MemoryRates::default());
+    let (cache, rates): (Arc<dyn Cache>, Arc<dyn RateStore>) = match &parts.redis {
+        Some(redis) => (Arc::new(RedisCache::new(redis.clone())), Arc::new(RedisRates::new(redis.clone(), local))),
+        None => (Arc::new(MemoryCache::default()), local),
+    };
     Ok(Ports {
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),
         market: parts.database.market(),
-        cache: Arc::new(MemoryCache::default()),
-        rates: Arc::new(MemoryRates::default()),
+        cache,
+        rates,
         price_feed,
         sentiment_feed,
         clock: parts.clock.clone(),

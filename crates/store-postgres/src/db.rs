@@ -23,7 +23,11 @@ const VERSION_MIN: i64 = 140_000;
 #[derive(Clone)]
 pub struct Postgres {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) fence: Option<Fence>,
 }
+
+/// Gives the lease that writes of the market must still have; `None`: there is none now.
+pub type Fence = Arc<dyn Fn() -> Option<orrery_storage::Lease> + Send + Sync>;
 
 pub(crate) struct Inner {
     pub connect: PgConnectOptions,
@@ -99,7 +103,15 @@ impl Postgres {
         // an error would only say that the goodbye was not heard
         let _ = conn.close().await;
         let (writers, pool) = (pool(&connect, &options, WRITERS), pool(&connect, &options, options.connections.max(2)));
-        Ok(Self { inner: Arc::new(Inner { connect, options, writers, pool }) })
+        Ok(Self { inner: Arc::new(Inner { connect, options, writers, pool }), fence: None })
+    }
+
+    /// The same database, whose prices, charts and sentiment are written only under the lease that
+    /// `fence` gives: each such write checks in its own transaction that the lease is still the newest
+    /// and not over, so that a process that was stopped past its lease cannot write any more.
+    #[must_use]
+    pub fn fenced(&self, fence: Fence) -> Self {
+        Self { inner: self.inner.clone(), fence: Some(fence) }
     }
 
     /// This database as the ledger's port.

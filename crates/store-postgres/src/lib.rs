@@ -18,7 +18,7 @@ mod plans;
 mod sql;
 mod write;
 
-pub use db::Postgres;
+pub use db::{Fence, Postgres};
 pub use error::OpenError;
 pub use migrate::{MigrateError, MigrationState, SCHEMA_VERSION};
 pub use options::{Fault, Options};

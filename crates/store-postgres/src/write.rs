@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use orrery_kernel::StoreError;
+use orrery_storage::Lease;
 use sqlx::postgres::PgPool;
 use sqlx::{Connection, Postgres as Pg, Transaction};
 
@@ -9,7 +10,7 @@ use crate::call::{Call, Fields};
 use crate::db::Postgres;
 use crate::error::{failed, text};
 use crate::options::Fault;
-use crate::sql::control;
+use crate::sql::{control, leases};
 
 /// What a transaction has for itself until it ends; processes of one database exclude each other.
 #[derive(Clone, Copy)]
@@ -103,16 +104,34 @@ impl Postgres {
             Lock::Ledger => &self.inner.writers,
             _ => &self.inner.pool,
         };
-        run(pool, self.inner.options.fault.clone(), lock, Box::new(body)).await
+        let fence = match (&self.fence, lock) {
+            (Some(fence), Lock::Market) => {
+                Some(fence().ok_or_else(|| StoreError::Unavailable("this process does not have the lease".into()))?)
+            }
+            _ => None,
+        };
+        run(pool, self.inner.options.fault.clone(), lock, fence, Box::new(body)).await
     }
 }
 
-async fn run<T: Send>(pool: &PgPool, fault: Option<Fault>, lock: Lock, body: Body<T>) -> Result<T, StoreError> {
+async fn run<T: Send>(
+    pool: &PgPool,
+    fault: Option<Fault>,
+    lock: Lock,
+    fence: Option<Lease>,
+    body: Body<T>,
+) -> Result<T, StoreError> {
     let tx = pool.begin().await.map_err(|e| failed("begin", &e))?;
     let mut tx = Tx { tx, fault, keep: true };
     let (ours, which) = lock.key();
     // a statement of its own: the next one must see what the one before us committed
     tx.one(control::LOCK.call().bind(ours).bind(which)).await?;
+    if let Some(lease) = fence {
+        let held = leases::HELD.call().bind(lease.key).bind(lease.holder).bind(lease.epoch);
+        if tx.optional(held).await?.is_none() {
+            return Err(StoreError::Unavailable("the lease is over or somebody else's".into()));
+        }
+    }
     let value = match body(&mut tx).await {
         Ok(value) => value,
         Err(e) => {

@@ -196,3 +196,22 @@ async fn two_processes_share_one_ledger() {
     let second = Postgres::open(&url, Options::default()).await.unwrap();
     orrery_testkit::ledger::one_order_for_all_of(vec![first.ledger(), second.ledger()]).await;
 }
+
+/// Once somebody else has the lease, a fenced writer writes no more.
+#[tokio::test]
+async fn a_fence_stops_the_former_holder() {
+    use std::time::Duration;
+    let db = open().await;
+    let leases = db.leases();
+    let a = leases.acquire("poller", "a", Duration::from_secs(600)).await.unwrap().unwrap();
+    let held = a.clone();
+    let fenced = db.fenced(Arc::new(move || Some(held.clone())));
+    let price = orrery_testkit::ledger::price(409_500_000, 396_000_000);
+    fenced.ledger().put_snapshot(&price).await.unwrap();
+    leases.release(&a).await.unwrap();
+    leases.acquire("poller", "b", Duration::from_secs(600)).await.unwrap().unwrap();
+    assert!(fenced.ledger().put_snapshot(&price).await.is_err());
+    assert!(db.fenced(Arc::new(|| None)).ledger().put_snapshot(&price).await.is_err());
+    db.ledger().put_snapshot(&price).await.unwrap();
+    assert_eq!(db.ledger().latest_snapshot().await.unwrap().unwrap().id.0, 2);
+}

@@ -16,6 +16,7 @@ use crate::tools;
 const NODE_SUMMARY: &str = "ORRERY_NODE_SUMMARY";
 /// The server that end-to-end tests start.
 const TEST_GATEWAY: &str = "ORRERY_TEST_GATEWAY";
+const TEST_POLLER: &str = "ORRERY_TEST_POLLER";
 
 /// What came of a step.
 struct Done {
@@ -140,14 +141,14 @@ fn npm_install() -> Result<bool> {
     ]))
 }
 
-/// Sets the server to test: a copy, so that a build in between cannot swap it under the tests.
-fn gateway_copy() -> Result<PathBuf> {
+/// A program to test: a copy, so that a build in between cannot swap it under the tests.
+fn copy_of(name: &str) -> Result<PathBuf> {
     let target = target_dir()?;
-    let (built, folder) = (target.join("debug/orrery-gateway"), target.join("xtask"));
+    let (built, folder) = (target.join("debug").join(name), target.join("xtask"));
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let copy = folder.join("orrery-gateway");
+    let copy = folder.join(name);
     // another name first: a running copy of an earlier run may not be written to
-    let fresh = folder.join("orrery-gateway.new");
+    let fresh = folder.join(format!("{name}.new"));
     std::fs::copy(&built, &fresh).with_context(|| built.display().to_string())?;
     std::fs::rename(&fresh, &copy).with_context(|| copy.display().to_string())?;
     Ok(copy)
@@ -162,13 +163,13 @@ fn with_servers() -> Result<Command> {
 
 /// The runner of the suites: nextest, else cargo's own.
 fn suites(filter: &[String], only_e2e: bool) -> Result<Counts> {
-    let gateway = gateway_copy()?;
+    let (gateway, poller) = (copy_of("orrery-gateway")?, copy_of("orrery-poller")?);
     let node_summary = target_dir()?.join("xtask/node-summary.txt");
     // one of an earlier run is not ours
     let _ = std::fs::remove_file(&node_summary);
     let nextest = tools::has_nextest();
     let mut command = with_servers()?;
-    command.env(TEST_GATEWAY, gateway).env(NODE_SUMMARY, &node_summary);
+    command.env(TEST_GATEWAY, gateway).env(TEST_POLLER, poller).env(NODE_SUMMARY, &node_summary);
     if nextest {
         command.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
     } else {

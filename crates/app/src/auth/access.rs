@@ -82,13 +82,21 @@ impl Access {
 
     /// Somebody's permissions changed: forget everything, tell the sockets.
     pub(super) fn changed(&self) {
-        {
-            let mut memory = self.memory();
-            memory.generation += 1;
-            memory.sessions.clear();
-            memory.keys.clear();
-        }
+        self.forget();
         self.events.send(Event::Access);
+    }
+
+    /// The same, begun by another process.
+    pub(super) fn changed_elsewhere(&self) {
+        self.forget();
+        self.events.relay(Event::Access);
+    }
+
+    fn forget(&self) {
+        let mut memory = self.memory();
+        memory.generation += 1;
+        memory.sessions.clear();
+        memory.keys.clear();
     }
 
     /// Looks for changes that other processes made.
@@ -105,13 +113,13 @@ impl Access {
                 Ok(version) => {
                     // the first look counts too: what was remembered before it may be out of date
                     if seen.replace(version) != Some(version) {
-                        self.changed();
+                        self.changed_elsewhere();
                     }
                 }
                 // what is remembered may be out of date: better to ask again than to trust it
                 Err(error @ (StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Corrupt { .. })) => {
                     tracing::warn!(%error, "could not look for changed permissions");
-                    self.changed();
+                    self.changed_elsewhere();
                 }
             }
         }

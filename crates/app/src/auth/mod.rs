@@ -123,6 +123,11 @@ impl Auth {
         tasks.spawn("access-watch", self.access.clone().watch(tasks.stopping()));
     }
 
+    /// Another process says that somebody's permissions changed.
+    pub fn changed_elsewhere(&self) {
+        self.access.changed_elsewhere();
+    }
+
     /// Drops what outlived its use; for a job.
     pub async fn prune(&self) -> Result<u64> {
         // a day's grace keeps recently ended sessions explainable

@@ -105,7 +105,7 @@ impl Market {
         {
             let newer = self.quote().is_none_or(|quote| quote.snapshot.id < snapshot.id);
             if newer {
-                self.adopt(Arc::new(Quote { row, snapshot })).await;
+                self.adopt(Arc::new(Quote { row, snapshot }), false).await;
             }
         }
         Ok(())
@@ -114,13 +114,14 @@ impl Market {
     /// Takes up what another process fetched or set; tells listeners if it changed.
     pub async fn follow(&self) -> Result<()> {
         if self.read_settings().await? {
-            self.events.send(Event::Settings);
+            self.events.relay(Event::Settings);
         }
         self.restore().await
     }
 
-    /// Makes `quote` the price; tells listeners if it shows.
-    pub(crate) async fn adopt(&self, quote: Arc<Quote>) {
+    /// Makes `quote` the price; tells listeners if it shows, those of other processes too if it began
+    /// here.
+    pub(crate) async fn adopt(&self, quote: Arc<Quote>, ours: bool) {
         let before = self.quote.swap(Some(quote.clone()));
         self.cache_price(&quote, self.clock.now()).await;
         let shown = |q: &Quote| {
@@ -129,7 +130,8 @@ impl Market {
         };
         if before.is_none_or(|before| shown(&before) != shown(&quote)) {
             tracing::debug!(usd_cents = quote.snapshot.price.btc_usd_cents, source = self.source(), "price changed");
-            self.events.send(Event::Price(quote));
+            let event = Event::Price(quote);
+            if ours { self.events.send(event) } else { self.events.relay(event) }
         }
     }
 
@@ -213,19 +215,42 @@ impl Market {
         Ok(rows)
     }
 
-    /// How each feed is doing.
+    /// How each feed is doing, as this process knows it.
     pub fn freshness(&self, now: Timestamp) -> Vec<FeedStatus> {
         let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for feed in &mut feeds {
-            let most = match feed.name.strip_prefix("chart_").and_then(Timeframe::parse) {
-                // one missed run is no cause for alarm
-                Some(timeframe) => timeframe.ttl() * 2,
-                None if feed.name == "price" => self.settings.max_age,
-                None => Duration::from_secs(2 * 86_400),
-            };
-            feed.stale = feed.last_ok.is_none_or(|ok| now.since(ok) > most);
+            feed.stale = feed.last_ok.is_none_or(|ok| now.since(ok) > self.longest(&feed.name));
         }
         feeds
+    }
+
+    /// Learns when another process last fetched what looks stale here.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn follow_feeds(&self, now: Timestamp) -> Result<()> {
+        for feed in self.freshness(now).into_iter().filter(|feed| feed.stale) {
+            let fetched = match feed.name.strip_prefix("chart_").and_then(Timeframe::parse) {
+                Some(timeframe) => self.chart(timeframe, now).await?.map(|(_, chart, _)| chart.observed_at),
+                None if feed.name == "price" => self.quote().map(|quote| quote.snapshot.price.received_at),
+                None => self.sentiment(now).await?.map(|(_, sentiment, _)| sentiment.observed_at),
+            };
+            let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = feeds.iter_mut().find(|known| known.name == feed.name) {
+                known.last_ok = known.last_ok.max(fetched);
+            }
+        }
+        Ok(())
+    }
+
+    /// A feed that last answered longer ago is stale.
+    fn longest(&self, feed: &str) -> Duration {
+        match feed.strip_prefix("chart_").and_then(Timeframe::parse) {
+            // one missed run is no cause for alarm
+            Some(timeframe) => timeframe.ttl() * 2,
+            None if feed == "price" => self.settings.max_age,
+            None => Duration::from_secs(2 * 86_400),
+        }
     }
 
     async fn cache_get(&self, key: &CacheKey, now: Timestamp) -> Option<bytes::Bytes> {

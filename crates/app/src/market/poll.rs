@@ -89,7 +89,7 @@ impl Market {
             received_at: now,
         };
         let id = self.ledger.put_snapshot(&price).await?;
-        self.adopt(Arc::new(Quote { row, snapshot: Snapshot { id, price } })).await;
+        self.adopt(Arc::new(Quote { row, snapshot: Snapshot { id, price } }), true).await;
         Ok(())
     }
 

@@ -86,7 +86,7 @@ impl Market {
         self.read_settings().await?;
         if let Some((quote, price)) = requoted {
             let id = self.ledger.put_snapshot(&price).await?;
-            self.adopt(Arc::new(Quote { row: quote.row.clone(), snapshot: Snapshot { id, price } })).await;
+            self.adopt(Arc::new(Quote { row: quote.row.clone(), snapshot: Snapshot { id, price } }), true).await;
         }
         self.events.send(Event::Settings);
         Ok(())

@@ -59,6 +59,30 @@ pub struct Global {
     pub set: Vec<String>,
 }
 
+/// Fetches prices and runs orders, plans and loans beside gateways on one Postgres; of several, one
+/// works and the others wait. Settings come from orrery.toml and the environment, as the gateway's do.
+#[derive(Debug, clap::Parser)]
+#[command(name = "orrery-poller", version)]
+pub struct PollerArguments {
+    /// Configuration file [default: ./orrery.toml, then orrery.toml in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory of the log [default: ./orrery-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Any other setting, as --set market.price_poll_s=60
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl PollerArguments {
+    /// Hands the flags to the configuration.
+    pub fn add_to(self, sources: &mut Sources) -> Result<()> {
+        let Self { config, data_dir, set } = self;
+        Global { config, data_dir, listen: None, port: None, allow_plain_http: false, set }.add_to(sources)
+    }
+}
+
 impl Global {
     /// Hands the flags to the configuration.
     pub fn add_to(&self, sources: &mut Sources) -> Result<()> {

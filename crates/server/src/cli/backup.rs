@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::args::Restore;
 use super::output::say;
-use crate::config::Config;
+use crate::config::{Config, DatabaseUrl};
+use crate::database::Database;
 use crate::system::SystemClock;
 use crate::{secret, wire};
 
@@ -42,14 +43,18 @@ struct Manifest {
 
 /// Makes a consistent copy, also of a database in use.
 pub async fn backup(config: &Config, to: &Path) -> Result<()> {
+    if let DatabaseUrl::Postgres(url) = &config.database.url {
+        return super::dump::backup(config, url, to).await;
+    }
     let source = wire::open(config, false).await?;
+    let Database::Sqlite(database) = &source.database else { bail!("the database is not SQLite's") };
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to).with_context(|| to.display().to_string())?;
     let manifest_path = to.join(MANIFEST);
     if manifest_path.exists() {
         bail!("{} holds a backup already; choose another directory", to.display());
     }
     let path = to.join(DATABASE);
-    let bytes = source.database.backup_to(&path).await?;
+    let bytes = database.backup_to(&path).await?;
     let created_at = source.clock.now().iso();
     source.database.close().await;
 
@@ -79,8 +84,11 @@ pub async fn backup(config: &Config, to: &Path) -> Result<()> {
 /// Checks a backup whole, then puts it where the server looks. A database that was there is kept
 /// beside it.
 pub async fn restore(config: &Config, restore: &Restore) -> Result<()> {
+    if let DatabaseUrl::Postgres(url) = &config.database.url {
+        return super::dump::restore(config, url, restore).await;
+    }
     let manifest = read_manifest(&restore.from)?;
-    let target = &config.database.path;
+    let Some(target) = config.database.file() else { bail!("the database is not SQLite's") };
     if target.exists() && !restore.force {
         bail!("there is a database at {}; stop the server and say --force to replace it", target.display());
     }
@@ -89,7 +97,7 @@ pub async fn restore(config: &Config, restore: &Restore) -> Result<()> {
     }
     let from = restore.from.join(DATABASE);
     secret::prepare_data_dir(&config.server.data_dir)?;
-    let mut staged = target.clone().into_os_string();
+    let mut staged = target.as_os_str().to_owned();
     staged.push(".restoring");
     let staged = PathBuf::from(staged);
     remove_with_sides(&staged)?;
@@ -154,7 +162,7 @@ async fn open_copy(path: &Path) -> Result<Sqlite> {
     Ok(Sqlite::open(text, options).await?)
 }
 
-fn digest(path: &Path) -> Result<String> {
+pub(super) fn digest(path: &Path) -> Result<String> {
     let mut file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -202,7 +210,7 @@ fn copy_private(from: &Path, to: &Path) -> Result<()> {
     target.sync_all().with_context(|| to.display().to_string())
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write;
     let named = || path.display().to_string();
     let mut file = create_private(path).with_context(named)?;

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::output::say;
 use crate::config::{self, Config, Sources};
+use crate::database::Database;
 use crate::listen::{self, BindError};
 use crate::system::SystemClock;
 use crate::tls::Tls;
@@ -160,42 +161,60 @@ async fn asks_like_us(spec: &config::ListenSpec) -> bool {
 }
 
 async fn database(f: &mut Findings, config: &Config) {
-    let shown = config.database.path.display();
-    // the first start makes the data directory, but no other
-    let folder = config.database.path.parent().filter(|f| *f != config.server.data_dir);
-    if let Some(folder) = folder.filter(|f| !f.as_os_str().is_empty() && !f.is_dir()) {
-        return f.fail("database", &format!("{} is not there; make it, or change database.url", folder.display()));
-    }
-    if !config.database.path.exists() {
-        return f.ok("database", &format!("{shown} is not there yet; the first start makes it"));
+    let shown = match config.database.file() {
+        Some(path) => path.display().to_string(),
+        None => "PostgreSQL".to_owned(),
+    };
+    if let Some(path) = config.database.file() {
+        // the first start makes the data directory, but no other
+        let folder = path.parent().filter(|f| *f != config.server.data_dir);
+        if let Some(folder) = folder.filter(|f| !f.as_os_str().is_empty() && !f.is_dir()) {
+            let text = format!("{} is not there; make it, or change database.url", folder.display());
+            return f.fail("database", &text);
+        }
+        if !path.exists() {
+            return f.ok("database", &format!("{shown} is not there yet; the first start makes it"));
+        }
     }
     let parts = match wire::open(config, false).await {
         Ok(parts) => parts,
         Err(error) => return f.fail("database", &format!("{error:#}")),
     };
-    match parts.database.durability().await {
-        Ok(d) if d.journal_mode == "wal" && d.synchronous == Durability::FULL => {
-            f.ok("database", &format!("{shown} opens, WAL, every commit waits for the disk"));
-        }
-        Ok(d) => f.fail(
-            "database",
-            &format!(
-                "commits may be lost: journal_mode={} synchronous={}; move it to a local disk",
-                d.journal_mode, d.synchronous
+    match &parts.database {
+        // it would not have opened otherwise
+        Database::Postgres(_) => f.ok("database", &format!("{shown} answers, and every commit waits for its disk")),
+        Database::Sqlite(database) => match database.durability().await {
+            Ok(d) if d.journal_mode == "wal" && d.synchronous == Durability::FULL => {
+                f.ok("database", &format!("{shown} opens, WAL, every commit waits for the disk"));
+            }
+            Ok(d) => f.fail(
+                "database",
+                &format!(
+                    "commits may be lost: journal_mode={} synchronous={}; move it to a local disk",
+                    d.journal_mode, d.synchronous
+                ),
             ),
-        ),
-        Err(error) => f.fail("database", &error.to_string()),
+            Err(error) => f.fail("database", &error.to_string()),
+        },
     }
-    match parts.database.schema_version().await {
-        Ok(v) if v == orrery_store_sqlite::SCHEMA_VERSION => f.ok("schema", &format!("version {v}")),
-        Ok(v) => f.warn(
-            "schema",
-            &format!("version {v} of {}; the next start migrates it", orrery_store_sqlite::SCHEMA_VERSION),
-        ),
+    match parts.database.migrations().await {
+        Ok(all) => match all.iter().find(|m| !m.applied) {
+            None => f.ok("schema", &format!("version {}", all.len())),
+            Some(missing) => {
+                f.warn("schema", &format!("migration {} is missing; the next start applies it", missing.version));
+            }
+        },
         Err(error) => f.fail("schema", &error.to_string()),
     }
     if let Err(error) = ledger(f, &parts).await {
         f.fail("ledger", &format!("cannot be read: {error:#}"));
+    }
+    match &parts.redis {
+        None => {}
+        Some(redis) => match redis.health().await {
+            Ok(()) => f.ok("redis", "it answers"),
+            Err(error) => f.warn("redis", &format!("{error}; the server goes on without it")),
+        },
     }
     parts.database.close().await;
 }

@@ -3,6 +3,7 @@
 mod args;
 mod backup;
 mod doctor;
+mod dump;
 mod keys;
 mod ledger;
 pub(crate) mod output;
@@ -12,13 +13,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use args::{Arguments, Command, ConfigCommand};
+use args::{Arguments, Command, ConfigCommand, PollerArguments};
 use clap::Parser;
 use output::say;
 
 use crate::config::{self, Loaded, Sources};
+use crate::database::Database;
 use crate::lifecycle::Ended;
-use crate::{router, serve, wire};
+use crate::{poller, router, secret, serve};
 
 /// How long a command that changed permissions waits, so that a running server, which looks four
 /// times a second, has seen it when the command ends.
@@ -37,6 +39,26 @@ pub fn main() -> ExitCode {
     runtime.shutdown_timeout(END_TIME);
     match outcome {
         Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Runs `orrery-poller`, which takes no arguments but the environment and `orrery.toml`.
+pub fn poller_main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("the runtime cannot be started")),
+    };
+    let outcome = runtime.block_on(async {
+        let arguments = PollerArguments::parse();
+        let mut sources = Sources::of_process();
+        arguments.add_to(&mut sources)?;
+        poller::run(config::load(&sources)?).await
+    });
+    runtime.shutdown_timeout(END_TIME);
+    match outcome {
+        Ok(Ended::Clean) => ExitCode::SUCCESS,
+        Ok(Ended::Cut | Ended::Failed) => ExitCode::FAILURE,
         Err(error) => fail(&error),
     }
 }
@@ -89,10 +111,11 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
 }
 
 async fn migrate(loaded: &Loaded) -> Result<()> {
-    let parts = wire::open(&loaded.config, true).await?;
-    for state in parts.database.migration_status().await? {
+    secret::prepare_data_dir(&loaded.config.server.data_dir)?;
+    let database = Database::migrate(&loaded.config).await?;
+    for state in database.migrations().await? {
         say(&format!("{:04} {} {}", state.version, state.name, if state.applied { "applied" } else { "missing" }));
     }
-    parts.database.close().await;
+    database.close().await;
     Ok(())
 }

@@ -4,10 +4,11 @@ use super::tree::Tree;
 use super::{Problem, check};
 
 /// Names of the documents that stand for a key, as they are.
-const ALIASES: [(&str, &str); 6] = [
+const ALIASES: [(&str, &str); 7] = [
     ("JWT_SECRET", "auth.jwt_secret"),
     ("JWT_EXPIRES_S", "auth.jwt_expires_s"),
     ("DATABASE_URL", "database.url"),
+    ("REDIS_URL", "redis.url"),
     ("COINGECKO_API_URL", "market.coingecko_url"),
     ("FEAR_GREED_API_URL", "market.fear_greed_url"),
     ("ENABLE_METRICS", "metrics.enabled"),
@@ -17,7 +18,7 @@ const ALIASES: [(&str, &str); 6] = [
 const FIXED: [(&str, &str); 2] = [("ORRERY_LISTEN", "server.listen"), ("ORRERY_DATA_DIR", "server.data_dir")];
 
 const POSTGRES: [&str; 5] = ["DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"];
-const REDIS: [&str; 5] = ["REDIS_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB"];
+const REDIS: [&str; 4] = ["REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB"];
 
 /// Documented names of parts that this version does not have.
 const LATER: [&str; 7] = [
@@ -67,13 +68,8 @@ pub fn add_environment(
             "JWT_ALGORITHM={algorithm}: tokens are signed with HS256 only; unset it or set it to HS256"
         )));
     }
-    refuse_postgres(&get, problems, notes);
-    if let Some(name) = REDIS.into_iter().find(|name| get(name).is_some()) {
-        problems.push(Problem::general(format!(
-            "{name} is set, but this version keeps cache, rate windows and events in process and cannot use Redis; \
-             unset {name}"
-        )));
-    }
+    add_postgres(tree, &get, problems, notes);
+    add_redis(tree, &get, problems, notes);
     for name in LATER.into_iter().filter(|name| get(name).is_some()) {
         notes.push(format!("{name} is not used by this version"));
     }
@@ -123,7 +119,34 @@ pub fn add_port(tree: &mut Tree, port: &str, origin: &str, problems: &mut Vec<Pr
     tree.add_text("server.listen", &specs.join(","), origin, problems);
 }
 
-fn refuse_postgres<'a>(get: &impl Fn(&str) -> Option<&'a str>, problems: &mut Vec<Problem>, notes: &mut Vec<String>) {
+/// A part of a URL, with what would end it encoded.
+fn encoded(part: &str) -> String {
+    let mut out = String::with_capacity(part.len());
+    for byte in part.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// `user:password@` of the parts that are there.
+fn login(user: Option<&str>, password: Option<&str>) -> String {
+    match (user, password) {
+        (None, None) => String::new(),
+        (Some(user), None) => format!("{}@", encoded(user)),
+        (user, Some(password)) => format!("{}:{}@", encoded(user.unwrap_or_default()), encoded(password)),
+    }
+}
+
+/// `DB_HOST` and its like make a Postgres URL where there is no `DATABASE_URL`.
+fn add_postgres<'a>(
+    tree: &mut Tree,
+    get: &impl Fn(&str) -> Option<&'a str>,
+    problems: &mut Vec<Problem>,
+    notes: &mut Vec<String>,
+) {
     let set: Vec<&str> = POSTGRES.into_iter().filter(|name| get(name).is_some()).collect();
     if set.is_empty() {
         return;
@@ -136,9 +159,38 @@ fn refuse_postgres<'a>(get: &impl Fn(&str) -> Option<&'a str>, problems: &mut Ve
             "DB_PORT=3306 is MySQL's port, and MySQL isn't supported; unset the DB_ variables to use SQLite",
         ));
     } else {
-        problems.push(Problem::general(format!(
-            "{names}: these stand for a Postgres database, which this version cannot use yet; unset them to use \
-             SQLite, or set DATABASE_URL=sqlite://…"
-        )));
+        let user = get("DB_USER").unwrap_or("orrery");
+        let url = format!(
+            "postgres://{}{}:{}/{}",
+            login(Some(user), get("DB_PASSWORD")),
+            get("DB_HOST").unwrap_or("127.0.0.1"),
+            get("DB_PORT").unwrap_or("5432").trim(),
+            encoded(get("DB_NAME").unwrap_or(user)),
+        );
+        tree.add_text("database.url", &url, &format!("env {names}"), problems);
+    }
+}
+
+/// `REDIS_HOST` and its like make a Redis URL where there is no `REDIS_URL`.
+fn add_redis<'a>(
+    tree: &mut Tree,
+    get: &impl Fn(&str) -> Option<&'a str>,
+    problems: &mut Vec<Problem>,
+    notes: &mut Vec<String>,
+) {
+    let set: Vec<&str> = REDIS.into_iter().filter(|name| get(name).is_some()).collect();
+    if set.is_empty() {
+        return;
+    }
+    let names = set.join(", ");
+    if get("REDIS_URL").is_some() {
+        notes.push(format!("{names}: not used, since REDIS_URL is set"));
+    } else if let Some(host) = get("REDIS_HOST") {
+        let port = get("REDIS_PORT").unwrap_or("6379").trim();
+        let database = get("REDIS_DB").map(|db| format!("/{}", encoded(db.trim()))).unwrap_or_default();
+        let url = format!("redis://{}{host}:{port}{database}", login(None, get("REDIS_PASSWORD")));
+        tree.add_text("redis.url", &url, &format!("env {names}"), problems);
+    } else {
+        notes.push(format!("{names}: not used without REDIS_HOST or REDIS_URL"));
     }
 }

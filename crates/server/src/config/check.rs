@@ -84,7 +84,7 @@ pub fn listen(text: &str) -> Result<ListenSpec, String> {
     Ok(ListenSpec { host, port, surface })
 }
 
-/// `sqlite://…`, or why not.
+/// `sqlite://…` or `postgres://…`, or why not.
 pub fn database_url(text: &str) -> Result<(), String> {
     match text.split_once(':').map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest)) {
         Some((scheme, rest)) if scheme == "sqlite" => {
@@ -97,15 +97,14 @@ pub fn database_url(text: &str) -> Result<(), String> {
                 Ok(())
             }
         }
-        Some((scheme, _)) if scheme == "postgres" || scheme == "postgresql" => {
-            Err("Postgres is not supported by this version yet; leave it empty for SQLite in the data directory, or \
-                 name a sqlite:// file"
-                .into())
-        }
+        Some((scheme, rest)) if scheme == "postgres" || scheme == "postgresql" => match rest.strip_prefix("//") {
+            Some(rest) if !rest.is_empty() => Ok(()),
+            _ => Err("must be like postgres://user:password@host:5432/name".into()),
+        },
         Some((scheme, _)) if scheme == "mysql" || scheme == "mariadb" => {
             Err("MySQL isn't supported; leave it empty for SQLite in the data directory".into())
         }
-        _ => Err("must be empty or begin with sqlite://".into()),
+        _ => Err("must be empty or begin with sqlite:// or postgres://".into()),
     }
 }
 
@@ -259,9 +258,10 @@ mod tests {
     fn databases() {
         assert_eq!(database_url("sqlite:///a.db"), Ok(()));
         assert_eq!(database_url("sqlite://a.db"), Ok(()));
+        assert_eq!(database_url("postgres://u:p@h/d"), Ok(()));
+        assert_eq!(database_url("postgresql://h/d"), Ok(()));
         for (url, word) in [
-            ("postgres://u:p@h/d", "Postgres"),
-            ("postgresql://h/d", "Postgres"),
+            ("postgres:u", "postgres://user"),
             ("mysql://h/d", "MySQL"),
             ("sqlite::memory:", "file"),
             ("sqlite://", "file"),

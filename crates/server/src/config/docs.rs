@@ -76,8 +76,9 @@ directory. `demo` reads only a named one. A key or `ORRERY_` variable that is no
 | `ENABLE_METRICS` | `metrics.enabled` |
 | `NODE_ENV=production` | `log.format = \"json\"` |
 | `DEBUG=bittrade:*` | adds `debug` for the BitTrade routes to `log.level` |
-| `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_PASSWORD` | refused: they stand for Postgres (3306 for MySQL), which this version cannot use |
-| `REDIS_URL`, `REDIS_HOST`, `REDIS_PORT`, `REDIS_PASSWORD`, `REDIS_DB` | refused: cache and rate windows are in process |
+| `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_PASSWORD` | make a Postgres URL for `database.url` where `DATABASE_URL` is not set; port 3306 (MySQL) is refused |
+| `REDIS_URL` | `redis.url` |
+| `REDIS_HOST`, `REDIS_PORT`, `REDIS_PASSWORD`, `REDIS_DB` | make a URL for `redis.url` where `REDIS_URL` is not set |
 | `WS_HOST`, `WS_PORT`, `WS_PATH`, `RATE_LIMIT_CONNECTIONS`, `RATE_LIMIT_MESSAGES`, `RATE_LIMIT_WINDOW_S`, `METRICS_PORT` | not used by this version; the log says so |
 
 When several names give the same key, `ORRERY_SECTION__KEY` wins over `ORRERY_LISTEN` and `ORRERY_DATA_DIR`, and

@@ -75,6 +75,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Database.
     pub database: Database,
+    /// Redis, where there is one: a URL that may hold a password.
+    pub redis: Option<Secret<String>>,
     /// Accounts.
     pub auth: Auth,
     /// Market data.
@@ -129,11 +131,20 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub enum DatabaseUrl {
+    /// Absolute path of a SQLite file.
+    Sqlite(PathBuf),
+    /// A `postgres://` URL, which may hold a password.
+    Postgres(Secret<String>),
+}
+
 /// `[database]`.
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// Absolute path of the SQLite file.
-    pub path: PathBuf,
+    /// Where.
+    pub url: DatabaseUrl,
     /// Reading connections.
     pub readers: u32,
 }
@@ -175,6 +186,8 @@ pub enum Source {
 pub struct Market {
     /// Where prices are from.
     pub source: Source,
+    /// Does this process fetch prices and run what follows from them? `None`: as fits the database.
+    pub poll: Option<bool>,
     /// Older prices refuse trades.
     pub max_age: Duration,
     /// Rupees a dollar.
@@ -353,18 +366,32 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
             ),
         );
     }
-    let path = match r.optional("database.url") {
-        None => server.data_dir.join("orrery.db"),
+    let location = match r.optional("database.url") {
+        None => DatabaseUrl::Sqlite(server.data_dir.join("orrery.db")),
+        Some(url) if url.to_ascii_lowercase().starts_with("postgres") => {
+            if let Err(message) = check::database_url(&url) {
+                r.fault("database.url", message);
+            }
+            if sources.demo {
+                r.fault("database.url", "the demo keeps to SQLite in its own data directory; unset it");
+            }
+            DatabaseUrl::Postgres(Secret::new(url))
+        }
         Some(url) => {
             if let Err(message) = check::database_url(&url) {
                 r.fault("database.url", message);
             }
             let rest = url.split_once(':').map_or("", |(_, rest)| rest);
             let rest = rest.strip_prefix("//").unwrap_or(rest);
-            sources.cwd.join(rest)
+            DatabaseUrl::Sqlite(sources.cwd.join(rest))
         }
     };
-    let database = Database { path, readers: r.whole("database.readers", "", 1..=64) };
+    let redis = r.optional("redis.url");
+    if redis.as_ref().is_some_and(|url| !url.starts_with("redis://")) {
+        r.fault("redis.url", "must be empty or like redis://host:6379");
+    }
+    let redis = redis.map(Secret::new);
+    let database = Database { url: location, readers: r.whole("database.readers", "", 1..=64) };
     let auth = Auth {
         jwt_secret: r.optional("auth.jwt_secret").map(Secret::new),
         jwt_secret_origin: r.origin("auth.jwt_secret"),
@@ -419,7 +446,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let (inr, btc) = (money(r, "demo.welcome_inr", Asset::INR), money(r, "demo.welcome_btc", Asset::BTC));
     let welcome = (sources.demo && (inr > 0 || btc > 0)).then_some(orrery_app::trading::Welcome { inr, btc });
     let metrics = r.flag("metrics.enabled");
-    Some(Config { server, tls, database, auth, market: market?, ledger, limits, cors, log, metrics, welcome })
+    Some(Config { server, tls, database, redis, auth, market: market?, ledger, limits, cors, log, metrics, welcome })
 }
 
 fn read_server(r: &mut check::Reader<'_>, cwd: &Path) -> Server {
@@ -447,6 +474,15 @@ fn read_server(r: &mut check::Reader<'_>, cwd: &Path) -> Server {
 }
 
 fn read_market(r: &mut check::Reader<'_>) -> Option<Market> {
+    let poll = match r.text("market.poll").as_str() {
+        "auto" => None,
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => {
+            r.fault("market.poll", "must be auto, on or off");
+            None
+        }
+    };
     let source = match r.text("market.source").as_str() {
         "coingecko" => Source::CoinGecko,
         "simulated" => Source::Simulated,
@@ -477,6 +513,7 @@ fn read_market(r: &mut check::Reader<'_>) -> Option<Market> {
     let fear_greed_url = base(r.checked("market.fear_greed_url", check::http_url));
     Some(Market {
         source,
+        poll,
         max_age: r.seconds("market.max_age", 1..=86_400),
         price_poll: r.seconds("market.price_poll_s", 1..=86_400),
         fetch_timeout: r.seconds("market.fetch_timeout_s", 1..=300),
@@ -503,3 +540,20 @@ fn read_floor(r: &mut check::Reader<'_>, key: &str, asset: Asset) -> Option<i64>
 
 #[cfg(test)]
 mod tests;
+
+impl Database {
+    /// The file, if it is SQLite's.
+    pub fn file(&self) -> Option<&std::path::Path> {
+        match &self.url {
+            DatabaseUrl::Sqlite(path) => Some(path),
+            DatabaseUrl::Postgres(_) => None,
+        }
+    }
+}
+
+impl Config {
+    /// Does this gateway fetch prices and run what follows from them?
+    pub fn polls(&self) -> bool {
+        self.market.poll.unwrap_or(self.database.file().is_some())
+    }
+}

@@ -34,6 +34,7 @@ async fn health_tells_what_works() {
     let database = Arc::new(Database(AtomicBool::new(true)));
     let (drain, draining) = watch::channel(false);
     let health = Arc::new(Health {
+        redis: None,
         app: app.clone(),
         database: database.clone(),
         draining,

@@ -35,6 +35,7 @@ async fn served() -> Served {
     let (config, app) = in_memory(dir.path(), &[("ORRERY_CORS__ALLOWED_ORIGINS", NAMED)], &tasks).await;
     let (sender, draining) = watch::channel(false);
     let health = Arc::new(Health {
+        redis: None,
         app: app.clone(),
         database: Arc::new(Database(AtomicBool::new(true))),
         draining: draining.clone(),

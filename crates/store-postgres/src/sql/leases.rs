@@ -48,5 +48,17 @@ pub(crate) const HOLDER: Sql = Sql::new(
     concat!("SELECT holder, epoch FROM leases WHERE key = $1 AND expires_at > ", now!()),
 );
 
+/// Is the lease still theirs? Locked until the transaction ends, so that nobody takes it meanwhile.
+pub(crate) const HELD: Sql = Sql::new(
+    "lease_held",
+    3,
+    1,
+    concat!(
+        "SELECT epoch FROM leases WHERE key = $1 AND holder = $2 AND epoch = $3 AND expires_at > ",
+        now!(),
+        " FOR SHARE"
+    ),
+);
+
 #[cfg(test)]
-pub(super) const ALL: &[&Sql] = &[&ACQUIRE, &RENEW, &RELEASE, &HOLDER];
+pub(super) const ALL: &[&Sql] = &[&ACQUIRE, &RENEW, &RELEASE, &HOLDER, &HELD];

@@ -1,0 +1,154 @@
+//! The database, whichever it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use orrery_identity::IdentityStore;
+use orrery_kernel::StoreError;
+use orrery_ledger::{LedgerStore, PlanStore};
+use orrery_market::MarketStore;
+use orrery_store_postgres::Postgres;
+use orrery_store_sqlite::Sqlite;
+
+use crate::config::{Config, DatabaseUrl};
+use crate::health::Probe;
+
+/// How long a Postgres that is not there is waited for at the start.
+const START_WAIT: Duration = Duration::from_secs(5);
+
+/// An open database; cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// In one file, for one server.
+    Sqlite(Sqlite),
+    /// Shared by any number.
+    Postgres(Postgres),
+}
+
+/// A migration and whether the database has it.
+#[derive(Clone, Debug)]
+pub struct Migration {
+    /// 1, 2, 3 …
+    pub version: i64,
+    /// What it is about.
+    pub name: &'static str,
+    /// The database has it.
+    pub applied: bool,
+}
+
+impl Database {
+    /// Opens it. SQLite is made and migrated where `create` says so; Postgres must have been migrated.
+    ///
+    /// # Errors
+    /// When it cannot be opened, is not ours, or would not keep what it commits.
+    pub async fn open(config: &Config, create: bool) -> Result<Self> {
+        match &config.database.url {
+            DatabaseUrl::Sqlite(path) => {
+                let path = path.to_str().context("the database's path is not UTF-8")?;
+                let options = orrery_store_sqlite::Options {
+                    readers: config.database.readers,
+                    create,
+                    ..orrery_store_sqlite::Options::default()
+                };
+                let database = Sqlite::open(path, options).await?;
+                if create {
+                    database.migrate().await?;
+                }
+                Ok(Self::Sqlite(database))
+            }
+            DatabaseUrl::Postgres(url) => Ok(Self::Postgres(Postgres::open(url.expose(), postgres(config)).await?)),
+        }
+    }
+
+    /// Opens it whatever its schema is, and brings that up to date.
+    ///
+    /// # Errors
+    /// When it cannot be opened or migrated.
+    pub async fn migrate(config: &Config) -> Result<Self> {
+        match &config.database.url {
+            DatabaseUrl::Sqlite(_) => Self::open(config, true).await,
+            DatabaseUrl::Postgres(url) => {
+                let database = Postgres::connect(url.expose(), postgres(config)).await?;
+                database.migrate().await?;
+                Ok(Self::Postgres(database))
+            }
+        }
+    }
+
+    /// The ledger's port.
+    pub fn ledger(&self) -> Arc<dyn LedgerStore> {
+        match self {
+            Self::Sqlite(db) => db.ledger(),
+            Self::Postgres(db) => db.ledger(),
+        }
+    }
+
+    /// The port of plans.
+    pub fn plans(&self) -> Arc<dyn PlanStore> {
+        match self {
+            Self::Sqlite(db) => db.plans(),
+            Self::Postgres(db) => db.plans(),
+        }
+    }
+
+    /// Identity's port.
+    pub fn identity(&self) -> Arc<dyn IdentityStore> {
+        match self {
+            Self::Sqlite(db) => db.identity(),
+            Self::Postgres(db) => db.identity(),
+        }
+    }
+
+    /// The market's port.
+    pub fn market(&self) -> Arc<dyn MarketStore> {
+        match self {
+            Self::Sqlite(db) => db.market(),
+            Self::Postgres(db) => db.market(),
+        }
+    }
+
+    /// What is applied and what is missing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn migrations(&self) -> Result<Vec<Migration>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(db) => {
+                let states = db.migration_status().await?;
+                states.into_iter().map(|m| Migration { version: m.version, name: m.name, applied: m.applied }).collect()
+            }
+            Self::Postgres(db) => {
+                let states = db.migration_status().await?;
+                states.into_iter().map(|m| Migration { version: m.version, name: m.name, applied: m.applied }).collect()
+            }
+        })
+    }
+
+    /// Waits for running statements and closes every connection.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(db) => db.close().await,
+            Self::Postgres(db) => db.close().await,
+        }
+    }
+}
+
+fn postgres(config: &Config) -> orrery_store_postgres::Options {
+    orrery_store_postgres::Options {
+        connections: config.database.readers,
+        wait: START_WAIT,
+        ..orrery_store_postgres::Options::default()
+    }
+}
+
+#[async_trait]
+impl Probe for Database {
+    async fn health(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.health().await,
+            Self::Postgres(db) => db.health().await,
+        }
+    }
+}
