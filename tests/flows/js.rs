@@ -1,5 +1,6 @@
 //! The official `socket.io-client`, the documented web client's calls and a browser, by Node.js.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use e2e::client::PASSWORD;
@@ -10,6 +11,25 @@ const SUMMARY: &str = "ORRERY_NODE_SUMMARY";
 
 #[tokio::test]
 async fn clients_in_javascript() {
+    run(&["socketio.test.mjs", "bittrade.test.mjs", "page.test.mjs", "money.test.mjs"]).await;
+}
+
+/// On a house of its own: its administrator changes the rates.
+#[tokio::test]
+async fn a_session_of_the_web_client() {
+    run(&["client.test.mjs"]).await;
+}
+
+#[test]
+fn every_file_of_tests_is_run() {
+    let here = include_str!("js.rs");
+    for file in std::fs::read_dir(repository().join("tests/js")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(!name.ends_with(".test.mjs") || here.contains(&format!("\"{name}\"")), "{name}");
+    }
+}
+
+async fn run(files: &[&str]) {
     let folder = repository().join("tests/js");
     let version = Command::new("node").arg("--version").output();
     assert!(
@@ -24,6 +44,7 @@ async fn clients_in_javascript() {
     gateway.user_of_role("root@example.com", "admin").await;
     let output = Command::new("node")
         .args(["--test", "--test-reporter=tap"])
+        .args(files)
         .current_dir(&folder)
         .env("ORRERY_URL", gateway.base())
         .env("ORRERY_ADMIN_EMAIL", "root@example.com")
@@ -33,7 +54,9 @@ async fn clients_in_javascript() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     if let Some(path) = std::env::var_os(SUMMARY) {
-        std::fs::write(&path, text.as_bytes()).unwrap();
+        let mut summary = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+        let closing = text.lines().filter(|line| line.starts_with("# "));
+        summary.write_all(closing.map(|line| format!("{line}\n")).collect::<String>().as_bytes()).unwrap();
     }
     let count = |name: &str| -> u64 {
         let line = text.lines().rev().find_map(|l| l.strip_prefix("# ")?.strip_prefix(name));

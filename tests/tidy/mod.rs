@@ -5,6 +5,7 @@
 
 mod documents;
 mod manifests;
+mod schemas;
 mod source;
 
 use std::path::{Path, PathBuf};

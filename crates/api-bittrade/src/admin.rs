@@ -13,21 +13,21 @@ use orrery_identity::Action;
 use orrery_kernel::{Asset, Error, ErrorCode};
 use orrery_ledger::Bucket;
 use orrery_protocol::Rupees;
-use orrery_protocol::bittrade::{ErrorBody, HouseBalance, ReconcileReply};
+use orrery_protocol::bittrade::{ErrorBody, HouseBalance, ReconcileReply, TransactionBody};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::BitTrade;
 use crate::trading::{idempotency_key, refused, replayed};
+use crate::{BitTrade, render};
 
 /// Answer to a reversal.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReverseReply {
     success: bool,
     message: String,
-    /// The transaction undone.
+    /// The transaction undone, as it is now; null for one of the house's own.
     #[serde(rename = "reversedTransaction")]
-    reversed: i64,
+    reversed: Option<TransactionBody>,
     /// The new entry that undid it.
     #[serde(rename = "reversalTransaction")]
     reversal: i64,
@@ -35,7 +35,7 @@ pub(crate) struct ReverseReply {
     adjustment: Adjustment,
 }
 
-/// What the reversal moved.
+/// What the reversal gave the user; less than 0 for what it took.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Adjustment {
     /// Satoshis.
@@ -67,13 +67,14 @@ pub(crate) async fn reverse(
     match app.trading.reverse(&ctx, seq, idempotency_key(&headers)?).await {
         Err(e) => Ok(refused(e)),
         Ok(done) => {
-            let receipt = done.receipt;
+            let undone = app.trading.undone(&ctx, seq).await?;
+            let (btc, inr) = undone.as_ref().map_or((0, 0), |u| (u.btc, u.inr));
             let reply = ReverseReply {
                 success: true,
                 message: "Transaction reversed".into(),
-                reversed: seq,
-                reversal: receipt.seq,
-                adjustment: Adjustment { btc: receipt.btc, inr: Rupees(receipt.inr), inr_paise: receipt.inr },
+                reversed: undone.map(|u| render::transaction(&u.line)),
+                reversal: done.receipt.seq,
+                adjustment: Adjustment { btc, inr: Rupees(inr), inr_paise: inr },
             };
             Ok(replayed(Reply(reply).into_response(), done.replay))
         }

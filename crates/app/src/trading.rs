@@ -28,6 +28,17 @@ pub struct Statement {
     pub more: bool,
 }
 
+/// A transaction that was reversed.
+#[derive(Clone, Debug)]
+pub struct Undone {
+    /// As it is now.
+    pub line: Line,
+    /// Paise that the user has more now; less than 0 if fewer.
+    pub inr: i64,
+    /// Satoshis that the user has more now; less than 0 if fewer.
+    pub btc: i64,
+}
+
 /// What the house holds and owes.
 #[derive(Clone, Debug)]
 pub struct Exposure {
@@ -137,6 +148,18 @@ impl Trading {
         let user = ctx.authorize(Action::Administer)?.user;
         let posting = self.desk.post(ctx.now, Actor::User(user), key, Operation::Reverse { seq }).await;
         self.desk.audited(ctx, "reverse", format!("entry:{seq}"), posting).await
+    }
+
+    /// What the reversal of entry `seq` did to its user (of several the first); `None` for one of the
+    /// house's own.
+    pub async fn undone(&self, ctx: &Ctx, seq: Seq) -> Result<Option<Undone>> {
+        ctx.authorize(Action::Administer)?;
+        let Some(posted) = self.desk.store.posted(seq).await? else { return Ok(None) };
+        let user = orrery_ledger::shown_to(&posted.entry).first().copied();
+        Ok(user.map(|user| {
+            let back = |asset| orrery_ledger::owned_change(&posted.entry, user, asset).saturating_neg();
+            Undone { line: orrery_ledger::line(&posted, user), inr: back(Asset::INR), btc: back(Asset::BTC) }
+        }))
     }
 
     /// What the house holds and owes.

@@ -38,5 +38,5 @@ pub use ports::{
     Snapshot, View,
 };
 pub use rounding::{NoTrade, Sides, convert};
-pub use statement::{ExportError, Line, LineStatus, export_line, line, verify_export};
+pub use statement::{ExportError, Line, LineStatus, export_line, line, owned_change, verify_export};
 pub use verify::{FAULTS_MAX, Fault, Report, Verifier};

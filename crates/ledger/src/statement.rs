@@ -46,6 +46,19 @@ pub struct Line {
     pub reversed: bool,
 }
 
+/// What an entry changed in what a user owns, free or reserved, in minor units: less than 0 if it left.
+pub fn owned_change(entry: &Entry, user: UserId, asset: Asset) -> i64 {
+    let own = |account: &Account| {
+        account.owner == Owner::User(user)
+            && account.asset == asset
+            && matches!(account.bucket, Bucket::Available | Bucket::Reserved)
+    };
+    let change = entry.legs.iter().fold(0_i128, |sum, leg| {
+        sum + i128::from(leg.amount) * (i128::from(own(&leg.to)) - i128::from(own(&leg.from)))
+    });
+    i64::try_from(change).unwrap_or(if change < 0 { i64::MIN } else { i64::MAX })
+}
+
 /// An entry from a user's side. Transfers are a withdrawal to the sender and a deposit to the
 /// receiver, as the documented server shows them.
 pub fn line(posted: &Posted, user: UserId) -> Line {

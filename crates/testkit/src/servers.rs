@@ -125,7 +125,7 @@ impl PostgresServer {
     /// # Errors
     /// When it does not answer.
     pub fn start_again(&mut self) -> io::Result<()> {
-        let log = std::fs::File::create(self.folder.0.with_extension("log"))?;
+        let log = std::fs::File::create(self.folder.0.join("server.log"))?;
         let mut command = as_server("postgres");
         command.current_dir("/").arg("-D").arg(self.data()).arg("-p").arg(self.port.to_string());
         for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"] {
@@ -198,7 +198,6 @@ impl Drop for PostgresServer {
             // the data goes anyway
             let _ = self.stop_immediately();
         }
-        let _ = std::fs::remove_file(self.folder.0.with_extension("log"));
     }
 }
 

@@ -73,13 +73,14 @@ pub(crate) fn cargo_test(output: &str) -> Option<Counts> {
     sum
 }
 
-/// The closing lines of `node --test`, `# pass 12` (or `ℹ pass 12`).
+/// The closing lines of `node --test`, `# pass 12` (or `ℹ pass 12`), of all its runs together.
 pub(crate) fn node(output: &str) -> Option<Counts> {
     let number = |name: &str| {
-        output.lines().rev().find_map(|line| {
+        let numbers = output.lines().filter_map(|line| {
             let rest = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ "))?;
             rest.strip_prefix(name)?.trim().parse::<u64>().ok()
-        })
+        });
+        numbers.fold(None, |sum, n| Some(sum.unwrap_or(0) + n))
     };
     Some(Counts {
         passed: number("pass ")?,
@@ -124,6 +125,8 @@ mod tests {
     fn node_summaries() {
         assert_eq!(node("# tests 4\n# pass 3\n# fail 1\n# cancelled 0\n# skipped 0\n# todo 0\n"), counts(3, 1, 0));
         assert_eq!(node("ℹ tests 4\nℹ pass 2\nℹ fail 0\nℹ cancelled 1\nℹ skipped 1\n"), counts(2, 1, 1));
+        let two = "# pass 3\n# fail 1\n# skipped 0\n# pass 4\n# fail 0\n# skipped 2\n";
+        assert_eq!(node(two), counts(7, 1, 2));
         assert_eq!(node("node: bad option\n"), None);
     }
 }

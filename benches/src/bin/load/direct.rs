@@ -15,6 +15,7 @@ use orrery_store_sqlite::{Options, Sqlite};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::postgres::{self, Scratch};
 use crate::report::{Report, Span, Tally, Window};
 use crate::{LedgerArgs, MachineClock, Store};
 
@@ -98,12 +99,25 @@ pub(crate) async fn verified(store: &dyn LedgerStore) -> anyhow::Result<String> 
 }
 
 /// `load crate`.
-pub(crate) async fn run(db: Store, args: &LedgerArgs, span: Span) -> anyhow::Result<Report> {
-    let folder = folder(args)?;
-    let (label, store): (_, Arc<dyn LedgerStore>) = match db {
-        Store::Sqlite => ("group commit, SQLite", sqlite(&folder).await?.ledger()),
-        Store::Memory => ("group commit, in memory", Arc::new(MemoryLedger::default())),
-    };
+pub(crate) async fn run(db: Store, server: Option<&str>, args: &LedgerArgs, span: Span) -> anyhow::Result<Report> {
+    match db {
+        Store::Sqlite => {
+            let folder = folder(args)?;
+            drive("group commit, SQLite", sqlite(&folder).await?.ledger(), args, span).await
+        }
+        Store::Memory => drive("group commit, in memory", Arc::new(MemoryLedger::default()), args, span).await,
+        Store::Postgres => {
+            let scratch = Scratch::create(server.context("--server is missing")?).await?;
+            let db = postgres::store(&scratch).await?;
+            let report = drive("group commit, PostgreSQL", db.ledger(), args, span).await?;
+            db.close().await;
+            scratch.remove().await?;
+            Ok(report)
+        }
+    }
+}
+
+async fn drive(label: &str, store: Arc<dyn LedgerStore>, args: &LedgerArgs, span: Span) -> anyhow::Result<Report> {
     let snapshot = prepare(store.as_ref(), args.users).await?;
     let tasks = Tasks::new();
     let settings = LedgerSettings::default();

@@ -1,13 +1,16 @@
 //! Drives trades and says how many a second there were and how long each took.
 //!
-//! Four ways, whose numbers are comparable when they come from one run on one idle machine: over
+//! Several ways, whose numbers are comparable when they come from one run on one idle machine: over
 //! HTTP against a running server (`trade`), through the ledger's group-commit writer (`crate`), with one
-//! transaction for each trade on the same schema (`baseline`), and all of them in a row (`compare`).
+//! transaction for each trade on the same schema on SQLite (`baseline`), with PostgreSQL's own `pgbench`
+//! and the documented tables (`pgbench`), and SQLite's in a row (`compare`).
 //! Bounded on purpose: half a minute, 2,000 clients, this machine only.
 
 mod baseline;
 mod direct;
 mod http;
+mod pgbench;
+mod postgres;
 mod report;
 
 use std::path::PathBuf;
@@ -47,6 +50,17 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Store::Sqlite)]
         db: Store,
         #[command(flatten)]
+        server: OptionalServerArgs,
+        #[command(flatten)]
+        ledger: LedgerArgs,
+        #[command(flatten)]
+        span: SpanArgs,
+    },
+    /// PostgreSQL's `pgbench`: one documented trade in each transaction
+    Pgbench {
+        #[command(flatten)]
+        server: ServerArgs,
+        #[command(flatten)]
         ledger: LedgerArgs,
         #[command(flatten)]
         span: SpanArgs,
@@ -72,7 +86,23 @@ enum Command {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Store {
     Sqlite,
+    Postgres,
     Memory,
+}
+
+#[derive(Args, Clone)]
+struct ServerArgs {
+    /// A PostgreSQL server on this machine: `postgres://user@127.0.0.1:port/database`. A database of
+    /// the tool's own is made beside that one, and removed
+    #[arg(long, env = "ORRERY_TEST_POSTGRES", hide_env_values = true)]
+    server: String,
+}
+
+#[derive(Args, Clone)]
+struct OptionalServerArgs {
+    /// The PostgreSQL server, with `--db postgres`
+    #[arg(long, env = "ORRERY_TEST_POSTGRES", hide_env_values = true)]
+    server: Option<String>,
 }
 
 #[derive(Args, Clone)]
@@ -173,12 +203,18 @@ async fn measure(command: Command) -> anyhow::Result<Vec<Report>> {
         Command::Trade { http, clients, span } => {
             Ok(vec![http::trade(&http.url, &http.users, clients, span.span()).await?])
         }
-        Command::Crate { db, ledger, span } => Ok(vec![direct::run(db, &ledger, span.span()).await?]),
+        Command::Crate { db, server, ledger, span } => {
+            let server = server.server.as_deref();
+            Ok(vec![direct::run(db, server, &ledger, span.span()).await?])
+        }
+        Command::Pgbench { server, ledger, span } => {
+            Ok(vec![pgbench::run(&server.server, &ledger, span.span()).await?])
+        }
         Command::Baseline { ledger, span } => Ok(vec![baseline::run(&ledger, span.span()).await?]),
         Command::Compare { http, ledger, span } => {
             let mut reports = vec![
                 baseline::run(&ledger, span.span()).await?,
-                direct::run(Store::Sqlite, &ledger, span.span()).await?,
+                direct::run(Store::Sqlite, None, &ledger, span.span()).await?,
             ];
             if let Some(url) = http.url {
                 reports.push(http::trade(&url, &http.users, ledger.in_flight, span.span()).await?);

@@ -61,9 +61,13 @@ impl Tally {
     pub(crate) fn done(&mut self, sent: Instant) {
         let now = Instant::now();
         if now >= self.window.begin && now < self.window.end {
-            let us = u64::try_from((now - sent).as_micros()).unwrap_or(LONGEST_US);
-            self.latency.saturating_record(us.clamp(1, LONGEST_US));
+            self.took(u64::try_from((now - sent).as_micros()).unwrap_or(LONGEST_US));
         }
+    }
+
+    /// A trade that another program measured within the window.
+    pub(crate) fn took(&mut self, us: u64) {
+        self.latency.saturating_record(us.clamp(1, LONGEST_US));
     }
 
     /// A trade that failed, whenever that was.

@@ -7,6 +7,9 @@ use super::Loaded;
 /// Keys whose values are never shown.
 const SECRETS: [&str; 2] = ["auth.jwt_secret", "market.coingecko_api_key"];
 
+/// Keys whose values name a server and how to log in to it.
+const LOGINS: [&str; 2] = ["database.url", "redis.url"];
+
 /// Origins stand in one column unless a value is longer than this.
 const WIDTH_MAX: usize = 60;
 
@@ -15,7 +18,19 @@ pub fn redact(key: &str, shown: &str) -> String {
     if SECRETS.contains(&key) {
         return if shown == "\"\"" { shown.to_owned() } else { "[redacted]".to_owned() };
     }
-    redact_url(shown)
+    if LOGINS.contains(&key) && !is_plain(shown) { "[redacted]".to_owned() } else { redact_url(shown) }
+}
+
+/// Is it clear where a password would stand, so that [`redact_url`] finds it?
+fn is_plain(shown: &str) -> bool {
+    let text = shown.trim_matches('"');
+    if text.is_empty() || text.starts_with("sqlite:") {
+        return true;
+    }
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    let tail = rest.find(['/', '?', '#']).and_then(|at| rest.get(at..)).unwrap_or_default();
+    // a slash within a password hides its end; parameters may be passwords too
+    !tail.contains(['@', '?', '#'])
 }
 
 /// `scheme://user:password@host` without the password. The last `@` before the path ends the
@@ -67,6 +82,14 @@ mod tests {
             ("https://h/path", "https://h/path"),
         ] {
             assert_eq!(redact_url(url), want);
+        }
+        for url in ["postgres:p", "p", "postgres://u:p/q@h/db", "postgres://h/db?password=p", "redis:p@h"] {
+            assert_eq!(redact("database.url", &format!("\"{url}\"")), "[redacted]", "{url}");
+        }
+        let long = "\"postgres://u:p@h:5432/db\"";
+        assert_eq!(redact("database.url", long), "\"postgres://u:[redacted]@h:5432/db\"");
+        for url in ["\"\"", "\"sqlite:///a?b@c\"", "\"redis://h:6379\""] {
+            assert_eq!(redact("redis.url", url), url);
         }
     }
 }

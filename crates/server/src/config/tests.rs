@@ -151,6 +151,7 @@ fn unknown_keys_name_the_nearest_known_one() {
 fn what_this_version_cannot_do_is_refused() {
     for (env, words) in [
         (vec![("DATABASE_URL", "postgres:hunter2")], vec!["postgres://user", "DATABASE_URL"]),
+        (vec![("DATABASE_URL", "mysql://u@h:3306?password=hunter2")], vec!["MySQL isn't supported"]),
         (vec![("DB_HOST", "db"), ("DB_PORT", "3306")], vec!["MySQL isn't supported"]),
         (vec![("REDIS_URL", "http://:hunter2@h")], vec!["redis://", "REDIS_URL"]),
         (vec![("ORRERY_MARKET__POLL", "sometimes")], vec!["auto, on or off"]),
