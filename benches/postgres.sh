@@ -13,7 +13,9 @@ finish() {
 }
 trap finish EXIT
 
-"$bin/load" pgbench --in-flight 48 --users "$users" --seconds "$seconds"
+for way in single double; do
+    "$bin/load" pgbench --way $way --in-flight 48 --users "$users" --seconds "$seconds"
+done
 for n in 16 48 512; do
     "$bin/load" crate --db postgres --in-flight $n --users "$users" --seconds "$seconds"
 done

@@ -1,11 +1,12 @@
 //! Two gateways and two pollers on one PostgreSQL and one Redis, while parts of it die.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use e2e::{Client, Gateway, Options, Proxy, Upstream, entries_of, eventually};
+use e2e::{Client, Gateway, Options, Proxy, Upstream, entries_of, eventually, repository};
 use orrery_testkit::servers::{PostgresServer, RedisServer, free_port};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -110,6 +111,55 @@ async fn goes_on(acks: &AtomicUsize, what: &str) {
     .await;
 }
 
+/// The official Socket.IO client at every gateway, and what it said.
+struct Watch {
+    process: std::process::Child,
+    lines: Arc<std::sync::Mutex<Vec<String>>>,
+}
+
+impl Watch {
+    fn start(gateways: &[&Gateway], token: &str) -> Self {
+        let urls: Vec<String> = gateways.iter().map(|g| g.base().to_owned()).collect();
+        let mut process = std::process::Command::new("node")
+            .arg("watch.mjs")
+            .current_dir(repository().join("tests/js"))
+            .env("ORRERY_URLS", urls.join(","))
+            .env("ORRERY_TOKEN", token)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (lines, out) = (Arc::new(std::sync::Mutex::new(Vec::new())), process.stdout.take().unwrap());
+        let kept = lines.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                kept.lock().unwrap().push(line);
+            }
+        });
+        Self { process, lines }
+    }
+
+    /// How often a gateway's client said something that begins so.
+    fn count(&self, gateway: &Gateway, what: &str) -> usize {
+        let line = format!("{} {what}", gateway.base());
+        self.lines.lock().unwrap().iter().filter(|l| l.starts_with(&line)).count()
+    }
+
+    async fn says(&self, gateway: &Gateway, what: &str, times: usize) {
+        eventually(&format!("the socket at {} says {what}", gateway.base()), SOON, async || {
+            let heard = self.count(gateway, what);
+            if heard >= times { Ok(()) } else { Err(self.lines.lock().unwrap().join("\n")) }
+        })
+        .await;
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_when_any_part_dies() {
     let mut house = House::new().await;
@@ -150,6 +200,14 @@ async fn nothing_is_lost_when_any_part_dies() {
     })
     .await;
 
+    let watch = Watch::start(&[&a, &b], &users[0]);
+    for gateway in [&a, &b] {
+        watch.says(gateway, "authenticated", 1).await;
+    }
+    // waits for a price that only the second poller will bring
+    let order = json!({"type": "LIMIT_BUY", "inr_amount": 1_000, "execution_price": 4_010_000});
+    let order = b.client().with_token(&users[0]).post("/api/orders", &order).await.expect(201).int("transactionId");
+
     let (stop, acks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut load = JoinSet::new();
     for (g, gateway) in [&a, &b].into_iter().enumerate() {
@@ -164,6 +222,7 @@ async fn nothing_is_lost_when_any_part_dies() {
     a.kill9();
     goes_on(&acks, "the death of a gateway").await;
     a.restart().await;
+    watch.says(&a, "authenticated", 2).await;
 
     first.kill9();
     house.upstream.set_price(44_000.0);
@@ -196,6 +255,10 @@ async fn nothing_is_lost_when_any_part_dies() {
         .await;
     }
     assert!(leads(&second), "{}", second.logs());
+    for gateway in [&a, &b] {
+        watch.says(gateway, "price 44000", 1).await;
+        watch.says(gateway, &format!("executed {order}"), 1).await;
+    }
 
     stop.store(true, Ordering::SeqCst);
     let known = load.join_all().await;
@@ -218,6 +281,8 @@ async fn nothing_is_lost_when_any_part_dies() {
     for (key, id) in &acked {
         assert_eq!(keys.get(key.as_str()), Some(id), "{key} was acknowledged");
     }
+    let fills = entries.iter().filter(|e| e.key.starts_with(&format!("fill-{order}-"))).count();
+    assert_eq!(fills, 1, "an order is filled once");
     let verified = b.cli(&["ledger", "verify"]);
     assert!(verified.contains(&head), "{verified}");
 

@@ -56,8 +56,11 @@ enum Command {
         #[command(flatten)]
         span: SpanArgs,
     },
-    /// PostgreSQL's `pgbench`: one documented trade in each transaction
+    /// PostgreSQL's `pgbench`: one trade in each transaction
     Pgbench {
+        /// What it keeps of a trade
+        #[arg(long, value_enum, default_value_t = pgbench::Way::Double)]
+        way: pgbench::Way,
         #[command(flatten)]
         server: ServerArgs,
         #[command(flatten)]
@@ -207,8 +210,8 @@ async fn measure(command: Command) -> anyhow::Result<Vec<Report>> {
             let server = server.server.as_deref();
             Ok(vec![direct::run(db, server, &ledger, span.span()).await?])
         }
-        Command::Pgbench { server, ledger, span } => {
-            Ok(vec![pgbench::run(&server.server, &ledger, span.span()).await?])
+        Command::Pgbench { way, server, ledger, span } => {
+            Ok(vec![pgbench::run(way, &server.server, &ledger, span.span()).await?])
         }
         Command::Baseline { ledger, span } => Ok(vec![baseline::run(&ledger, span.span()).await?]),
         Command::Compare { http, ledger, span } => {

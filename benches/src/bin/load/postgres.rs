@@ -38,7 +38,8 @@ impl Scratch {
 
 /// Opens the store on it, as the server does.
 pub(crate) async fn store(scratch: &Scratch) -> anyhow::Result<Postgres> {
-    let db = Postgres::open(scratch.url(), Options::default()).await?;
+    let db = Postgres::connect(scratch.url(), Options::default()).await?;
     db.migrate().await?;
-    Ok(db)
+    db.close().await;
+    Ok(Postgres::open(scratch.url(), Options::default()).await?)
 }
