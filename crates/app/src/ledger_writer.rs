@@ -22,6 +22,8 @@ use crate::tasks::Tasks;
 const FOLLOW_PERIOD: Duration = Duration::from_millis(250);
 /// Entries of other processes told at a time.
 const FOLLOW_PAGE: u32 = 1_000;
+/// Turns of the scheduler for which a batch waits to grow; some microseconds each.
+const GATHER_TURNS: u32 = 64;
 /// Waits between attempts to learn the outcome of a batch.
 const RESOLVE_WAITS_MS: [u64; 4] = [20, 100, 500, 2_000];
 
@@ -112,6 +114,23 @@ async fn commit(
     store.commit(&needs, Box::new(move |view| orrery_ledger::decide(view, &commands, now, &limits))).await
 }
 
+/// Lets the clients that were just answered ask again, so that they share the next commit too: without
+/// this a commit of a few alternates with one of all others. As many as `before` are expected, and waited
+/// for no longer than some turns of the scheduler.
+async fn gather(receiver: &mut mpsc::Receiver<Submission>, waiting: &mut Vec<Submission>, before: usize, most: usize) {
+    for _ in 0..GATHER_TURNS {
+        if waiting.len() >= before.min(most) {
+            return;
+        }
+        tokio::task::yield_now().await;
+        while waiting.len() < most
+            && let Ok(submission) = receiver.try_recv()
+        {
+            waiting.push(submission);
+        }
+    }
+}
+
 struct Writer {
     store: Arc<dyn LedgerStore>,
     clock: Arc<dyn Clock>,
@@ -128,6 +147,7 @@ impl Writer {
         let mut follow = tokio::time::interval(FOLLOW_PERIOD);
         follow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut waiting = Vec::with_capacity(self.batch);
+        let mut before = 0;
         loop {
             tokio::select! {
                 biased;
@@ -135,6 +155,8 @@ impl Writer {
                     if count == 0 {
                         return;
                     }
+                    gather(&mut receiver, &mut waiting, before, self.batch).await;
+                    before = waiting.len();
                     self.commit(std::mem::take(&mut waiting)).await;
                 }
                 () = stopping.cancelled(), if !receiver.is_closed() => receiver.close(),

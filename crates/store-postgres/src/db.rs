@@ -54,6 +54,17 @@ fn pool(connect: &PgConnectOptions, options: &Options, most: u32) -> PgPool {
         .connect_lazy_with(connect.clone())
 }
 
+/// A batch looks up some hundred rows by their keys. Without statistics (a new database, a burst between
+/// two runs of autovacuum) the planner would read whole tables for that, longer with every trade.
+const BY_INDEX: [(&str, &str); 6] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("enable_bitmapscan", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+];
+
 impl Postgres {
     /// Opens `postgres://…` and checks that the server keeps what it commits and has the schema this
     /// program needs. Does not migrate.
@@ -102,7 +113,8 @@ impl Postgres {
         check(&mut conn, &options).await?;
         // an error would only say that the goodbye was not heard
         let _ = conn.close().await;
-        let (writers, pool) = (pool(&connect, &options, WRITERS), pool(&connect, &options, options.connections.max(2)));
+        let writers = pool(&connect.clone().options(BY_INDEX), &options, WRITERS);
+        let pool = pool(&connect, &options, options.connections.max(2));
         Ok(Self { inner: Arc::new(Inner { connect, options, writers, pool }), fence: None })
     }
 
