@@ -1,4 +1,5 @@
-//! Both databases hold the same: tables, columns, keys, indexes, references.
+//! Both databases hold the same: tables, columns, keys, indexes, references. On PostgreSQL some of the last
+//! are triggers, whose functions' names end in `_refers`.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +55,12 @@ const POSTGRES_REFERENCES: &str = "SELECT t.relname::text, a.attname::text, f.re
         CASE c.confdeltype WHEN 'a' THEN 'no action' WHEN 'c' THEN 'cascade' WHEN 'r' THEN 'restrict' ELSE 'other' END
     FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class f ON f.oid = c.confrelid
     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = ANY (c.conkey)
-    WHERE c.contype = 'f' AND t.relnamespace = current_schema()::regnamespace";
+    WHERE c.contype = 'f' AND t.relnamespace = current_schema()::regnamespace
+    UNION ALL
+    SELECT t.relname::text, split_part(encode(g.tgargs, 'escape'), '\\000', 1),
+        split_part(encode(g.tgargs, 'escape'), '\\000', 2), 'no action'
+    FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid JOIN pg_proc p ON p.oid = g.tgfoid
+    WHERE p.proname LIKE '%~_refers' ESCAPE '~' AND t.relnamespace = current_schema()::regnamespace";
 
 macro_rules! facts {
     ($connection:expr, $columns:expr, $indexes:expr, $references:expr) => {{

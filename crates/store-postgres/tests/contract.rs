@@ -138,6 +138,9 @@ async fn history_cannot_be_rewritten() {
         "INSERT INTO journal (seq, kind, actor, idem_key, at, prev, hash) \
          SELECT seq + 9, kind, actor, idem_key, at, prev, hash FROM journal WHERE seq = 1",
         "INSERT INTO legs SELECT seq + 100, n, from_account, to_account, amount, from_after, to_after FROM legs",
+        "INSERT INTO statement (user_id, seq) VALUES (1, 100)",
+        "INSERT INTO journal (seq, kind, actor, idem_key, snapshot_id, at, prev, hash) \
+         SELECT seq + 1, kind, actor, idem_key, 999, at, prev, hash FROM journal ORDER BY seq DESC LIMIT 1",
     ] {
         let done = sqlx::query(sqlx::AssertSqlSafe(text.to_owned())).execute(&raw).await;
         assert!(done.is_err(), "{text} went through");
