@@ -11,13 +11,15 @@ const SUMMARY: &str = "ORRERY_NODE_SUMMARY";
 
 #[tokio::test]
 async fn clients_in_javascript() {
-    run(&["socketio.test.mjs", "bittrade.test.mjs", "page.test.mjs", "money.test.mjs"]).await;
+    run(Options::default(), &["socketio.test.mjs", "bittrade.test.mjs", "page.test.mjs", "money.test.mjs"]).await;
 }
 
-/// On a house of its own: its administrator changes the rates.
+/// On a house of its own, since its administrator changes the rates; at a listener for this client alone,
+/// beside another.
 #[tokio::test]
 async fn a_session_of_the_web_client() {
-    run(&["client.test.mjs"]).await;
+    let listeners = "127.0.0.1:0=bittrade,127.0.0.1:0=aether";
+    run(Options::default().env("ORRERY_LISTEN", listeners), &["client.test.mjs"]).await;
 }
 
 #[test]
@@ -29,7 +31,7 @@ fn every_file_of_tests_is_run() {
     }
 }
 
-async fn run(files: &[&str]) {
+async fn run(options: Options, files: &[&str]) {
     let folder = repository().join("tests/js");
     let version = Command::new("node").arg("--version").output();
     assert!(
@@ -40,7 +42,7 @@ async fn run(files: &[&str]) {
         folder.join("node_modules/socket.io-client").is_dir(),
         "the clients are not installed: (cd tests/js && npm install), or cargo xtask test"
     );
-    let gateway = Gateway::start(Options::default().args(&["demo"])).await;
+    let gateway = Gateway::start(options.args(&["demo"])).await;
     gateway.user_of_role("root@example.com", "admin").await;
     let output = Command::new("node")
         .args(["--test", "--test-reporter=tap"])

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use orrery_crypto::{WeakSecret, check_secret};
 use orrery_kernel::{Entropy, Secret};
 
-use crate::config::Auth;
+use crate::config::{Auth, Config, DatabaseUrl};
 
 /// Its file in the data directory.
 pub const FILE: &str = "jwt_secret.key";
@@ -81,6 +81,15 @@ pub fn signing_key(auth: &Auth, data_dir: &Path, entropy: &dyn Entropy) -> Resul
             read(&path)?.ok_or_else(gone)
         }
     }
+}
+
+/// What to know when several gateways could share the database, but this one has a key of its own.
+pub fn shared_key_advice(config: &Config) -> Option<&'static str> {
+    let shared = matches!(config.database.url, DatabaseUrl::Postgres(_));
+    (shared && config.auth.jwt_secret.is_none()).then_some(
+        "tokens are signed with a key of this machine alone, which other gateways on the same database refuse; set \
+         JWT_SECRET to the same value for all of them",
+    )
 }
 
 fn read(path: &Path) -> Result<Option<Secret<Vec<u8>>>, SecretError> {

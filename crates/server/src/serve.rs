@@ -40,6 +40,9 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
     for note in &notes {
         tracing::warn!("{note}");
     }
+    if let Some(advice) = secret::shared_key_advice(&config) {
+        tracing::warn!("{advice}");
+    }
     let signals = Signals::new().context("signals cannot be handled")?;
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let bound = listen::bind(&config.server.listen).await?;

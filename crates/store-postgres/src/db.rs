@@ -16,6 +16,8 @@ use crate::sql::control;
 
 /// Connections for the ledger's commits: one at work, one for when it is lost.
 const WRITERS: u32 = 2;
+/// A connection that was used so lately is taken as it is.
+const FRESH: Duration = Duration::from_millis(500);
 /// The oldest server whose SQL this is.
 const VERSION_MIN: i64 = 140_000;
 
@@ -50,7 +52,15 @@ fn pool(connect: &PgConnectOptions, options: &Options, most: u32) -> PgPool {
         .idle_timeout(Duration::from_secs(300))
         .max_lifetime(Duration::from_secs(3_600))
         // a connection that died while idle is found here, not in the middle of a request
-        .test_before_acquire(true)
+        .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move {
+                if meta.idle_for > FRESH {
+                    conn.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(connect.clone())
 }
 

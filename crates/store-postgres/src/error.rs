@@ -9,7 +9,9 @@ pub enum OpenError {
     #[error("the database URL is not a postgres:// URL that can be used: {0}")]
     Location(String),
     /// Nobody answers, or they refuse.
-    #[error("cannot connect to PostgreSQL: {0}")]
+    #[error(
+        "cannot connect to PostgreSQL: {0}; see that it runs and that DATABASE_URL names its address, user and database"
+    )]
     Unreachable(String),
     /// The schema is not there, or not whole.
     #[error("the database has schema {found}, this program needs {needed}: run `orrery-gateway migrate` first")]

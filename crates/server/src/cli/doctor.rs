@@ -112,6 +112,9 @@ fn data_dir(f: &mut Findings, config: &Config) {
 }
 
 fn signing_key(f: &mut Findings, config: &Config) {
+    if let Some(advice) = secret::shared_key_advice(config) {
+        f.warn("signing key", advice);
+    }
     let file = config.server.data_dir.join(secret::FILE);
     if config.auth.jwt_secret.is_none() && !file.exists() {
         return f.ok("signing key", "none yet; the first start makes one");

@@ -16,6 +16,9 @@ use crate::write::{Lock, Tx};
 
 /// [`Needs`] as the parameters of the reading statements.
 struct Wanted {
+    /// Users, all of whose accounts are read.
+    owners: Vec<String>,
+    /// Accounts of nobody of them.
     accounts: Vec<String>,
     actors: Vec<String>,
     keys: Vec<String>,
@@ -28,8 +31,11 @@ struct Wanted {
 
 pub(super) async fn commit(db: &Postgres, needs: &Needs, decide: Decider) -> Result<Vec<Answer>, StoreError> {
     let (actors, keys) = needs.keys.iter().map(|(actor, key)| (actor.code(), key.as_str().to_owned())).unzip();
+    let users: BTreeSet<_> =
+        needs.accounts.iter().map(|a| &a.owner).filter(|owner| matches!(owner, Owner::User(_))).collect();
     let wanted = Wanted {
-        accounts: needs.accounts.iter().map(Account::code).collect(),
+        accounts: needs.accounts.iter().filter(|a| !users.contains(&a.owner)).map(Account::code).collect(),
+        owners: users.into_iter().map(Owner::code).collect(),
         actors,
         keys,
         snapshots: needs.snapshots.iter().map(|s| s.0).collect(),
@@ -43,7 +49,7 @@ pub(super) async fn commit(db: &Postgres, needs: &Needs, decide: Decider) -> Res
 
 async fn decide_and_write(tx: &mut Tx, wanted: Wanted, decide: Decider) -> Result<Vec<Answer>, StoreError> {
     let view = view(tx, wanted).await?;
-    let head = view.head;
+    let (head, known) = (view.head, view.balances.clone());
     let Decision { batch, answers } = decide(view);
     if batch.expected != head {
         return Err(StoreError::Unavailable(format!(
@@ -55,7 +61,7 @@ async fn decide_and_write(tx: &mut Tx, wanted: Wanted, decide: Decider) -> Resul
         tx.nothing_to_keep();
         return Ok(answers);
     }
-    let (call, counts) = write(&batch);
+    let (call, counts) = write(&batch, &known);
     let row = tx.one(call).await?;
     for (i, (wanted, what)) in counts.into_iter().enumerate() {
         let wrote = row.columns().count(i)?;
@@ -67,16 +73,22 @@ async fn decide_and_write(tx: &mut Tx, wanted: Wanted, decide: Decider) -> Resul
     Ok(answers)
 }
 
-/// The statement that writes a batch, and how many rows of each table it must write.
-fn write(batch: &Batch) -> (Call, [(u64, &'static str); 5]) {
+/// The statement that writes a batch decided on the balances `known`, and how many rows of each table it
+/// must write.
+fn write(batch: &Batch, known: &HashMap<Account, i64>) -> (Call, [(u64, &'static str); 6]) {
     let entries = || batch.entries.iter();
     let legs: Vec<_> = entries().flat_map(|e| (0_i64..).zip(&e.legs).map(move |(n, leg)| (e.seq, n, leg))).collect();
     let lines: Vec<(i64, i64)> =
         entries().flat_map(|e| shown_to(e).into_iter().map(move |user| (user.0, e.seq))).collect();
+    let changed: Vec<(&Account, i64, i64)> =
+        batch.balances.iter().filter_map(|(a, after)| Some((a, *known.get(a)?, *after))).collect();
+    let new: Vec<(&Account, i64)> =
+        batch.balances.iter().filter(|(a, _)| !known.contains_key(a)).map(|(a, after)| (a, *after)).collect();
     let counts = [
         (batch.entries.len() as u64, "journal"),
         (legs.len() as u64, "legs"),
-        (batch.balances.len() as u64, "accounts"),
+        (changed.len() as u64, "changed balances"),
+        (new.len() as u64, "new accounts"),
         (lines.len() as u64, "statement"),
         (batch.idem.len() as u64, "idempotency"),
     ];
@@ -111,11 +123,14 @@ fn write(batch: &Batch) -> (Call, [(u64, &'static str); 5]) {
         .bind(legs.iter().map(|(_, _, leg)| leg.amount).collect::<Vec<_>>())
         .bind(legs.iter().map(|(_, _, leg)| leg.from_after).collect::<Vec<_>>())
         .bind(legs.iter().map(|(_, _, leg)| leg.to_after).collect::<Vec<_>>())
-        .bind(batch.balances.keys().map(Account::code).collect::<Vec<_>>())
-        .bind(batch.balances.keys().map(|a| a.owner.code()).collect::<Vec<_>>())
-        .bind(batch.balances.keys().map(|a| a.asset.code().to_owned()).collect::<Vec<_>>())
-        .bind(batch.balances.keys().map(|a| a.bucket.name().to_owned()).collect::<Vec<_>>())
-        .bind(batch.balances.values().copied().collect::<Vec<_>>())
+        .bind(changed.iter().map(|(a, ..)| a.code()).collect::<Vec<_>>())
+        .bind(changed.iter().map(|(_, before, _)| *before).collect::<Vec<_>>())
+        .bind(changed.iter().map(|(.., after)| *after).collect::<Vec<_>>())
+        .bind(new.iter().map(|(a, _)| a.code()).collect::<Vec<_>>())
+        .bind(new.iter().map(|(a, _)| a.owner.code()).collect::<Vec<_>>())
+        .bind(new.iter().map(|(a, _)| a.asset.code()).collect::<Vec<_>>())
+        .bind(new.iter().map(|(a, _)| a.bucket.name()).collect::<Vec<_>>())
+        .bind(new.iter().map(|(_, after)| *after).collect::<Vec<_>>())
         .bind(lines.iter().map(|(user, _)| *user).collect::<Vec<_>>())
         .bind(lines.iter().map(|(_, seq)| *seq).collect::<Vec<_>>())
         .bind(batch.idem.iter().map(|r| r.actor.code()).collect::<Vec<_>>())
@@ -151,7 +166,13 @@ async fn write_deals(tx: &mut Tx, batch: &Batch) -> Result<(), StoreError> {
 }
 
 async fn view(tx: &mut Tx, wanted: Wanted) -> Result<View, StoreError> {
-    let read = sql::VIEW.call().bind(wanted.accounts).bind(wanted.actors).bind(wanted.keys).bind(wanted.snapshots);
+    let read = sql::VIEW
+        .call()
+        .bind(wanted.owners)
+        .bind(wanted.accounts)
+        .bind(wanted.actors)
+        .bind(wanted.keys)
+        .bind(wanted.snapshots);
     let row = tx.one(read).await?;
     let row = row.columns();
     let mut view = View {

@@ -64,23 +64,27 @@ macro_rules! shown {
     };
 }
 
-/// What a commit has to see, as one row: head, balances of the accounts `$1`, outcomes under the actors
-/// `$2` and keys `$3`, prices `$4`.
+/// What a commit has to see, as one row: head, balances of all accounts of the owners `$1` (a user's few
+/// accounts lie side by side, so that one look finds them) and of the accounts `$2`, outcomes under the
+/// actors `$3` and keys `$4`, prices `$5`.
 pub(crate) const VIEW: Sql = Sql::new(
     "view",
-    4,
+    5,
     4,
     "SELECT
        (SELECT json_build_array(seq, encode(hash, 'hex'), at)::text FROM journal ORDER BY seq DESC LIMIT 1),
-       (SELECT coalesce(json_agg(json_build_array(a.code, a.balance))::text, '[]')
-          FROM unnest($1::text[]) w (code) JOIN accounts a ON a.code = w.code COLLATE \"C\"),
+       (SELECT coalesce(json_agg(json_build_array(b.code, b.balance))::text, '[]') FROM (
+          SELECT a.code, a.balance FROM unnest($1::text[]) w (owner)
+            JOIN accounts a ON a.code > (w.owner || '/') COLLATE \"C\" AND a.code < (w.owner || '0') COLLATE \"C\"
+          UNION ALL
+          SELECT a.code, a.balance FROM unnest($2::text[]) w (code) JOIN accounts a ON a.code = w.code COLLATE \"C\") b),
        (SELECT coalesce(json_agg(json_build_array(i.actor, i.key, encode(i.fingerprint, 'hex'),
                                                   encode(i.outcome, 'hex')))::text, '[]')
-          FROM unnest($2::text[], $3::text[]) w (actor, key)
+          FROM unnest($3::text[], $4::text[]) w (actor, key)
           JOIN idempotency i ON i.key = w.key AND i.actor = w.actor),
        (SELECT coalesce(json_agg(json_build_array(s.id, s.source, s.btc_usd_cents, s.buy_mult_e4, s.sell_mult_e4,
                                            s.buy_rate, s.sell_rate, s.observed_at, s.received_at))::text, '[]')
-          FROM snapshots s WHERE s.id = ANY($4))",
+          FROM snapshots s WHERE s.id = ANY($5))",
 );
 /// Balances of the accounts `$1` and of all accounts of the owners `$2`.
 pub(crate) const WIDER_BALANCES: Sql = Sql::new(
@@ -94,12 +98,13 @@ pub(crate) const WIDER_BALANCES: Sql = Sql::new(
 );
 pub(crate) const ENTRIES_BY_SEQ: Sql =
     Sql::new("entries_by_seq", 1, 26, posted!("journal j", "WHERE j.seq = ANY($1) ORDER BY j.seq"));
-/// A whole batch: entries (`$1`–`$13`), legs (`$14`–`$20`), balances (`$21`–`$25`), lines (`$26`, `$27`),
-/// outcomes (`$28`–`$31`); gives how many rows of each were written.
+/// A whole batch: entries (`$1`–`$13`), legs (`$14`–`$20`), changed balances (`$21`–`$23`: account, what it
+/// was, what it is), new accounts (`$24`–`$28`), lines (`$29`, `$30`), outcomes (`$31`–`$34`); gives how
+/// many rows of each were written. A balance that is not what the batch was decided on is not written.
 pub(crate) const WRITE_BATCH: Sql = Sql::new(
     "write_batch",
-    31,
-    5,
+    34,
+    6,
     "WITH j AS (
          INSERT INTO journal (seq, kind, actor, idem_key, snapshot_id, size_inr, size_btc, refs, at, prev, hash,
                               term_rate, term_until)
@@ -113,19 +118,23 @@ pub(crate) const WRITE_BATCH: Sql = Sql::new(
                               $20::bigint[])
          RETURNING 1),
      a AS (
+         UPDATE accounts a SET balance = w.after
+         FROM unnest($21::text[], $22::bigint[], $23::bigint[]) w (code, before, after)
+         WHERE a.code = w.code COLLATE \"C\" AND a.balance = w.before
+         RETURNING 1),
+     n AS (
          INSERT INTO accounts (code, owner, asset, bucket, balance)
-         SELECT * FROM unnest($21::text[], $22::text[], $23::text[], $24::text[], $25::bigint[])
-         ON CONFLICT (code) DO UPDATE SET balance = excluded.balance
+         SELECT * FROM unnest($24::text[], $25::text[], $26::text[], $27::text[], $28::bigint[])
          RETURNING 1),
      t AS (
-         INSERT INTO statement (user_id, seq) SELECT * FROM unnest($26::bigint[], $27::bigint[])
+         INSERT INTO statement (user_id, seq) SELECT * FROM unnest($29::bigint[], $30::bigint[])
          RETURNING 1),
      i AS (
          INSERT INTO idempotency (actor, key, fingerprint, outcome)
-         SELECT * FROM unnest($28::text[], $29::text[], $30::bytea[], $31::bytea[])
+         SELECT * FROM unnest($31::text[], $32::text[], $33::bytea[], $34::bytea[])
          RETURNING 1)
-     SELECT (SELECT count(*) FROM j), (SELECT count(*) FROM l), (SELECT count(*) FROM a), (SELECT count(*) FROM t),
-            (SELECT count(*) FROM i)",
+     SELECT (SELECT count(*) FROM j), (SELECT count(*) FROM l), (SELECT count(*) FROM a), (SELECT count(*) FROM n),
+            (SELECT count(*) FROM t), (SELECT count(*) FROM i)",
 );
 
 /// Outcomes under the actors `$1` and keys `$2`.
