@@ -1,0 +1,129 @@
+//! The port to what several nodes share: who publishes where, and what was published.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use orrery_kernel::{StoreError, Timestamp};
+
+use crate::ChannelConfig;
+
+/// How far a channel is. Offsets count from 1 without a hole; a new epoch begins when the count was lost.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// Which count.
+    pub epoch: Arc<str>,
+    /// The newest offset; 0: nothing yet.
+    pub offset: u64,
+}
+
+/// One accepted message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// Its place.
+    pub offset: u64,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// What it is the newest value of, in channels of the newest.
+    pub key: Option<Arc<str>>,
+    /// Content; the broker does not look inside.
+    pub body: Bytes,
+}
+
+/// How a publication is kept.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    /// The channel's bounds.
+    pub config: ChannelConfig,
+    /// A repeated publication under the same key within five minutes is the first one.
+    pub idempotency: Option<String>,
+    /// What the publisher knows the epoch to be: a broker that lost its memory says so instead of counting
+    /// from 1.
+    pub known: Option<Arc<str>>,
+}
+
+/// What became of a publication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// It has this place.
+    New(Position),
+    /// It was there already, at this place.
+    Duplicate(Position),
+    /// The broker has lost the channel: give back what is known with [`Broker::restore`], and publish again.
+    Lost,
+}
+
+/// What is kept of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// Epoch and newest offset.
+    pub position: Position,
+    /// Oldest first.
+    pub kept: Vec<Publication>,
+}
+
+/// What a node hears of the channels it follows.
+#[derive(Clone, Debug)]
+pub enum Live {
+    /// A publication, of this node or another.
+    Published {
+        /// Where.
+        channel: Arc<str>,
+        /// Of which epoch.
+        epoch: Arc<str>,
+        /// What.
+        publication: Publication,
+    },
+    /// Something that is told once and kept nowhere.
+    Signal {
+        /// Where.
+        channel: Arc<str>,
+        /// What.
+        body: Bytes,
+    },
+    /// Nothing is heard for now.
+    Lost,
+    /// It is heard again; what came meanwhile was missed.
+    Back,
+}
+
+/// Takes what is heard: in order for each channel, at once, without waiting.
+pub type Sink = Arc<dyn Fn(Live) + Send + Sync>;
+
+/// Channels that all nodes share. A publication is told to every node that follows the channel, by best
+/// effort; whoever counts offsets notices what it missed and reads it from [`Broker::tail`]. Passes the
+/// contract suite in `orrery-testkit`.
+#[async_trait]
+pub trait Broker: Send + Sync {
+    /// Where everything that is heard goes; once, before anything is followed.
+    fn attach(&self, sink: Sink);
+
+    /// Hears a channel from now on.
+    async fn follow(&self, channel: &str) -> Result<(), StoreError>;
+
+    /// Hears it no more.
+    async fn unfollow(&self, channel: &str) -> Result<(), StoreError>;
+
+    /// Accepts a message, keeps it and tells the followers.
+    async fn publish(
+        &self,
+        channel: &str,
+        keep: &Keep,
+        key: Option<&str>,
+        body: Bytes,
+        now: Timestamp,
+    ) -> Result<Appended, StoreError>;
+
+    /// Tells the followers, and keeps nothing.
+    async fn signal(&self, channel: &str, body: Bytes) -> Result<(), StoreError>;
+
+    /// What is kept, oldest first; begins the channel's first epoch where it has none.
+    async fn tail(&self, channel: &str, config: &ChannelConfig, now: Timestamp) -> Result<Tail, StoreError>;
+
+    /// Gives back what a broker lost. It takes what it does not have if it has no epoch, or the same one
+    /// with a lower offset; else it keeps what it has.
+    async fn restore(&self, channel: &str, config: &ChannelConfig, tail: &Tail) -> Result<(), StoreError>;
+
+    /// Forgets a channel.
+    async fn forget(&self, channel: &str) -> Result<(), StoreError>;
+}
