@@ -1,6 +1,7 @@
 //! Every port in process: what one machine runs its cache and rate windows on, and the stores of
 //! unit tests. Not mocks: each passes the contract suite of its port.
 
+mod broker;
 mod bus;
 mod cache;
 mod identity;
@@ -10,6 +11,7 @@ mod market;
 mod plans;
 mod rate;
 
+pub use broker::MemoryBroker;
 pub use bus::MemoryBus;
 pub use cache::MemoryCache;
 pub use identity::MemoryIdentity;

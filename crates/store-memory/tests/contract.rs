@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use orrery_store_memory::{
-    MemoryBus, MemoryCache, MemoryIdentity, MemoryLeases, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
+    MemoryBroker, MemoryBus, MemoryCache, MemoryIdentity, MemoryLeases, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
 };
 use orrery_testkit::ledger::Store;
 
@@ -41,6 +41,18 @@ mod leases {
     }
 
     orrery_testkit::leases_contract!(fresh());
+}
+
+mod broker {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::broker::Store {
+        let one = MemoryBroker::new(Arc::new(orrery_testkit::fakes::SeededEntropy::new(7)));
+        let other = one.node();
+        (Arc::new(one), Arc::new(other))
+    }
+
+    orrery_testkit::broker_contract!(fresh());
 }
 
 mod bus {

@@ -11,7 +11,7 @@ use orrery_identity::RateStore;
 use orrery_identity::rate::Policy;
 use orrery_kernel::Timestamp;
 use orrery_storage::{Bus, Cache, CacheKey, Heard};
-use orrery_store_redis::{Options, Redis, RedisBus, RedisCache, RedisRates};
+use orrery_store_redis::{Options, Redis, RedisBroker, RedisBus, RedisCache, RedisRates};
 use orrery_testkit::servers::{REDIS, RedisServer, named};
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -70,6 +70,23 @@ mod rate {
     }
 
     orrery_testkit::rate_contract!(fresh());
+}
+
+mod broker {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::broker::Store {
+        let redis = open(&named(REDIS));
+        let node = |seed| {
+            let broker = RedisBroker::new(redis.clone(), Arc::new(orrery_testkit::fakes::SeededEntropy::new(seed)));
+            tokio::spawn(broker.clone().run(tokio_util::sync::CancellationToken::new()));
+            Arc::new(broker)
+        };
+        (node(1), node(2))
+    }
+
+    orrery_testkit::broker_contract!(fresh());
+    orrery_testkit::broker_contract!(@each fresh(); restored);
 }
 
 mod bus {

@@ -1,0 +1,176 @@
+//! The broker in process.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use orrery_kernel::{Entropy, StoreError, Timestamp};
+use orrery_realtime::{Appended, Broker, ChannelConfig, History, Keep, Live, Position, Publication, Sink, Tail};
+
+/// How long a repeated publication is known.
+const KNOWN_FOR: Duration = Duration::from_secs(300);
+/// Publications of a channel that are known again, at most; of more, the oldest are forgotten.
+const KNOWN_MAX: usize = 10_000;
+
+/// Channels of one process. Its [`Self::node`]s share them, each with its own sink; one is enough for a
+/// server.
+pub struct MemoryBroker {
+    shared: Arc<Shared>,
+    node: Arc<Node>,
+}
+
+struct Shared {
+    entropy: Arc<dyn Entropy>,
+    channels: RwLock<HashMap<Arc<str>, Arc<Mutex<Entry>>>>,
+}
+
+#[derive(Default)]
+struct Node {
+    sink: OnceLock<Sink>,
+}
+
+struct Entry {
+    history: History,
+    known: HashMap<String, (Timestamp, u64)>,
+    /// Keys of `known`, oldest first.
+    order: VecDeque<(Timestamp, String)>,
+    followers: Vec<Weak<Node>>,
+}
+
+fn lock(entry: &Mutex<Entry>) -> MutexGuard<'_, Entry> {
+    entry.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Entry {
+    fn tell(&mut self, live: &Live) {
+        self.followers.retain(|node| match node.upgrade() {
+            Some(node) => {
+                if let Some(sink) = node.sink.get() {
+                    sink(live.clone());
+                }
+                true
+            }
+            None => false,
+        });
+    }
+
+    fn seen(&mut self, key: &str, now: Timestamp) -> Option<u64> {
+        while self.order.front().is_some_and(|(at, _)| now.since(*at) > KNOWN_FOR) || self.order.len() >= KNOWN_MAX {
+            let (at, key) = self.order.pop_front()?;
+            if self.known.get(&key).is_some_and(|(known, _)| *known == at) {
+                self.known.remove(&key);
+            }
+        }
+        self.known.get(key).map(|(_, offset)| *offset)
+    }
+}
+
+impl MemoryBroker {
+    /// An empty one; `entropy` names epochs.
+    pub fn new(entropy: Arc<dyn Entropy>) -> Self {
+        Self { shared: Arc::new(Shared { entropy, channels: RwLock::default() }), node: Arc::default() }
+    }
+
+    /// Another node on the same channels.
+    #[must_use]
+    pub fn node(&self) -> Self {
+        Self { shared: self.shared.clone(), node: Arc::default() }
+    }
+
+    fn entry(&self, channel: &str) -> Arc<Mutex<Entry>> {
+        let known = self.shared.channels.read().unwrap_or_else(PoisonError::into_inner).get(channel).cloned();
+        if let Some(entry) = known {
+            return entry;
+        }
+        let mut channels = self.shared.channels.write().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            let mut bits = [0; 8];
+            self.shared.entropy.fill(&mut bits);
+            let epoch = bits.iter().map(|b| format!("{b:02x}")).collect::<String>().into();
+            let history = History::new(Position { epoch, offset: 0 });
+            Arc::new(Mutex::new(Entry {
+                history,
+                known: HashMap::new(),
+                order: VecDeque::new(),
+                followers: Vec::new(),
+            }))
+        };
+        channels.entry(channel.into()).or_insert_with(new).clone()
+    }
+}
+
+#[async_trait]
+impl Broker for MemoryBroker {
+    fn attach(&self, sink: Sink) {
+        // a second sink would be a second owner of the node
+        let _ = self.node.sink.set(sink);
+    }
+
+    async fn follow(&self, channel: &str) -> Result<(), StoreError> {
+        let entry = self.entry(channel);
+        let mut entry = lock(&entry);
+        let me = Arc::downgrade(&self.node);
+        if !entry.followers.iter().any(|node| node.ptr_eq(&me)) {
+            entry.followers.push(me);
+        }
+        Ok(())
+    }
+
+    async fn unfollow(&self, channel: &str) -> Result<(), StoreError> {
+        let me = Arc::downgrade(&self.node);
+        lock(&self.entry(channel)).followers.retain(|node| !node.ptr_eq(&me));
+        Ok(())
+    }
+
+    async fn publish(
+        &self,
+        channel: &str,
+        keep: &Keep,
+        key: Option<&str>,
+        body: Bytes,
+        now: Timestamp,
+    ) -> Result<Appended, StoreError> {
+        let entry = self.entry(channel);
+        let mut entry = lock(&entry);
+        let epoch = entry.history.position().epoch.clone();
+        if let Some(idempotency) = &keep.idempotency
+            && let Some(offset) = entry.seen(idempotency, now)
+        {
+            return Ok(Appended::Duplicate(Position { epoch, offset }));
+        }
+        let offset = entry.history.position().offset + 1;
+        let publication = Publication { offset, at: now, key: key.map(Into::into), body };
+        entry.history.append(publication.clone(), &keep.config);
+        if let Some(idempotency) = &keep.idempotency {
+            entry.known.insert(idempotency.clone(), (now, offset));
+            entry.order.push_back((now, idempotency.clone()));
+        }
+        // under the channel's lock, so that everybody hears in the order of offsets
+        entry.tell(&Live::Published { channel: channel.into(), epoch: epoch.clone(), publication });
+        Ok(Appended::New(Position { epoch, offset }))
+    }
+
+    async fn signal(&self, channel: &str, body: Bytes) -> Result<(), StoreError> {
+        lock(&self.entry(channel)).tell(&Live::Signal { channel: channel.into(), body });
+        Ok(())
+    }
+
+    async fn tail(&self, channel: &str, config: &ChannelConfig, now: Timestamp) -> Result<Tail, StoreError> {
+        let entry = self.entry(channel);
+        let mut entry = lock(&entry);
+        entry.history.prune(now, config);
+        Ok(Tail { position: entry.history.position().clone(), kept: entry.history.kept().cloned().collect() })
+    }
+
+    async fn restore(&self, _: &str, _: &ChannelConfig, _: &Tail) -> Result<(), StoreError> {
+        // a process that lost its memory has no nodes either
+        Ok(())
+    }
+
+    async fn forget(&self, channel: &str) -> Result<(), StoreError> {
+        self.shared.channels.write().unwrap_or_else(PoisonError::into_inner).remove(channel);
+        Ok(())
+    }
+}
