@@ -98,6 +98,9 @@ pub trait Broker: Send + Sync {
     /// Where everything that is heard goes; once, before anything is followed.
     fn attach(&self, sink: Sink);
 
+    /// Does it answer?
+    async fn health(&self) -> Result<(), StoreError>;
+
     /// Hears a channel from now on.
     async fn follow(&self, channel: &str) -> Result<(), StoreError>;
 

@@ -16,6 +16,7 @@
 
 mod broker;
 mod channel;
+mod channels;
 mod decoder;
 pub mod frame;
 mod history;
@@ -23,6 +24,7 @@ mod outbox;
 
 pub use broker::{Appended, Broker, Keep, Live, Position, Publication, Sink, Tail};
 pub use channel::{BadName, ChannelConfig, ConfigError, Mode, check_name};
+pub use channels::{CHANNELS_MAX, ChannelStore, Put};
 pub use decoder::{Close, Decoder, FrameError, Message};
 pub use history::{History, Recovery};
 pub use outbox::{Bounds, Item, Outbox, Pushed};

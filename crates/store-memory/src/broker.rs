@@ -108,6 +108,10 @@ impl Broker for MemoryBroker {
         let _ = self.node.sink.set(sink);
     }
 
+    async fn health(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn follow(&self, channel: &str) -> Result<(), StoreError> {
         let entry = self.entry(channel);
         let mut entry = lock(&entry);

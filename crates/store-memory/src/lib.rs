@@ -4,6 +4,7 @@
 mod broker;
 mod bus;
 mod cache;
+mod channels;
 mod identity;
 mod leases;
 mod ledger;
@@ -14,6 +15,7 @@ mod rate;
 pub use broker::MemoryBroker;
 pub use bus::MemoryBus;
 pub use cache::MemoryCache;
+pub use channels::MemoryChannels;
 pub use identity::MemoryIdentity;
 pub use leases::MemoryLeases;
 pub use ledger::MemoryLedger;

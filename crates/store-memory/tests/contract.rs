@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use orrery_store_memory::{
-    MemoryBroker, MemoryBus, MemoryCache, MemoryIdentity, MemoryLeases, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
+    MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLeases, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
 };
 use orrery_testkit::ledger::Store;
 
@@ -41,6 +41,16 @@ mod leases {
     }
 
     orrery_testkit::leases_contract!(fresh());
+}
+
+mod channels {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::channels::Store {
+        Arc::new(MemoryChannels::default())
+    }
+
+    orrery_testkit::channels_contract!(fresh());
 }
 
 mod broker {

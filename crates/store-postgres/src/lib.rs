@@ -6,6 +6,7 @@
 //! operator's act (`migrate`); opening an unmigrated database is an error.
 
 mod call;
+mod channels;
 mod db;
 mod error;
 mod identity;

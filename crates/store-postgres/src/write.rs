@@ -27,6 +27,8 @@ pub(crate) enum Lock {
     Market,
     /// The leases.
     Leases,
+    /// Configured channels.
+    Channels,
 }
 
 impl Lock {
@@ -41,6 +43,7 @@ impl Lock {
             Self::Admins => (OURS + 4, 0),
             Self::Market => (OURS + 5, 0),
             Self::Leases => (OURS + 6, 0),
+            Self::Channels => (OURS + 7, 0),
         }
     }
 }

@@ -77,6 +77,16 @@ mod market {
     orrery_testkit::market_contract!(fresh());
 }
 
+mod channels {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::channels::Store {
+        open().await
+    }
+
+    orrery_testkit::channels_contract!(fresh());
+}
+
 mod leases {
     use super::*;
 

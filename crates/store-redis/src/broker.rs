@@ -253,6 +253,10 @@ impl Broker for RedisBroker {
         let _ = self.0.sink.set(sink);
     }
 
+    async fn health(&self) -> Result<(), StoreError> {
+        self.0.redis.health().await
+    }
+
     async fn follow(&self, channel: &str) -> Result<(), StoreError> {
         self.wish(channel, true).await?;
         self.0.followed.lock().unwrap_or_else(PoisonError::into_inner).insert(channel.to_owned());

@@ -4,6 +4,7 @@
 //! shape. What a row holds that this program does not write is an error that names table and column,
 //! never a panic. No SQL, no driver.
 
+pub mod channels;
 pub mod identity;
 pub mod ledger;
 pub mod market;

@@ -109,6 +109,11 @@ impl Sqlite {
         Arc::new(self.clone())
     }
 
+    /// This database as the port of configured channels.
+    pub fn channels(&self) -> Arc<dyn orrery_realtime::ChannelStore> {
+        Arc::new(self.clone())
+    }
+
     /// This database as the market's port.
     pub fn market(&self) -> Arc<dyn orrery_market::MarketStore> {
         Arc::new(self.clone())

@@ -10,6 +10,7 @@
 
 mod backup;
 mod call;
+mod channels;
 mod checkpoint;
 mod db;
 mod error;

@@ -1,6 +1,7 @@
 //! Every statement of this crate, as data: a test prepares each on a migrated database and compares
 //! its parameter and column counts with those declared here.
 
+pub(crate) mod channels;
 pub(crate) mod control;
 pub(crate) mod identity;
 pub(crate) mod ledger;
@@ -28,7 +29,7 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 5] = [control::ALL, identity::ALL, ledger::ALL, market::ALL, plans::ALL];
+pub(crate) const ALL: [&[&Sql]; 6] = [channels::ALL, control::ALL, identity::ALL, ledger::ALL, market::ALL, plans::ALL];
 
 #[cfg(test)]
 mod tests {
@@ -64,6 +65,7 @@ mod tests {
     #[test]
     fn every_statement_is_listed() {
         let files = [
+            include_str!("sql/channels.rs"),
             include_str!("sql/control.rs"),
             include_str!("sql/identity.rs"),
             include_str!("sql/ledger.rs"),

@@ -10,6 +10,7 @@
 pub mod broker;
 pub mod bus;
 pub mod cache;
+pub mod channels;
 pub mod fakes;
 pub mod identity;
 pub mod leases;

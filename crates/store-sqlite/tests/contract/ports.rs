@@ -48,6 +48,16 @@ mod identity {
     orrery_testkit::identity_contract!(fresh());
 }
 
+mod channels {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::channels::Store {
+        in_memory().await
+    }
+
+    orrery_testkit::channels_contract!(fresh());
+}
+
 mod market {
     use super::*;
 

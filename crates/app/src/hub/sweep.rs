@@ -1,0 +1,165 @@
+//! What is looked at once a second: silent, stuck and expired connections, channels that miss something or
+//! that nobody uses, the broker's health.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use orrery_kernel::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::channel::After;
+use super::{Channel, Conn, Ending, Hub, Notice};
+
+const PERIOD: Duration = Duration::from_secs(1);
+/// A publication that does not come by itself is read after this long.
+const MISSING_MAX: Duration = Duration::from_millis(500);
+/// A channel that nobody uses is let go after this long.
+const UNUSED_MAX: Duration = Duration::from_secs(60);
+/// The broker is asked for its health this often.
+const HEALTH_TURNS: u32 = 5;
+/// A client is told this long before its token runs out, and may still renew it this long after.
+const EXPIRY_WARNING: Duration = Duration::from_secs(60);
+const EXPIRY_GRACE: Duration = Duration::from_secs(25);
+
+/// Who came or left, for the other nodes.
+#[derive(Serialize, Deserialize)]
+struct PresenceSignal<'a> {
+    user: Option<i64>,
+    client: std::borrow::Cow<'a, str>,
+    here: bool,
+}
+
+pub(super) fn presence_signal(user: Option<i64>, client: &str, here: bool) -> Bytes {
+    // a struct of plain fields always serialises
+    serde_json::to_vec(&PresenceSignal { user, client: client.into(), here }).unwrap_or_default().into()
+}
+
+pub(super) fn signalled(channel: &Channel, body: &[u8], now: Timestamp) {
+    let Ok(PresenceSignal { user, client, here }) = serde_json::from_slice(body) else {
+        tracing::debug!("a signal of another version");
+        return;
+    };
+    channel.tell(&Notice::Presence { channel: &channel.name, user, client: &client, here }, now);
+}
+
+pub(super) async fn run(hub: Arc<Hub>, stopping: CancellationToken) {
+    let mut tick = tokio::time::interval(PERIOD);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut turn = 0_u32;
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        let now = hub.now();
+        let conns: Vec<_> = hub.conns().all.values().cloned().collect();
+        let mut waiting = 0;
+        for conn in &conns {
+            look_at(&hub, conn, now);
+            waiting += conn.waiting_bytes();
+        }
+        metrics::gauge!("hub_waiting_bytes").set(waiting as f64);
+        for channel in hub.all_channels() {
+            look_at_channel(&hub, &channel, now).await;
+        }
+        turn = turn.wrapping_add(1);
+        if turn % HEALTH_TURNS == 0 {
+            match hub.ports.broker.health().await {
+                Ok(()) => {
+                    if hub.broker_lost.swap(false, Ordering::Relaxed) {
+                        hub.back.notify_one();
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the broker does not answer");
+                    hub.lost();
+                }
+            }
+        }
+    }
+}
+
+fn look_at(hub: &Hub, conn: &Conn, now: Timestamp) {
+    if conn.is_closed() {
+        return;
+    }
+    if conn.stuck_since().is_some_and(|since| now.since(since) > hub.settings.stuck_max) {
+        metrics::counter!("hub_slow_closed_total").increment(1);
+        conn.close(&Ending::Slow { offset: 0 });
+        return;
+    }
+    let heard = conn.last_heard();
+    let pinged = Timestamp::from_micros(conn.pinged.load(Ordering::Relaxed));
+    if pinged > heard {
+        if now.since(pinged) > hub.settings.pong_within {
+            conn.close(&Ending::Silent);
+            return;
+        }
+    } else if now.since(heard) >= hub.settings.ping_after {
+        conn.pinged.store(now.micros(), Ordering::Relaxed);
+        conn.tell(&Notice::Ping, now);
+    }
+    if let Some(at) = conn.expires() {
+        if now.since(at) > EXPIRY_GRACE {
+            conn.close(&Ending::Expired);
+        } else if now.plus(EXPIRY_WARNING) >= at && !conn.warned_of_expiry.swap(true, Ordering::Relaxed) {
+            conn.tell(&Notice::TokenExpiring { at }, now);
+        }
+    }
+}
+
+async fn look_at_channel(hub: &Hub, channel: &Arc<Channel>, now: Timestamp) {
+    if channel.missing_since().is_some_and(|since| now.since(since) >= MISSING_MAX) {
+        refill(hub, channel).await;
+    }
+    if channel.unused_since().is_some_and(|since| now.since(since) > UNUSED_MAX) {
+        if channel.position().is_some()
+            && let Ok(_one) = channel.preparing.try_lock()
+            && channel.let_go()
+            && let Err(error) = hub.ports.broker.unfollow(&channel.name).await
+        {
+            tracing::debug!(%error, "a channel is still followed, which costs only traffic");
+        }
+        if !channel.configured.load(Ordering::Relaxed) && channel.position().is_none() {
+            let mut channels = hub.channels.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if channel.unused_since().is_some_and(|since| now.since(since) > UNUSED_MAX) {
+                channels.remove(&channel.name);
+            }
+        }
+    }
+}
+
+async fn refill(hub: &Hub, channel: &Arc<Channel>) {
+    let now = hub.now();
+    match hub.ports.broker.tail(&channel.name, &channel.config(), now).await {
+        Ok(tail) => {
+            if channel.fill(tail, now) == After::Flush {
+                hub.flushes.schedule(channel, now);
+            }
+        }
+        Err(error) => tracing::debug!(%error, channel = %channel.name, "what is missing cannot be read now"),
+    }
+}
+
+/// After the broker was lost: gives back what it forgot, then reads what was missed.
+pub(super) async fn restore(hub: Arc<Hub>, stopping: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = hub.back.notified() => {}
+        }
+        let now = hub.now();
+        for channel in hub.all_channels().into_iter().filter(|c| c.position().is_some()) {
+            // in case that this fails, the sweep looks again
+            channel.suspect(now);
+            if let Err(error) = hub.give_back(&channel).await {
+                tracing::debug!(%error, channel = %channel.name, "a channel was not given back");
+                continue;
+            }
+            refill(&hub, &channel).await;
+        }
+    }
+}
