@@ -22,6 +22,7 @@ fn message(event: &Event) -> Option<String> {
     match event {
         Event::Price(_) | Event::Settings => Some("market".into()),
         Event::Access => Some("access".into()),
+        Event::Channels => Some("channels".into()),
         Event::Plans { user } => Some(format!("plans {user}")),
         Event::Ledger { .. } | Event::Filled { .. } => None,
     }
@@ -73,6 +74,7 @@ async fn inwards(bus: Arc<dyn Bus>, app: Arc<App>, tasks: Tasks) {
             Heard::Missed => {
                 take(&app, "market").await;
                 take(&app, "access").await;
+                take(&app, "channels").await;
             }
         }
     }
@@ -86,6 +88,7 @@ async fn take(app: &App, text: &str) {
             }
         }
         ("access", _) => app.auth.changed_elsewhere(),
+        ("channels", _) => app.events.relay(Event::Channels),
         ("plans", user) => {
             if let Ok(user) = user.parse() {
                 app.events.relay(Event::Plans { user: UserId(user) });

@@ -34,6 +34,8 @@ pub enum Event {
     },
     /// An administrator changed settings.
     Settings,
+    /// An administrator configured channels.
+    Channels,
     /// Somebody's permissions changed (logout, password, role, deletion): re-check every socket.
     Access,
 }

@@ -29,6 +29,7 @@ use orrery_identity::{IdentityStore, RateStore};
 use orrery_kernel::{Clock, Entropy, Result};
 use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::{MarketStore, PriceFeed, SentimentFeed};
+use orrery_realtime::{Broker, ChannelStore};
 use orrery_storage::Cache;
 
 /// Everything outside that the use cases reach.
@@ -46,6 +47,10 @@ pub struct Ports {
     pub cache: Arc<dyn Cache>,
     /// Rate windows.
     pub rates: Arc<dyn RateStore>,
+    /// What nodes share of realtime channels.
+    pub broker: Arc<dyn Broker>,
+    /// Configured channels.
+    pub channels: Arc<dyn ChannelStore>,
     /// Source of prices and charts.
     pub price_feed: Arc<dyn PriceFeed>,
     /// Source of sentiment.
@@ -65,6 +70,8 @@ pub struct Settings {
     pub market: market::MarketSettings,
     /// Ledger.
     pub ledger: ledger_writer::LedgerSettings,
+    /// Realtime channels.
+    pub hub: hub::HubSettings,
     /// Bounds on requests.
     pub requests: limits::RequestPolicies,
     /// Given to every new user on registration; `demo` sets it, `serve` does not.
@@ -91,6 +98,8 @@ pub struct App {
     pub market: Arc<market::Market>,
     /// What happened, for sockets.
     pub events: events::Events,
+    /// Realtime channels.
+    pub hub: Arc<hub::Hub>,
     /// Bounds on requests.
     pub limits: limits::RequestLimits,
     /// Time.
@@ -105,7 +114,8 @@ impl App {
     /// # Errors
     /// When the newest stored price cannot be read.
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
-        let Ports { ledger, plans, identity, market, cache, rates, price_feed, sentiment_feed, clock, entropy } = ports;
+        let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
+        let Ports { broker, channels, price_feed, sentiment_feed, .. } = ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -143,6 +153,11 @@ impl App {
         let plans = Arc::new(plans::Plans::new(desk.clone(), plans));
         let loans = loans::Loans::new(desk.clone());
         let admin = admin::Admin::new(desk, auth.clone(), plans.clone(), transfers.clone());
+        let hub_ports =
+            hub::HubPorts { broker, channels, rates: rates.clone(), clock: clock.clone(), entropy: entropy.clone() };
+        let hub = hub::Hub::new(hub_ports, settings.hub);
+        hub.reload().await?;
+        hub.start(&auth, &events, tasks);
         let limits = limits::RequestLimits::new(rates, settings.requests);
         Ok(Arc::new(Self {
             auth,
@@ -154,6 +169,7 @@ impl App {
             admin,
             market,
             events,
+            hub,
             limits,
             clock,
             entropy,

@@ -28,6 +28,7 @@ struct Bench {
 fn settings() -> AuthSettings {
     AuthSettings {
         jwt_secret: Secret::new(b"a secret of thirty-two bytes or more".to_vec()),
+        jwt_algorithm: orrery_crypto::Algorithm::Hs256,
         jwt_lifetime: Duration::from_secs(86_400),
         open_registration: true,
         registrations_per_hour: 60,

@@ -82,6 +82,7 @@ fn settings() -> Settings {
     Settings {
         auth: AuthSettings {
             jwt_secret: Secret::new(b"a secret of thirty-two bytes, at least".to_vec()),
+            jwt_algorithm: orrery_crypto::Algorithm::Hs256,
             jwt_lifetime: Duration::from_secs(86_400),
             open_registration: true,
             registrations_per_hour: 60,

@@ -1,7 +1,8 @@
-//! JSON Web Tokens with HS256 and nothing else (RFC 7519, RFC 7515).
+//! JSON Web Tokens with one HMAC and nothing else (RFC 7519, RFC 7515, RFC 7518 §3.2).
 //!
-//! The token library is linked without any algorithm; the provider below knows HMAC-SHA-256 only,
-//! so a token that asks for another algorithm, `none` included, cannot be verified by anything.
+//! The token library is linked without any algorithm; the provider below knows HMAC with SHA-2 only, and
+//! a key takes the one of them that it was made for: a token that asks for another algorithm, `none`
+//! included, cannot be verified by anything.
 
 use std::sync::Once;
 
@@ -9,9 +10,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::signature::{self, Signer, Verifier};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm as Jws, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Sha256, Sha384, Sha512};
 
 /// Longest token that is looked at.
 pub const TOKEN_BYTES_MAX: usize = 4_096;
@@ -92,8 +93,38 @@ pub fn check_secret(secret: &[u8]) -> Result<(), WeakSecret> {
     if distinct < 8 { Err(WeakSecret::Regular) } else { Ok(()) }
 }
 
+/// How tokens are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Algorithm {
+    /// HMAC with SHA-256.
+    #[default]
+    Hs256,
+    /// HMAC with SHA-384.
+    Hs384,
+    /// HMAC with SHA-512.
+    Hs512,
+}
+
+impl Algorithm {
+    /// The algorithm of a registered name: `HS256`.
+    pub fn parse(name: &str) -> Option<Self> {
+        [("HS256", Self::Hs256), ("HS384", Self::Hs384), ("HS512", Self::Hs512)]
+            .into_iter()
+            .find_map(|(known, algorithm)| (known == name).then_some(algorithm))
+    }
+
+    fn jws(self) -> Jws {
+        match self {
+            Self::Hs256 => Jws::HS256,
+            Self::Hs384 => Jws::HS384,
+            Self::Hs512 => Jws::HS512,
+        }
+    }
+}
+
 /// Signs and verifies.
 pub struct JwtKey {
+    algorithm: Jws,
     signing: EncodingKey,
     verifying: DecodingKey,
     validation: Validation,
@@ -101,19 +132,21 @@ pub struct JwtKey {
 
 impl JwtKey {
     /// A key of at least 32 bytes.
-    pub fn new(secret: &[u8]) -> Result<Self, WeakSecret> {
+    pub fn new(secret: &[u8], algorithm: Algorithm) -> Result<Self, WeakSecret> {
         check_secret(secret)?;
         install();
-        let mut validation = Validation::new(Algorithm::HS256);
+        let algorithm = algorithm.jws();
+        let mut validation = Validation::new(algorithm);
         // the library would ask the system's clock; expiry is judged below, against the caller's
         validation.validate_exp = false;
         validation.set_required_spec_claims(&["exp"]);
-        Ok(Self { signing: EncodingKey::from_secret(secret), verifying: DecodingKey::from_secret(secret), validation })
+        let (signing, verifying) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
+        Ok(Self { algorithm, signing, verifying, validation })
     }
 
     /// A signed token.
     pub fn issue(&self, claims: &Claims) -> Result<String, JwtError> {
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.signing).map_err(|_| JwtError::Key)
+        jsonwebtoken::encode(&Header::new(self.algorithm), claims, &self.signing).map_err(|_| JwtError::Key)
     }
 
     /// The claims of a good token at `now` (seconds since the epoch).
@@ -140,49 +173,61 @@ impl std::fmt::Debug for JwtKey {
     }
 }
 
-struct Hs256(Hmac<Sha256>);
+macro_rules! hmac_of {
+    ($name:ident, $digest:ty, $algorithm:expr) => {
+        struct $name(Hmac<$digest>);
 
-impl Hs256 {
-    fn new(key: &[u8]) -> jsonwebtoken::errors::Result<Self> {
-        Hmac::new_from_slice(key).map(Self).map_err(|_| ErrorKind::InvalidKeyFormat.into())
-    }
+        impl $name {
+            fn new(key: &[u8]) -> jsonwebtoken::errors::Result<Self> {
+                Hmac::new_from_slice(key).map(Self).map_err(|_| ErrorKind::InvalidKeyFormat.into())
+            }
+        }
+
+        impl Signer<Vec<u8>> for $name {
+            fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
+                Ok(self.0.clone().chain_update(message).finalize().into_bytes().to_vec())
+            }
+        }
+
+        impl Verifier<Vec<u8>> for $name {
+            fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+                // constant time
+                self.0.clone().chain_update(message).verify_slice(signature).map_err(signature::Error::from_source)
+            }
+        }
+
+        impl JwtSigner for $name {
+            fn algorithm(&self) -> Jws {
+                $algorithm
+            }
+        }
+
+        impl JwtVerifier for $name {
+            fn algorithm(&self) -> Jws {
+                $algorithm
+            }
+        }
+    };
 }
 
-impl Signer<Vec<u8>> for Hs256 {
-    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
-        Ok(self.0.clone().chain_update(message).finalize().into_bytes().to_vec())
-    }
-}
+hmac_of!(Hs256, Sha256, Jws::HS256);
+hmac_of!(Hs384, Sha384, Jws::HS384);
+hmac_of!(Hs512, Sha512, Jws::HS512);
 
-impl Verifier<Vec<u8>> for Hs256 {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
-        // constant time
-        self.0.clone().chain_update(message).verify_slice(signature).map_err(signature::Error::from_source)
-    }
-}
-
-impl JwtSigner for Hs256 {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::HS256
-    }
-}
-
-impl JwtVerifier for Hs256 {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::HS256
-    }
-}
-
-fn signer(algorithm: &Algorithm, key: &EncodingKey) -> jsonwebtoken::errors::Result<Box<dyn JwtSigner>> {
+fn signer(algorithm: &Jws, key: &EncodingKey) -> jsonwebtoken::errors::Result<Box<dyn JwtSigner>> {
     match algorithm {
-        Algorithm::HS256 => Ok(Box::new(Hs256::new(key.as_bytes())?)),
+        Jws::HS256 => Ok(Box::new(Hs256::new(key.as_bytes())?)),
+        Jws::HS384 => Ok(Box::new(Hs384::new(key.as_bytes())?)),
+        Jws::HS512 => Ok(Box::new(Hs512::new(key.as_bytes())?)),
         _ => Err(ErrorKind::InvalidAlgorithm.into()),
     }
 }
 
-fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> jsonwebtoken::errors::Result<Box<dyn JwtVerifier>> {
+fn verifier(algorithm: &Jws, key: &DecodingKey) -> jsonwebtoken::errors::Result<Box<dyn JwtVerifier>> {
     match algorithm {
-        Algorithm::HS256 => Ok(Box::new(Hs256::new(key.try_get_as_bytes()?)?)),
+        Jws::HS256 => Ok(Box::new(Hs256::new(key.try_get_as_bytes()?)?)),
+        Jws::HS384 => Ok(Box::new(Hs384::new(key.try_get_as_bytes()?)?)),
+        Jws::HS512 => Ok(Box::new(Hs512::new(key.try_get_as_bytes()?)?)),
         _ => Err(ErrorKind::InvalidAlgorithm.into()),
     }
 }
@@ -219,7 +264,7 @@ mod tests {
 
     #[test]
     fn forged_tokens_are_refused() {
-        let key = JwtKey::new(SECRET).unwrap();
+        let key = JwtKey::new(SECRET, Algorithm::Hs256).unwrap();
         let good = serde_json::to_string(&claims()).unwrap();
         let hs256 = r#"{"alg":"HS256","typ":"JWT"}"#;
         assert_eq!(key.verify(&forge(hs256, &good, SECRET), 0), Ok(claims()));
@@ -242,8 +287,23 @@ mod tests {
     }
 
     #[test]
+    fn each_algorithm_takes_its_own_tokens_only() {
+        let all = ["HS256", "HS384", "HS512"].map(|name| Algorithm::parse(name).unwrap());
+        for mine in all {
+            let token = JwtKey::new(SECRET, mine).unwrap().issue(&claims()).unwrap();
+            for other in all {
+                let verified = JwtKey::new(SECRET, other).unwrap().verify(&token, 0);
+                assert_eq!(verified.is_ok(), mine == other, "{mine:?} {other:?} {verified:?}");
+            }
+        }
+        for name in ["none", "RS256", "hs256", ""] {
+            assert_eq!(Algorithm::parse(name), None);
+        }
+    }
+
+    #[test]
     fn every_changed_character_is_refused() {
-        let key = JwtKey::new(SECRET).unwrap();
+        let key = JwtKey::new(SECRET, Algorithm::Hs256).unwrap();
         let token = key.issue(&claims()).unwrap();
         for i in 0..token.len() {
             let mut bytes = token.clone().into_bytes();

@@ -4,8 +4,8 @@
 //! arguments). Secrets are compared in constant time.
 //!
 //! ```
-//! use orrery_crypto::{Claims, JwtKey};
-//! let key = JwtKey::new(b"thirty-two bytes or more of random secret")?;
+//! use orrery_crypto::{Algorithm, Claims, JwtKey};
+//! let key = JwtKey::new(b"thirty-two bytes or more of random secret", Algorithm::Hs256)?;
 //! let claims = Claims { id: 1, email: "user@example.com".into(), name: "User".into(), sid: "s".into(), iat: 10, exp: 20 };
 //! let token = key.issue(&claims)?;
 //! assert_eq!(key.verify(&token, 19)?, claims);
@@ -17,7 +17,7 @@ mod jwt;
 mod password;
 mod token;
 
-pub use jwt::{Claims, JwtError, JwtKey, TOKEN_BYTES_MAX, WeakSecret, check_secret};
+pub use jwt::{Algorithm, Claims, JwtError, JwtKey, TOKEN_BYTES_MAX, WeakSecret, check_secret};
 pub use password::{
     PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PasswordError, check_password, hash_password, verify_nothing,
     verify_password,

@@ -1,6 +1,7 @@
 //! Wire types of every surface, and nothing else: no domain logic, no HTTP types. Domain types do
 //! not derive `Serialize`; their twins live here.
 
+pub mod aether;
 pub mod bittrade;
 pub mod desk;
 pub mod socketio;

@@ -82,6 +82,11 @@ impl Outbox {
         self.bytes
     }
 
+    /// Up to which offset the client has everything of the channel whose frame waits first; 0: none does.
+    pub fn has(&self) -> u64 {
+        self.ordered.iter().find(|i| i.channel != 0).map_or(0, |i| i.offset.saturating_sub(1))
+    }
+
     /// Keys with a waiting value.
     pub fn keys(&self) -> usize {
         self.due.len()

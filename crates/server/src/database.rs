@@ -9,6 +9,7 @@ use orrery_identity::IdentityStore;
 use orrery_kernel::StoreError;
 use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::MarketStore;
+use orrery_realtime::ChannelStore;
 use orrery_store_postgres::Postgres;
 use orrery_store_sqlite::Sqlite;
 
@@ -98,6 +99,14 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.identity(),
             Self::Postgres(db) => db.identity(),
+        }
+    }
+
+    /// The port of configured channels.
+    pub fn channels(&self) -> Arc<dyn ChannelStore> {
+        match self {
+            Self::Sqlite(db) => db.channels(),
+            Self::Postgres(db) => db.channels(),
         }
     }
 

@@ -207,6 +207,11 @@ async fn figures(State(health): State<Arc<Health>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
+/// Figures for a listener of their own.
+pub fn figures_alone(health: &Arc<Health>) -> Router {
+    Router::new().route("/metrics", get(figures)).with_state(health.clone())
+}
+
 /// The routes.
 pub fn router(health: Arc<Health>) -> Router {
     let mut router = Router::new().route("/health", get(full)).route("/api/health", get(bittrade));

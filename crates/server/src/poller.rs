@@ -81,7 +81,7 @@ async fn lead(config: Config, parts: wire::Parts, leadership: Leadership, tasks:
 
 async fn begin(config: &Config, parts: &wire::Parts, work: &Tasks) -> Result<()> {
     let settings = wire::settings(config, &SystemEntropy)?;
-    let app = App::start(wire::ports(config, parts)?, settings, work).await?;
+    let app = App::start(wire::ports(config, parts, work)?, settings, work).await?;
     bridge(&app, parts, work);
     jobs::start(&app, work, config.market.price_poll).await.context("the schedule cannot be started")
 }
@@ -139,7 +139,7 @@ pub async fn run(loaded: Loaded) -> Result<Ended> {
     let signals = Signals::new().context("signals cannot be handled")?;
     let tasks = Tasks::new();
     let settings = wire::settings(&config, &SystemEntropy)?;
-    let app = App::start(wire::ports(&config, &parts)?, settings, &tasks).await?;
+    let app = App::start(wire::ports(&config, &parts, &tasks)?, settings, &tasks).await?;
     bridge(&app, &parts, &tasks);
     start(&config, &parts, &app, &tasks).await?;
     say(&format!("orrery-poller {} is running", env!("CARGO_PKG_VERSION")));

@@ -21,14 +21,18 @@ use crate::health::{self, Health};
 /// The machine-readable description of every route.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, mut document) = orrery_api_bittrade::router();
+    document.merge(orrery_api_channels::openapi());
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     document
 }
 
 /// The service of each surface.
 pub struct Surfaces {
+    all: Edge,
     trading: Edge,
-    shared: Edge,
+    channels: Edge,
+    figures: Edge,
+    common: Edge,
 }
 
 impl Surfaces {
@@ -45,22 +49,41 @@ impl Surfaces {
         let (routes, _) = orrery_api_bittrade::router();
         let routes = own_405(routes.with_state(app.clone()).route("/api/openapi.json", get(document)))
             .layer(from_fn_with_state(origins.clone(), cors));
+        let figures = health::figures_alone(&health);
         let common = own_405(health::router(health).merge(orrery_console::router()));
         let sockets = orrery_api_socketio::router(app, tasks, orrery_api_socketio::Options::default())
-            .layer(from_fn_with_state(origins, cors));
-        let trading = outer(common.clone().merge(routes).merge(sockets));
+            .layer(from_fn_with_state(origins.clone(), cors));
+        let channel_options = orrery_api_channels::Options {
+            path: config.realtime.path.clone(),
+            message_bytes_max: config.realtime.message_bytes_max,
+            metrics: config.metrics,
+        };
+        let channels = orrery_api_channels::channels(app, tasks, draining, channel_options);
+        let figures = figures.merge(channels.figures.with_state(app.clone()));
+        let channels =
+            own_405(channels.router.with_state(app.clone())).layer(from_fn_with_state(origins.clone(), cors));
+        let trading = routes.merge(sockets);
         let edge = |router| {
             let (clock, entropy) = (app.clock.clone(), app.entropy.clone());
-            Edge::new::<BitTrade>(router, options(config), clock, entropy, draining.clone())
+            Edge::new::<BitTrade>(outer(router), options(config), clock, entropy, draining.clone())
         };
-        Self { trading: edge(trading), shared: edge(outer(common)) }
+        Self {
+            all: edge(common.clone().merge(trading.clone()).merge(channels.clone())),
+            trading: edge(common.clone().merge(trading)),
+            channels: edge(common.clone().merge(channels)),
+            figures: edge(figures),
+            common: edge(common),
+        }
     }
 
     /// What a listener of that surface serves. The page and health are everywhere.
     pub fn edge(&self, surface: Surface) -> Edge {
         match surface {
-            Surface::All | Surface::BitTrade => self.trading.clone(),
-            Surface::Localhost | Surface::WebFix | Surface::Aether => self.shared.clone(),
+            Surface::All => self.all.clone(),
+            Surface::BitTrade => self.trading.clone(),
+            Surface::Aether => self.channels.clone(),
+            Surface::Figures => self.figures.clone(),
+            Surface::Localhost | Surface::WebFix => self.common.clone(),
         }
     }
 }

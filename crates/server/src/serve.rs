@@ -12,7 +12,7 @@ use orrery_kernel::Clock;
 use tokio::sync::watch;
 
 use crate::cli::output::say;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, ListenSpec, Loaded, Surface};
 use crate::health::Health;
 use crate::lifecycle::{self, Ended, Signals};
 use crate::listen::{self, Bound, Bounds, Serving};
@@ -45,7 +45,13 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
     }
     let signals = Signals::new().context("signals cannot be handled")?;
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
-    let bound = listen::bind(&config.server.listen).await?;
+    let mut specs = config.server.listen.clone();
+    specs.extend(config.metrics_port.map(|port| ListenSpec {
+        host: "127.0.0.1".into(),
+        port,
+        surface: Surface::Figures,
+    }));
+    let bound = listen::bind(&specs).await?;
     let addresses: Vec<SocketAddr> = bound.iter().map(|b| b.address).collect();
 
     let tasks = Tasks::new();
@@ -99,7 +105,7 @@ async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<Ap
     let settings = wire::settings(config, &SystemEntropy)?;
     let parts = wire::open(config, true).await?;
     keep_demo_apart(&config.server.data_dir, &parts, demo).await?;
-    let app = App::start(wire::ports(config, &parts)?, settings, tasks).await?;
+    let app = App::start(wire::ports(config, &parts, tasks)?, settings, tasks).await?;
     poller::bridge(&app, &parts, tasks);
     if config.polls() {
         poller::start(config, &parts, &app, tasks).await?;

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use orrery_app::auth::AuthSettings;
+use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
 use orrery_app::market::MarketSettings;
+use orrery_app::tasks::Tasks;
 use orrery_app::{Ports, Settings};
 use orrery_feeds::{AlternativeMe, CoinGecko, Simulated};
 use orrery_identity::RateStore;
@@ -15,11 +17,12 @@ use orrery_identity::rate::{Beyond, Policy};
 use orrery_kernel::{AMOUNT_MAX, Clock, Entropy};
 use orrery_ledger::Limits;
 use orrery_market::{PriceFeed, SentimentFeed};
+use orrery_realtime::Broker;
 use orrery_storage::Cache;
-use orrery_store_memory::{MemoryCache, MemoryRates};
-use orrery_store_redis::{Options as RedisOptions, Redis, RedisCache, RedisRates};
+use orrery_store_memory::{MemoryBroker, MemoryCache, MemoryRates};
+use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisCache, RedisRates};
 
-use crate::config::{Config, Market, Source};
+use crate::config::{Config, Market, Realtime, Source};
 use crate::database::Database;
 use crate::secret;
 use crate::system::{SystemClock, SystemEntropy};
@@ -57,18 +60,28 @@ pub async fn open(config: &Config, create: bool) -> Result<Parts> {
     Ok(Parts { database, redis, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
 }
 
-/// The ports on these parts.
+/// The ports on these parts. What listens runs until `tasks` stop.
 ///
 /// # Errors
 /// When a feed's client cannot be made.
-pub fn ports(config: &Config, parts: &Parts) -> Result<Ports> {
+pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
     let (price_feed, sentiment_feed) = feeds(&config.market, &parts.entropy)?;
     let local = Arc::new(MemoryRates::default());
     let (cache, rates): (Arc<dyn Cache>, Arc<dyn RateStore>) = match &parts.redis {
         Some(redis) => (Arc::new(RedisCache::new(redis.clone())), Arc::new(RedisRates::new(redis.clone(), local))),
         None => (Arc::new(MemoryCache::default()), local),
     };
+    let broker: Arc<dyn Broker> = match &parts.redis {
+        Some(redis) => {
+            let broker = RedisBroker::new(redis.clone(), parts.entropy.clone());
+            tasks.spawn("broker", broker.clone().run(tasks.stopping()));
+            Arc::new(broker)
+        }
+        None => Arc::new(MemoryBroker::new(parts.entropy.clone())),
+    };
     Ok(Ports {
+        broker,
+        channels: parts.database.channels(),
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),
@@ -109,6 +122,7 @@ pub fn auth_settings(config: &Config, entropy: &dyn Entropy) -> Result<AuthSetti
     let auth = &config.auth;
     Ok(AuthSettings {
         jwt_secret: secret::signing_key(auth, &config.server.data_dir, entropy)?,
+        jwt_algorithm: auth.jwt_algorithm,
         jwt_lifetime: auth.jwt_expires,
         open_registration: auth.open_registration,
         registrations_per_hour: auth.registrations_per_hour,
@@ -126,6 +140,16 @@ pub fn ledger_limits(config: &Config) -> Limits {
         max_age: config.market.max_age,
         floor_inr: config.ledger.floor_inr.unwrap_or(-AMOUNT_MAX),
         floor_btc: config.ledger.floor_btc.unwrap_or(-AMOUNT_MAX),
+    }
+}
+
+fn hub_settings(realtime: &Realtime) -> HubSettings {
+    HubSettings {
+        connections_per_user: realtime.connections_per_user,
+        messages: Policy::refuse(realtime.messages, realtime.window),
+        messages_per_second: realtime.messages_per_second,
+        open_channels: realtime.open_channels,
+        ..HubSettings::default()
     }
 }
 
@@ -147,6 +171,7 @@ pub fn settings(config: &Config, entropy: &dyn Entropy) -> Result<Settings> {
             address: policy(config.limits.address_requests),
             user: policy(config.limits.user_requests),
         },
+        hub: hub_settings(&config.realtime),
         welcome: config.welcome,
     })
 }

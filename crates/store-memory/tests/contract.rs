@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use orrery_store_memory::{
-    MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLeases, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
+    MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLeases, MemoryLedger, MemoryMarket,
+    MemoryPlans, MemoryRates,
 };
 use orrery_testkit::ledger::Store;
 

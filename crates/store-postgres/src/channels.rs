@@ -26,7 +26,8 @@ impl ChannelStore for Postgres {
                     tx.nothing_to_keep();
                     return Ok(Put::Full);
                 }
-                let put = sql::PUT_CHANNEL.call().bind(name).bind(connections).bind(rate).bind(auth).bind(size).bind(ttl);
+                let put =
+                    sql::PUT_CHANNEL.call().bind(name).bind(connections).bind(rate).bind(auth).bind(size).bind(ttl);
                 tx.execute(put.bind(mode).bind(conflate).bind(presence)).await?;
                 Ok(if same == 0 { Put::Created } else { Put::Updated })
             })

@@ -30,7 +30,8 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 7] = [channels::ALL, control::ALL, identity::ALL, leases::ALL, ledger::ALL, market::ALL, plans::ALL];
+pub(crate) const ALL: [&[&Sql]; 7] =
+    [channels::ALL, control::ALL, identity::ALL, leases::ALL, ledger::ALL, market::ALL, plans::ALL];
 
 #[cfg(test)]
 mod tests {

@@ -236,8 +236,7 @@ fn publication(record: &[u8]) -> Option<Publication> {
 
 fn record(publication: &Publication) -> Vec<u8> {
     let key = publication.key.as_deref().unwrap_or_default();
-    let mut out =
-        format!("{} {} {} {key}", publication.offset, publication.at.micros(), key.len()).into_bytes();
+    let mut out = format!("{} {} {} {key}", publication.offset, publication.at.micros(), key.len()).into_bytes();
     out.extend_from_slice(&publication.body);
     out
 }
@@ -298,9 +297,8 @@ impl Broker for RedisBroker {
     async fn signal(&self, channel: &str, body: Bytes) -> Result<(), StoreError> {
         let message = [b"s", body.as_ref()].concat();
         let name = self.live(channel);
-        let publish = async |conn: &mut Connection| {
-            redis::cmd("PUBLISH").arg(&name).arg(&message).query_async::<()>(conn).await
-        };
+        let publish =
+            async |conn: &mut Connection| redis::cmd("PUBLISH").arg(&name).arg(&message).query_async::<()>(conn).await;
         self.0.redis.run("publish", publish).await
     }
 
@@ -311,10 +309,11 @@ impl Broker for RedisBroker {
         call.arg(ttl(config).saturating_add(COUNT_MS));
         let run = async |conn: &mut Connection| call.invoke_async::<(String, u64, Vec<Vec<u8>>)>(conn).await;
         let (epoch, offset, records) = self.0.redis.run("channel-tail", run).await?;
-        let mut kept = records.iter().map(|r| publication(r)).collect::<Option<Vec<_>>>().ok_or(StoreError::Corrupt {
-            what: "redis channel",
-            detail: "a record that is none".into(),
-        })?;
+        let mut kept = records
+            .iter()
+            .map(|r| publication(r))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(StoreError::Corrupt { what: "redis channel", detail: "a record that is none".into() })?;
         kept.retain(|p| now.since(p.at) <= config.history_ttl);
         kept.sort_unstable_by_key(|p| p.offset);
         Ok(Tail { position: Position { epoch: epoch.into(), offset }, kept })

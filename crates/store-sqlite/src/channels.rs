@@ -8,7 +8,6 @@ use orrery_store_rows::channels::{channel, numbers};
 use crate::db::Sqlite;
 use crate::sql::channels as sql;
 
-
 #[async_trait]
 impl ChannelStore for Sqlite {
     async fn channels(&self) -> Result<Vec<(String, ChannelConfig)>, StoreError> {
@@ -26,7 +25,8 @@ impl ChannelStore for Sqlite {
                     tx.nothing_to_keep();
                     return Ok(Put::Full);
                 }
-                let put = sql::PUT_CHANNEL.call().bind(name).bind(connections).bind(rate).bind(auth).bind(size).bind(ttl);
+                let put =
+                    sql::PUT_CHANNEL.call().bind(name).bind(connections).bind(rate).bind(auth).bind(size).bind(ttl);
                 tx.execute(put.bind(mode).bind(conflate).bind(presence)).await?;
                 Ok(if same == 0 { Put::Created } else { Put::Updated })
             })

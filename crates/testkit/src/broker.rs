@@ -74,12 +74,7 @@ pub async fn followers_hear((a, b): Store) {
             let (channel, position, publication) = hear_publication(ears).await;
             assert_eq!((channel.as_str(), position.offset), ("x/1", n));
             assert_eq!(epoch.get_or_insert(position.epoch.clone()), &position.epoch);
-            assert_eq!(publication, Publication {
-                offset: n,
-                at: NOW,
-                key: None,
-                body: Bytes::from(n.to_string()),
-            });
+            assert_eq!(publication, Publication { offset: n, at: NOW, key: None, body: Bytes::from(n.to_string()) });
         }
     }
     let (_, _, last) = hear_publication(&mut at_b).await;

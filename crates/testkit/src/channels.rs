@@ -24,9 +24,8 @@ fn latest() -> ChannelConfig {
 /// Channels are kept by name, the last configuration of each.
 pub async fn replaced_by_name(store: Store) {
     assert!(store.channels().await.expect("the store answers").is_empty());
-    let put = async |name: &str, config: &ChannelConfig| {
-        store.put_channel(name, config).await.expect("the store answers")
-    };
+    let put =
+        async |name: &str, config: &ChannelConfig| store.put_channel(name, config).await.expect("the store answers");
     assert_eq!(put("b/ä\u{1f600}", &ChannelConfig::default()).await, Put::Created);
     assert_eq!(put("a", &ChannelConfig::default()).await, Put::Created);
     assert_eq!(put("a", &latest()).await, Put::Updated);

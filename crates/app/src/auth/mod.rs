@@ -6,6 +6,7 @@ mod keys;
 mod operator;
 mod profile;
 mod sessions;
+mod tickets;
 mod turns;
 mod users;
 
@@ -35,8 +36,10 @@ const ADDRESS_WAIT: Duration = Duration::from_secs(1);
 /// Identity's configuration.
 #[derive(Clone, Debug)]
 pub struct AuthSettings {
-    /// HS256 key, at least 32 bytes.
+    /// Key of the tokens, at least 32 bytes.
     pub jwt_secret: Secret<Vec<u8>>,
+    /// How tokens are signed.
+    pub jwt_algorithm: orrery_crypto::Algorithm,
     /// Lifetime of a session and its token.
     pub jwt_lifetime: Duration,
     /// May anybody register?
@@ -94,6 +97,7 @@ pub struct Auth {
     entropy: Arc<dyn Entropy>,
     settings: AuthSettings,
     jwt: JwtKey,
+    tickets: JwtKey,
     hashing: Hashing,
     access: Arc<Access>,
     turns: turns::Turns,
@@ -112,10 +116,12 @@ impl Auth {
         settings: AuthSettings,
         events: Events,
     ) -> Result<Self> {
-        let jwt = JwtKey::new(settings.jwt_secret.expose()).map_err(Error::internal)?;
+        let jwt = JwtKey::new(settings.jwt_secret.expose(), settings.jwt_algorithm).map_err(Error::internal)?;
+        let tickets = tickets::key(settings.jwt_secret.expose()).map_err(Error::internal)?;
         let hashing = Hashing::new(&settings);
         let access = Arc::new(Access::new(store.clone(), events));
-        Ok(Self { store, rates, clock, entropy, settings, jwt, hashing, access, turns: turns::Turns::default() })
+        let turns = turns::Turns::default();
+        Ok(Self { store, rates, clock, entropy, settings, jwt, tickets, hashing, access, turns })
     }
 
     /// Starts the task that notices changes of permission made by other processes, within 250 ms.
@@ -147,6 +153,11 @@ impl Auth {
         let mut bits = [0; N];
         self.entropy.fill(&mut bits);
         bits
+    }
+
+    /// Writes an administrator's act that another part carried out into the audit log.
+    pub async fn record_act(&self, ctx: &Ctx, action: &'static str, target: String) {
+        self.audit(ctx, action, target, "ok").await;
     }
 
     async fn audit(&self, ctx: &Ctx, action: &'static str, target: String, outcome: &str) {

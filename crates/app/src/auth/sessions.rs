@@ -110,14 +110,31 @@ impl Auth {
             _ => not_good(),
         })?;
         let id = SessionId::parse(&claims.sid).ok_or_else(not_good)?;
-        let (session, user) = self.access.session(&id).await?.ok_or_else(not_good)?;
-        if session.user.0 != claims.id || user.id != session.user {
+        let caller = self.authenticate_session(&id, now).await?;
+        if caller.user.0 == claims.id { Ok(caller) } else { Err(not_good()) }
+    }
+
+    /// Who a session stands for at `now`, for those who proved it once.
+    ///
+    /// # Errors
+    /// `UnauthenticatedInvalid` when it was revoked, `UnauthenticatedExpired`.
+    pub async fn authenticate_session(&self, id: &SessionId, now: Timestamp) -> Result<Caller> {
+        let (session, user) = self.access.session(id).await?.ok_or_else(not_good)?;
+        if user.id != session.user {
             return Err(not_good());
         }
         if now >= session.expires_at {
             return Err(Error::new(ErrorCode::UnauthenticatedExpired, "Invalid or expired token"));
         }
-        Ok(Caller { user: user.id, email: user.email, role: user.role, proof: Proof::Session(id) })
+        Ok(Caller { user: user.id, email: user.email, role: user.role, proof: Proof::Session(id.clone()) })
+    }
+
+    /// When a session ends; `None` when there is none (any more).
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn session_expiry(&self, id: &SessionId) -> Result<Option<Timestamp>> {
+        Ok(self.access.session(id).await?.map(|(session, _)| session.expires_at))
     }
 
     /// When a token that was good runs out; `None` for one without an end.

@@ -85,6 +85,11 @@ impl Channel {
         self.config.load_full()
     }
 
+    /// Did an administrator make it?
+    pub fn is_configured(&self) -> bool {
+        self.configured.load(Ordering::Relaxed)
+    }
+
     pub(super) fn touch(&self, now: Timestamp) {
         self.used.store(now.micros(), Ordering::Relaxed);
     }
@@ -308,7 +313,7 @@ impl Channel {
         let epoch = self.epoch(state);
         let bodies: Vec<_> = window.iter().filter_map(|(key, p)| Some((*key, p, Body::parse(&p.body)?))).collect();
         let Some((_, newest, _)) = bodies.last() else { return };
-        let mut made: [Option<(Item, Vec<(u64, Bytes)>)>; DIALECTS] = Default::default();
+        let mut made: [Option<Window>; DIALECTS] = Default::default();
         for conn in &state.subscribers {
             let dialect = &conn.dialect;
             let (block, each) = made[dialect.number()].get_or_insert_with(|| {
@@ -390,7 +395,7 @@ impl Channel {
             metrics::counter!("hub_recoveries_total", "recovered" => if recovered { "true" } else { "false" })
                 .increment(1);
         }
-        conn.tell(&Notice::Joined { channel: &self.name, epoch: &epoch, offset, recovered }, now);
+        conn.tell(&Notice::Joined { who: &conn.who, channel: &self.name, epoch: &epoch, offset, recovered }, now);
         for publication in &missed {
             let Some(body) = Body::parse(&publication.body) else { continue };
             let own = body.is_of(conn);
@@ -421,6 +426,9 @@ impl Channel {
         self.state().subscribers.clone()
     }
 }
+
+/// All frames in one, and each with its key.
+type Window = (Item, Vec<(u64, Bytes)>);
 
 /// Frames one after another in one piece of memory, and each as a part of it.
 fn one_piece(dialect: &dyn Dialect, frames: Vec<(u64, Bytes)>) -> (Bytes, Vec<(u64, Bytes)>) {

@@ -8,7 +8,8 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use orrery_kernel::{Timestamp, UserId};
+use orrery_identity::SessionId;
+use orrery_kernel::{Secret, Timestamp, UserId};
 use orrery_realtime::{Bounds, Item, Outbox, Pushed};
 
 use super::channel::Channel;
@@ -21,6 +22,15 @@ pub struct Who {
     pub user: Option<UserId>,
     /// The client's own name for itself.
     pub client: Arc<str>,
+}
+
+/// A proof that can be checked again.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A session.
+    Session(SessionId),
+    /// An API key's text.
+    Key(Secret<String>),
 }
 
 /// A connection: what waits for it, and what it has joined.
@@ -39,6 +49,8 @@ pub struct Conn {
     /// When the client was last heard, and when it was last pinged; microseconds.
     heard: AtomicI64,
     pub(super) pinged: AtomicI64,
+    /// What proves who it is, to be checked again.
+    credential: Mutex<Option<Credential>>,
     /// When the token runs out; `i64::MAX`: never.
     expires: AtomicI64,
     pub(super) warned_of_expiry: AtomicBool,
@@ -47,7 +59,13 @@ pub struct Conn {
 }
 
 impl Conn {
-    pub(super) fn new((node, id): (u64, u64), who: Who, dialect: Arc<dyn Dialect>, bounds: Bounds, now: Timestamp) -> Self {
+    pub(super) fn new(
+        (node, id): (u64, u64),
+        who: Who,
+        dialect: Arc<dyn Dialect>,
+        bounds: Bounds,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id,
             node,
@@ -59,6 +77,7 @@ impl Conn {
             waker: AtomicWaker::new(),
             heard: AtomicI64::new(now.micros()),
             pinged: AtomicI64::new(0),
+            credential: Mutex::default(),
             expires: AtomicI64::new(i64::MAX),
             warned_of_expiry: AtomicBool::new(false),
             checked: AtomicU64::new(0),
@@ -85,10 +104,20 @@ impl Conn {
         (at != i64::MAX).then(|| Timestamp::from_micros(at))
     }
 
-    /// The token runs out then.
-    pub fn set_expiry(&self, at: Option<Timestamp>) {
+    fn set_expiry(&self, at: Option<Timestamp>) {
         self.expires.store(at.map_or(i64::MAX, Timestamp::micros), Ordering::Relaxed);
         self.warned_of_expiry.store(false, Ordering::Relaxed);
+    }
+
+    /// What proves who it is.
+    pub fn credential(&self) -> Option<Credential> {
+        self.credential.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What proves who it is, from now on, and until when.
+    pub fn prove(&self, credential: Credential, until: Option<Timestamp>) {
+        *self.credential.lock().unwrap_or_else(PoisonError::into_inner) = Some(credential);
+        self.set_expiry(until);
     }
 
     /// Queues a frame of no channel.
@@ -199,6 +228,16 @@ impl Conn {
     /// Since when the client has taken nothing of what waits.
     pub(super) fn stuck_since(&self) -> Option<Timestamp> {
         self.outbox().stuck_since()
+    }
+
+    /// Closes a client that takes nothing.
+    pub(super) fn close_stuck(&self) {
+        let mut outbox = self.outbox();
+        let offset = outbox.has();
+        outbox.close(self.dialect.close(&Ending::Slow { offset }), false);
+        drop(outbox);
+        metrics::counter!("hub_slow_closed_total").increment(1);
+        self.waker.wake();
     }
 
     pub(super) fn waiting_bytes(&self) -> usize {

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use orrery_kernel::Timestamp;
 use serde_json::value::RawValue;
 
+use super::conn::Who;
+
 /// Protocols that share frames: a dialect's number is below this.
 pub const DIALECTS: usize = 3;
 
@@ -64,6 +66,8 @@ impl Severity {
 pub enum Notice<'a> {
     /// It has joined a channel, whose position this is.
     Joined {
+        /// Who.
+        who: &'a Who,
         /// Which.
         channel: &'a str,
         /// Epoch.

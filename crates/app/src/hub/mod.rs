@@ -5,6 +5,7 @@
 //! ([`HubSettings::channels_max`]), connections a user, messages a window. At an outbox's bound the connection
 //! is closed and told how far it came; nothing is dropped silently.
 
+mod access;
 mod channel;
 mod conn;
 mod dialect;
@@ -29,10 +30,12 @@ use orrery_realtime::{
 use serde_json::value::RawValue;
 
 pub use channel::Channel;
-pub use conn::{Conn, Who};
+pub use conn::{Conn, Credential, Who};
 pub use dialect::{DIALECTS, Delivery, Dialect, Ending, Notice, Severity};
 pub use status::{Health, Status};
 
+use crate::auth::Auth;
+use crate::events::Events;
 use crate::tasks::Tasks;
 
 /// Bounds of the hub.
@@ -149,6 +152,8 @@ pub struct Connecting {
     pub exclusive: bool,
 }
 
+/// Where nodes tell each other what operators say; no channel's name, so that nobody joins it.
+const OPERATORS: &str = "!operators";
 /// Names that only the server publishes to.
 const RESERVED: [&str; 5] = ["topic/", "testnet.", "mainnet.", "account.", "user/"];
 /// Channels that are told to everybody who asks, proof or not.
@@ -207,8 +212,11 @@ impl Hub {
     }
 
     /// Starts the hub's own tasks, which end when `tasks` stop.
-    pub fn start(self: &Arc<Self>, tasks: &Tasks) {
+    pub fn start(self: &Arc<Self>, auth: &Arc<Auth>, events: &Events, tasks: &Tasks) {
+        let access = access::run(self.clone(), auth.clone(), events.clone(), tasks.stopping());
+        tasks.spawn("hub-access", access);
         tasks.spawn("hub-flush", flush::run(self.clone(), tasks.stopping()));
+        tasks.spawn("hub-operators", sweep::follow_operators(self.clone(), tasks.stopping()));
         tasks.spawn("hub-sweep", sweep::run(self.clone(), tasks.stopping()));
         tasks.spawn("hub-restore", sweep::restore(self.clone(), tasks.stopping()));
     }
@@ -240,11 +248,7 @@ impl Hub {
                     self.flushes.schedule(&channel, now);
                 }
             }
-            Live::Signal { channel, body } => {
-                if let Some(channel) = self.known(&channel) {
-                    sweep::signalled(&channel, &body, self.now());
-                }
-            }
+            Live::Signal { channel, body } => sweep::signalled(self, &channel, &body),
             Live::Lost => self.lost(),
             Live::Back => {
                 self.broker_lost.store(false, Ordering::Relaxed);
@@ -273,8 +277,7 @@ impl Hub {
         let mut replaced = None;
         if let Some(user) = who.user {
             let clients = conns.users.entry(user).or_default();
-            let name: Arc<str> =
-                if exclusive { who.client.clone() } else { format!("{} {id}", who.client).into() };
+            let name: Arc<str> = if exclusive { who.client.clone() } else { format!("{} {id}", who.client).into() };
             replaced = clients.get(&name).copied();
             if replaced.is_none() && clients.len() >= self.settings.connections_per_user as usize {
                 return Err(Error::rate_limited("Connection limit exceeded", Duration::from_secs(30)));
@@ -418,11 +421,14 @@ impl Hub {
     /// `Invalid` for a bad name, `NotFound`, `Forbidden`, `UnauthenticatedMissing`, `Conflict` when the
     /// channel is full, `Unavailable`.
     pub async fn join(&self, conn: &Arc<Conn>, name: &str, since: Option<&Position>) -> Result<()> {
-        let channel = self.channel(name, conn.who.user.is_some())?;
-        // between being ready and joining, a channel that nobody used may be let go: once more then
+        // a channel that nobody used may be let go meanwhile: once more then
         for _ in 0..3 {
+            let channel = self.channel(name, conn.who.user.is_some())?;
             channel.touch(self.now());
             self.ready(&channel).await?;
+            if !self.known(name).is_some_and(|known| Arc::ptr_eq(&known, &channel)) {
+                continue;
+            }
             match channel.join(conn, since, self.settings.recovery_max, self.now()) {
                 Ok(new) => {
                     if new && channel.config().presence {
@@ -457,7 +463,7 @@ impl Hub {
 
     async fn announce(&self, channel: &Arc<Channel>, conn: &Arc<Conn>, here: bool) {
         let user = conn.who.user.map(|u| u.0);
-        let body = sweep::presence_signal(user, &conn.who.client, here);
+        let body = sweep::Signal::Presence { user, client: (&*conn.who.client).into(), here }.bytes();
         if let Err(error) = self.ports.broker.signal(&channel.name, body).await {
             tracing::debug!(%error, "who came or left was not told");
         }
@@ -590,8 +596,20 @@ impl Hub {
         Ok(())
     }
 
-    /// An operator's word, to everybody of this process or to a channel's connections.
-    pub fn operator_says(&self, message: &str, severity: Severity, channel: Option<&str>) -> usize {
+    /// An operator's word, to everybody on every node or to a channel's connections.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn operator_says(&self, message: &str, severity: Severity, channel: Option<&str>) -> Result<()> {
+        let signal = sweep::Signal::Operator {
+            message: message.into(),
+            severity: severity.name().into(),
+            channel: channel.map(Into::into),
+        };
+        self.ports.broker.signal(OPERATORS, signal.bytes()).await.map_err(|e| unavailable(&e))
+    }
+
+    fn operator_said(&self, message: &str, severity: Severity, channel: Option<&str>) {
         let now = self.now();
         let conns: Vec<_> = match channel {
             Some(name) => self.known(name).map(|c| c.subscribers()).unwrap_or_default(),
@@ -600,7 +618,6 @@ impl Hub {
         for conn in &conns {
             conn.tell(&Notice::Operator { message, severity }, now);
         }
-        conns.len()
     }
 
     // configuration
@@ -662,10 +679,7 @@ impl Hub {
             let now = self.now();
             for conn in channel.subscribers() {
                 channel.leave(&conn, now);
-                conn.tell(
-                    &Notice::Operator { message: "The channel was removed", severity: Severity::Warning },
-                    now,
-                );
+                conn.tell(&Notice::Operator { message: "The channel was removed", severity: Severity::Warning }, now);
             }
             self.unconfigure(&channel);
             channel.let_go();

@@ -125,9 +125,10 @@ impl Hub {
             waiting_bytes += waiting;
             waiting_most = waiting_most.max(waiting);
         }
-        let lost_for = self.broker_lost.load(Ordering::Relaxed).then(|| {
-            now.since(Timestamp::from_micros(self.broker_lost_at.load(Ordering::Relaxed)))
-        });
+        let lost_for = self
+            .broker_lost
+            .load(Ordering::Relaxed)
+            .then(|| now.since(Timestamp::from_micros(self.broker_lost_at.load(Ordering::Relaxed))));
         let health = match lost_for {
             Some(lost) if lost > DOWN_AFTER => Health::Down,
             Some(_) => Health::Degraded,

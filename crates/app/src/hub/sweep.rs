@@ -1,6 +1,7 @@
 //! What is looked at once a second: silent, stuck and expired connections, channels that miss something or
 //! that nobody uses, the broker's health.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::channel::After;
-use super::{Channel, Conn, Ending, Hub, Notice};
+use super::{Channel, Conn, Ending, Hub, Notice, OPERATORS, Severity};
 
 const PERIOD: Duration = Duration::from_secs(1);
 /// A publication that does not come by itself is read after this long.
@@ -24,25 +25,50 @@ const HEALTH_TURNS: u32 = 5;
 const EXPIRY_WARNING: Duration = Duration::from_secs(60);
 const EXPIRY_GRACE: Duration = Duration::from_secs(25);
 
-/// Who came or left, for the other nodes.
+/// What nodes tell each other and keep nowhere.
 #[derive(Serialize, Deserialize)]
-struct PresenceSignal<'a> {
-    user: Option<i64>,
-    client: std::borrow::Cow<'a, str>,
-    here: bool,
+#[serde(tag = "t")]
+pub(super) enum Signal<'a> {
+    /// Who came or left.
+    #[serde(rename = "p")]
+    Presence { user: Option<i64>, client: Cow<'a, str>, here: bool },
+    /// An operator's word.
+    #[serde(rename = "o")]
+    Operator { message: Cow<'a, str>, severity: Cow<'a, str>, channel: Option<Cow<'a, str>> },
 }
 
-pub(super) fn presence_signal(user: Option<i64>, client: &str, here: bool) -> Bytes {
-    // a struct of plain fields always serialises
-    serde_json::to_vec(&PresenceSignal { user, client: client.into(), here }).unwrap_or_default().into()
+impl Signal<'_> {
+    pub(super) fn bytes(&self) -> Bytes {
+        // plain fields always serialise
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
 }
 
-pub(super) fn signalled(channel: &Channel, body: &[u8], now: Timestamp) {
-    let Ok(PresenceSignal { user, client, here }) = serde_json::from_slice(body) else {
-        tracing::debug!("a signal of another version");
-        return;
-    };
-    channel.tell(&Notice::Presence { channel: &channel.name, user, client: &client, here }, now);
+/// What another node, or this one, tells.
+pub(super) fn signalled(hub: &Hub, channel: &str, body: &[u8]) {
+    match serde_json::from_slice(body) {
+        Ok(Signal::Presence { user, client, here }) => {
+            if let Some(channel) = hub.known(channel) {
+                channel.tell(&Notice::Presence { channel: &channel.name, user, client: &client, here }, hub.now());
+            }
+        }
+        Ok(Signal::Operator { message, severity, channel }) => {
+            hub.operator_said(&message, Severity::parse(&severity).unwrap_or(Severity::Info), channel.as_deref());
+        }
+        Err(error) => tracing::debug!(%error, "a signal of another version"),
+    }
+}
+
+/// Hears what operators say on any node.
+pub(super) async fn follow_operators(hub: Arc<Hub>, stopping: CancellationToken) {
+    let mut wait = Duration::from_millis(100);
+    while let Err(error) = hub.ports.broker.follow(OPERATORS).await {
+        tracing::debug!(%error, "operators are not heard yet");
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_secs(2)),
+        }
+    }
 }
 
 pub(super) async fn run(hub: Arc<Hub>, stopping: CancellationToken) {
@@ -66,7 +92,7 @@ pub(super) async fn run(hub: Arc<Hub>, stopping: CancellationToken) {
             look_at_channel(&hub, &channel, now).await;
         }
         turn = turn.wrapping_add(1);
-        if turn % HEALTH_TURNS == 0 {
+        if turn.is_multiple_of(HEALTH_TURNS) {
             match hub.ports.broker.health().await {
                 Ok(()) => {
                     if hub.broker_lost.swap(false, Ordering::Relaxed) {
@@ -87,8 +113,7 @@ fn look_at(hub: &Hub, conn: &Conn, now: Timestamp) {
         return;
     }
     if conn.stuck_since().is_some_and(|since| now.since(since) > hub.settings.stuck_max) {
-        metrics::counter!("hub_slow_closed_total").increment(1);
-        conn.close(&Ending::Slow { offset: 0 });
+        conn.close_stuck();
         return;
     }
     let heard = conn.last_heard();

@@ -21,7 +21,7 @@ const LINE_BYTES_MAX: u64 = 4_096;
 pub async fn auth(config: &Config) -> Result<(Auth, wire::Parts)> {
     let parts = wire::open(config, true).await?;
     let settings = wire::auth_settings(config, parts.entropy.as_ref())?;
-    let ports = wire::ports(config, &parts)?;
+    let ports = wire::ports(config, &parts, &orrery_app::tasks::Tasks::new())?;
     let auth = Auth::new(ports.identity, ports.rates, ports.clock, ports.entropy, settings, Events::default())?;
     Ok((auth, parts))
 }

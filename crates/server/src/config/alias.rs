@@ -1,10 +1,10 @@
 //! The environment: `ORRERY_…`, and the names that the BitTrade and Aether documents use.
 
 use super::tree::Tree;
-use super::{Problem, check};
+use super::{ListenSpec, Problem, check};
 
 /// Names of the documents that stand for a key, as they are.
-const ALIASES: [(&str, &str); 7] = [
+const ALIASES: [(&str, &str); 13] = [
     ("JWT_SECRET", "auth.jwt_secret"),
     ("JWT_EXPIRES_S", "auth.jwt_expires_s"),
     ("DATABASE_URL", "database.url"),
@@ -12,6 +12,12 @@ const ALIASES: [(&str, &str); 7] = [
     ("COINGECKO_API_URL", "market.coingecko_url"),
     ("FEAR_GREED_API_URL", "market.fear_greed_url"),
     ("ENABLE_METRICS", "metrics.enabled"),
+    ("METRICS_PORT", "metrics.port"),
+    ("JWT_ALGORITHM", "auth.jwt_algorithm"),
+    ("WS_PATH", "realtime.path"),
+    ("RATE_LIMIT_CONNECTIONS", "realtime.connections_per_user"),
+    ("RATE_LIMIT_MESSAGES", "realtime.messages"),
+    ("RATE_LIMIT_WINDOW_S", "realtime.window_s"),
 ];
 
 /// Spellings fixed for programs that start the server.
@@ -19,17 +25,6 @@ const FIXED: [(&str, &str); 2] = [("ORRERY_LISTEN", "server.listen"), ("ORRERY_D
 
 const POSTGRES: [&str; 5] = ["DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"];
 const REDIS: [&str; 4] = ["REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB"];
-
-/// Documented names of parts that this version does not have.
-const LATER: [&str; 7] = [
-    "WS_HOST",
-    "WS_PORT",
-    "WS_PATH",
-    "RATE_LIMIT_CONNECTIONS",
-    "RATE_LIMIT_MESSAGES",
-    "RATE_LIMIT_WINDOW_S",
-    "METRICS_PORT",
-];
 
 /// Targets that `DEBUG=bittrade:*` makes talkative.
 const BITTRADE_DEBUG: &str = "orrery_api_bittrade=debug,orrery_api_socketio=debug,orrery_app=debug";
@@ -50,6 +45,12 @@ pub fn add_environment(
             tree.add_text(key, value, &format!("env {name}"), problems);
         }
     }
+    if let Some(host) = get("WS_HOST") {
+        add_host(tree, host, "env WS_HOST", problems);
+    }
+    if let Some(port) = get("WS_PORT") {
+        add_port(tree, port, "env WS_PORT", problems);
+    }
     if let Some(port) = get("PORT") {
         add_port(tree, port, "env PORT", problems);
     }
@@ -63,17 +64,8 @@ pub fn add_environment(
             tree.add_text("log.level", &format!("{level},{BITTRADE_DEBUG}"), "env DEBUG", problems);
         }
     }
-    if let Some(algorithm) = get("JWT_ALGORITHM").filter(|a| *a != "HS256") {
-        problems.push(Problem::general(format!(
-            "JWT_ALGORITHM={algorithm}: tokens are signed with HS256 only; unset it or set it to HS256"
-        )));
-    }
     add_postgres(tree, &get, problems, notes);
     add_redis(tree, &get, problems, notes);
-    for name in LATER.into_iter().filter(|name| get(name).is_some()) {
-        notes.push(format!("{name} is not used by this version"));
-    }
-
     for (name, key) in FIXED {
         if let Some(value) = get(name) {
             tree.add_text(key, value, &format!("env {name}"), problems);
@@ -106,6 +98,18 @@ pub fn add_port(tree: &mut Tree, port: &str, origin: &str, problems: &mut Vec<Pr
     let Ok(number) = port.trim().parse::<u16>() else {
         return problems.push(Problem::at("server.listen", port, origin, "must be a port from 0 to 65535"));
     };
+    change_first(tree, origin, problems, |spec| spec.port = number);
+}
+
+/// Replaces the host of the first listener.
+fn add_host(tree: &mut Tree, host: &str, origin: &str, problems: &mut Vec<Problem>) {
+    if check::listen(&format!("{host}:0")).is_err() {
+        return problems.push(Problem::at("server.listen", host, origin, "must be a host's name or address"));
+    }
+    change_first(tree, origin, problems, |spec| host.clone_into(&mut spec.host));
+}
+
+fn change_first(tree: &mut Tree, origin: &str, problems: &mut Vec<Problem>, change: impl FnOnce(&mut ListenSpec)) {
     let mut specs: Vec<String> = tree
         .get("server.listen")
         .and_then(|(v, _)| Some(v.as_array()?.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect()))
@@ -113,7 +117,7 @@ pub fn add_port(tree: &mut Tree, port: &str, origin: &str, problems: &mut Vec<Pr
     if let Some(first) = specs.first_mut()
         && let Ok(mut spec) = check::listen(first)
     {
-        spec.port = number;
+        change(&mut spec);
         *first = spec.to_string();
     }
     tree.add_text("server.listen", &specs.join(","), origin, problems);

@@ -23,6 +23,8 @@ pub enum Surface {
     WebFix,
     /// The Aether document's.
     Aether,
+    /// Figures alone, without a token; only on `metrics.port`.
+    Figures,
 }
 
 /// `host:port[=surface]`.

@@ -70,16 +70,18 @@ directory. `demo` reads only a named one. A key or `ORRERY_` variable that is no
 | `ORRERY_DATA_DIR` | `server.data_dir` |
 | `PORT` | the port of the first listener |
 | `JWT_SECRET`, `JWT_EXPIRES_S` | `auth.jwt_secret`, `auth.jwt_expires_s` |
-| `JWT_ALGORITHM` | must be `HS256` if set |
+| `JWT_ALGORITHM` | `auth.jwt_algorithm` |
 | `DATABASE_URL` | `database.url` |
 | `COINGECKO_API_URL`, `FEAR_GREED_API_URL` | `market.coingecko_url`, `market.fear_greed_url` |
-| `ENABLE_METRICS` | `metrics.enabled` |
+| `ENABLE_METRICS`, `METRICS_PORT` | `metrics.enabled`, `metrics.port` |
+| `WS_HOST`, `WS_PORT` | host and port of the first listener |
+| `WS_PATH` | `realtime.path` |
+| `RATE_LIMIT_CONNECTIONS`, `RATE_LIMIT_MESSAGES`, `RATE_LIMIT_WINDOW_S` | `realtime.connections_per_user`, `realtime.messages`, `realtime.window_s` |
 | `NODE_ENV=production` | `log.format = \"json\"` |
 | `DEBUG=bittrade:*` | adds `debug` for the BitTrade routes to `log.level` |
 | `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_PASSWORD` | make a Postgres URL for `database.url` where `DATABASE_URL` is not set; port 3306 (MySQL) is refused |
 | `REDIS_URL` | `redis.url` |
 | `REDIS_HOST`, `REDIS_PORT`, `REDIS_PASSWORD`, `REDIS_DB` | make a URL for `redis.url` where `REDIS_URL` is not set |
-| `WS_HOST`, `WS_PORT`, `WS_PATH`, `RATE_LIMIT_CONNECTIONS`, `RATE_LIMIT_MESSAGES`, `RATE_LIMIT_WINDOW_S`, `METRICS_PORT` | not used by this version; the log says so |
 
 When several names give the same key, `ORRERY_SECTION__KEY` wins over `ORRERY_LISTEN` and `ORRERY_DATA_DIR`, and
 those over the documents' names.

@@ -89,8 +89,14 @@ pub struct Config {
     pub cors: Cors,
     /// Logs.
     pub log: Log,
+    /// WebSocket channels.
+    pub realtime: Realtime,
     /// Is `/metrics` served?
     pub metrics: bool,
+    /// A listener for figures alone.
+    pub metrics_port: Option<u16>,
+    /// Mount what the official Socket.IO suites need; for tests only.
+    pub socketio_suite: bool,
     /// Money for each new user; only in `demo`.
     pub welcome: Option<orrery_app::trading::Welcome>,
 }
@@ -156,6 +162,8 @@ pub struct Auth {
     pub jwt_secret: Option<Secret<String>>,
     /// Where the secret is from, for errors about it.
     pub jwt_secret_origin: String,
+    /// How tokens are signed.
+    pub jwt_algorithm: orrery_crypto::Algorithm,
     /// Session and token.
     pub jwt_expires: Duration,
     /// May anybody register?
@@ -228,6 +236,25 @@ pub struct Limits {
     pub address_requests: u32,
     /// The window.
     pub window: Duration,
+}
+
+/// `[realtime]`.
+#[derive(Clone, Debug)]
+pub struct Realtime {
+    /// Begins with a slash.
+    pub path: String,
+    /// At a time.
+    pub connections_per_user: u32,
+    /// A user in the window.
+    pub messages: u32,
+    /// The window.
+    pub window: Duration,
+    /// All users of this process.
+    pub messages_per_second: u32,
+    /// Largest message.
+    pub message_bytes_max: usize,
+    /// Channels that nobody configured.
+    pub open_channels: bool,
 }
 
 /// `[cors]`.
@@ -395,7 +422,11 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let auth = Auth {
         jwt_secret: r.optional("auth.jwt_secret").map(Secret::new),
         jwt_secret_origin: r.origin("auth.jwt_secret"),
-        jwt_expires: r.seconds("auth.jwt_expires_s", 60..=31_536_000),
+        jwt_algorithm: orrery_crypto::Algorithm::parse(&r.text("auth.jwt_algorithm")).unwrap_or_else(|| {
+            r.fault("auth.jwt_algorithm", "must be HS256, HS384 or HS512: tokens are signed with nothing else");
+            orrery_crypto::Algorithm::Hs256
+        }),
+        jwt_expires: r.seconds("auth.jwt_expires_s", 1..=31_536_000),
         open_registration: r.flag("auth.open_registration"),
         registrations_per_hour: r.whole("auth.registrations_per_hour", "", 1..=1_000_000),
         account_failures: r.whole("auth.account_failures", "", 1..=1_000),
@@ -445,8 +476,50 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     };
     let (inr, btc) = (money(r, "demo.welcome_inr", Asset::INR), money(r, "demo.welcome_btc", Asset::BTC));
     let welcome = (sources.demo && (inr > 0 || btc > 0)).then_some(orrery_app::trading::Welcome { inr, btc });
+    let realtime = read_realtime(r);
     let metrics = r.flag("metrics.enabled");
-    Some(Config { server, tls, database, redis, auth, market: market?, ledger, limits, cors, log, metrics, welcome })
+    let metrics_port = Some(r.whole("metrics.port", "", 0..=65_535)).filter(|port| *port != 0 && metrics);
+    let socketio_suite = variable(sources, "ORRERY_TEST__SOCKETIO_SUITE") == Some("on");
+    Some(Config {
+        server,
+        tls,
+        database,
+        redis,
+        auth,
+        market: market?,
+        ledger,
+        limits,
+        realtime,
+        cors,
+        log,
+        metrics,
+        metrics_port,
+        socketio_suite,
+        welcome,
+    })
+}
+
+fn read_realtime(r: &mut check::Reader<'_>) -> Realtime {
+    Realtime {
+        path: r.checked("realtime.path", |path| {
+            let good = |c: char| c.is_ascii_alphanumeric() || "/_-.".contains(c);
+            let whole = path.len() > 1 && path.starts_with('/') && !path.ends_with('/') && path.chars().all(good);
+            let own = ["/api", "/metrics", "/health", "/socket.io"]
+                .iter()
+                .any(|taken| path.strip_prefix(taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+            match (whole, own) {
+                (true, false) => Ok(()),
+                (false, _) => Err("must be a path like /ws".to_owned()),
+                (_, true) => Err("belongs to something else".to_owned()),
+            }
+        }),
+        connections_per_user: r.whole("realtime.connections_per_user", "", 1..=50_000),
+        messages: r.whole("realtime.messages", "", 1..=1_000_000_000),
+        window: r.seconds("realtime.window_s", 1..=86_400),
+        messages_per_second: r.whole("realtime.messages_per_second", "", 1..=10_000_000),
+        message_bytes_max: r.whole("realtime.message_bytes_max", "bytes", 1_024..=16_777_216),
+        open_channels: r.flag("realtime.open_channels"),
+    }
 }
 
 fn read_server(r: &mut check::Reader<'_>, cwd: &Path) -> Server {

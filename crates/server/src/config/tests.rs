@@ -162,8 +162,28 @@ fn what_this_version_cannot_do_is_refused() {
         assert!(!text.contains("hunter2"), "{text}");
     }
     let d = dir();
-    let loaded = load(&sources(d.path(), &[("METRICS_PORT", "9090"), ("WS_PATH", "/ws")])).unwrap();
-    assert_eq!(loaded.notes, ["WS_PATH is not used by this version", "METRICS_PORT is not used by this version"]);
+    let aether = [
+        ("WS_HOST", "localhost"),
+        ("WS_PORT", "8123"),
+        ("WS_PATH", "/live"),
+        ("RATE_LIMIT_CONNECTIONS", "50000"),
+        ("RATE_LIMIT_MESSAGES", "7"),
+        ("RATE_LIMIT_WINDOW_S", "30"),
+        ("METRICS_PORT", "9090"),
+        ("JWT_ALGORITHM", "HS512"),
+    ];
+    let c = load(&sources(d.path(), &aether)).unwrap().config;
+    assert_eq!(c.server.listen[0].to_string(), "localhost:8123");
+    assert_eq!((c.realtime.path.as_str(), c.realtime.connections_per_user), ("/live", 50_000));
+    assert_eq!((c.realtime.messages, c.realtime.window.as_secs(), c.metrics_port), (7, 30, Some(9_090)));
+    assert_eq!(c.auth.jwt_algorithm, orrery_crypto::Algorithm::Hs512);
+    let off = load(&sources(d.path(), &[("METRICS_PORT", "9090"), ("ENABLE_METRICS", "false")])).unwrap().config;
+    assert_eq!(off.metrics_port, None);
+    let listen = [("WS_PORT", "8123"), ("ORRERY_LISTEN", "127.0.0.1:9")];
+    assert_eq!(load(&sources(d.path(), &listen)).unwrap().config.server.listen[0].to_string(), "127.0.0.1:9");
+    for (name, bad) in [("WS_PATH", "/api/x"), ("WS_PATH", "ws"), ("RATE_LIMIT_CONNECTIONS", "0"), ("WS_HOST", "a b")] {
+        assert!(load(&sources(d.path(), &[(name, bad)])).is_err(), "{name}={bad}");
+    }
 }
 
 #[test]
