@@ -221,7 +221,7 @@ pub(crate) async fn broadcast(
     }
     let asked = BroadcastData { message, severity, channel };
     let severity = talk::severity(asked.severity.as_deref())?;
-    app.hub.operator_says(&asked.message, severity, asked.channel.as_deref()).await?;
+    talk::say(&app, &asked, severity).await?;
     app.auth.record_act(&ctx, "broadcast", asked.channel.unwrap_or_default()).await;
     Ok(Reply(Said { sent: true }))
 }

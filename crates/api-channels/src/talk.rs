@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use orrery_app::Ctx;
+use orrery_app::{App, Ctx};
 use orrery_app::hub::{Conn, Credential, Ending, Publish, Severity};
 use orrery_http_kit::RequestMeta;
 use orrery_http_kit::websocket::Inbound;
@@ -15,6 +15,7 @@ use orrery_protocol::aether::{
     Ack, AckMetadata, BroadcastData, ClientFrame, ConnectionData, ErrorDetails, ErrorFrame, Joined, MessageData,
     ServerFrame,
 };
+use orrery_protocol::socketio::Notification;
 use orrery_realtime::{Position, frame};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -25,6 +26,8 @@ use crate::{Shared, content, shape};
 
 /// Messages refused for their rate in a row that are forgiven; the next closes the connection.
 const STRIKES_MAX: u32 = 3;
+/// Where notifications of everybody are published.
+const NOTIFICATIONS: &str = "topic/notifications";
 /// Largest number that JavaScript counts with.
 const SEQUENCE_MAX: u64 = (1 << 53) - 1;
 
@@ -257,8 +260,25 @@ impl Talk {
         let ctx: Ctx = RequestMeta { now: app.clock.now(), ..self.meta.clone() }.ctx(caller);
         ctx.authorize(Action::Administer)?;
         let severity = severity(asked.severity.as_deref())?;
-        Ok(app.hub.operator_says(&asked.message, severity, asked.channel.as_deref()).await?)
+        Ok(say(app, &asked, severity).await?)
     }
+}
+
+/// An operator's word: to channels' connections, and as a notification to those who subscribed to them.
+pub(crate) async fn say(app: &App, said: &BroadcastData, severity: Severity) -> Result<(), Error> {
+    app.hub.operator_says(&said.message, severity, said.channel.as_deref()).await?;
+    if said.channel.is_none() {
+        let notification = Notification {
+            kind: "system",
+            title: "Message of the operator",
+            message: &said.message,
+            severity: severity.name(),
+        };
+        let content = serde_json::value::to_raw_value(&notification).map_err(Error::internal)?;
+        let publish = Publish { channel: NOTIFICATIONS, content: &content, key: None, sequence: None };
+        app.hub.publish_own(&publish, None).await?;
+    }
+    Ok(())
 }
 
 /// The document's words.

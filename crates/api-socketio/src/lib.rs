@@ -1,4 +1,4 @@
-//! The BitTrade document's Socket.IO server on `/socket.io/`, Engine.IO v4, both transports.
+//! The Socket.IO server of the BitTrade and the Localhost Web Server documents on `/socket.io/`, Engine.IO v4, both transports.
 //!
 //! One task a socket sends everything to it, so order holds: `connection_established` first, then
 //! the price, then what concerns the user once a token was accepted. Between the events of the
@@ -8,7 +8,9 @@
 
 mod hub;
 mod seat;
+mod suite;
 mod talk;
+mod topics;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,8 @@ use orrery_app::tasks::Tasks;
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
+
+use orrery_protocol::socketio::{AUTHENTICATE, PING, SUBSCRIBE, UNSUBSCRIBE};
 
 use crate::seat::{Args, Command, Seat};
 
@@ -37,6 +41,8 @@ pub struct Options {
     pub payload_max: u64,
     /// Open sockets; further ones are refused with a `connect_error`.
     pub sockets_max: usize,
+    /// Only what the official protocol suites need; for tests.
+    pub suite: bool,
 }
 
 impl Default for Options {
@@ -46,6 +52,7 @@ impl Default for Options {
             ping_timeout: Duration::from_secs(20),
             payload_max: 1_000_000,
             sockets_max: 20_000,
+            suite: false,
         }
     }
 }
@@ -56,11 +63,25 @@ const PACKETS_WAITING_MAX: usize = 128;
 /// Bytes of the read buffer of a WebSocket; the library's default is far more than clients send.
 const READ_BUFFER_BYTES: usize = 4_096;
 
+/// Makes a command of an event's arguments.
+type Make = fn(Args) -> Command;
+
+/// Events of clients, and what they ask.
+const COMMANDS: [(&str, Make); 4] = [
+    (AUTHENTICATE, Command::Authenticate),
+    (SUBSCRIBE, Command::Subscribe),
+    (UNSUBSCRIBE, Command::Unsubscribe),
+    (PING, Command::Ping),
+];
+
 /// The routes under [`PATH`]. Its tasks end when `tasks` stop.
 ///
 /// A service and not the library's layer: a layer is put on anew for each route, and for a fallback
 /// even for each request, and every copy would have sessions of its own.
 pub fn router(app: &Arc<App>, tasks: &Tasks, options: Options) -> Router {
+    if options.suite {
+        return suite::router(tasks);
+    }
     let (service, io) = SocketIo::builder()
         .req_path("/socket.io")
         .ping_interval(options.ping_interval)
@@ -81,11 +102,14 @@ pub fn router(app: &Arc<App>, tasks: &Tasks, options: Options) -> Router {
                 if !hub.seat(socket.id, seat.clone()) {
                     return Err("the server has no room for more sockets");
                 }
-                let commands = seat.clone();
-                socket.on(orrery_protocol::socketio::AUTHENTICATE, move |TryData(args): TryData<Args>| {
-                    let seat = commands.clone();
-                    async move { seat.command(Command::Authenticate(args.unwrap_or_default())) }
-                });
+                // one queue a socket, in the order of arrival: the library runs each handler by itself
+                for (event, command) in COMMANDS {
+                    let commands = seat.clone();
+                    socket.on(event, move |TryData(args): TryData<Args>| {
+                        let seat = commands.clone();
+                        async move { seat.command(command(args.unwrap_or_default())) }
+                    });
+                }
                 let (gone, id) = (hub.clone(), socket.id);
                 socket.on_disconnect(async move || gone.leave(id));
                 // taken by the connect handler, which runs once the client has been told

@@ -8,10 +8,10 @@ use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use tokio::sync::{Notify, mpsc};
 
 /// Commands of a client that may wait; a client that sends more at once is closed.
-const COMMANDS_MAX: usize = 16;
+const COMMANDS_MAX: usize = 64;
 
 /// The arguments of an event, however many.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize)]
 pub(crate) struct Args(pub(crate) Vec<serde_json::Value>);
 
 impl<'de> Deserialize<'de> for Args {
@@ -40,6 +40,9 @@ impl<'de> Deserialize<'de> for Args {
 /// What a client asks.
 pub(crate) enum Command {
     Authenticate(Args),
+    Subscribe(Args),
+    Unsubscribe(Args),
+    Ping(Args),
 }
 
 /// What may be new for a socket.

@@ -14,16 +14,20 @@ use orrery_protocol::Rupees;
 use orrery_protocol::socketio::{
     ADMIN_DCA_PLANS_UPDATE, ADMIN_METRICS_UPDATE, ADMIN_SETTINGS_UPDATE, ADMIN_TRANSACTION_UPDATE, ADMIN_USER_UPDATE,
     AUTHENTICATION_ERROR, AUTHENTICATION_SUCCESS, AuthenticationError, AuthenticationSuccess, BTC_PRICE_UPDATE,
-    BalanceUpdate, CONNECTION_ESTABLISHED, ConnectionEstablished, ORDER_EXECUTED, OrderAmounts, OrderExecuted, Stamped,
+    BalanceUpdate, CONNECTED, CONNECTION_ESTABLISHED, Connected, ConnectionEstablished, ERROR, FEATURES, NOTIFICATION,
+    PONG, Pong, SUBSCRIBED, TOPIC_MESSAGE, TopicError, TopicName, UNSUBSCRIBED, ORDER_EXECUTED, OrderAmounts, OrderExecuted, Stamped,
     TRANSACTIONS_IN_ADMIN_UPDATE, TRANSACTIONS_IN_UPDATE, TransactionUpdate, USER_BALANCE_UPDATE,
     USER_DCA_PLANS_UPDATE, USER_TRANSACTION_UPDATE,
 };
+use bytes::Bytes;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError};
 use tokio_util::sync::CancellationToken;
 
 use crate::hub::Hub;
+use crate::topics::{self, Topics};
 use crate::seat::{Args, Command, Inbox, News, Seat};
 
 /// How long a client may leave its buffer full before it is closed.
@@ -64,7 +68,9 @@ pub(crate) async fn run(
     stopping: CancellationToken,
 ) {
     let meta = socket.req_parts().extensions.get::<RequestMeta>().cloned();
+    let mut topics = Topics::new(&app, socket.id.as_str());
     let mut talk = Talk { socket, app, hub, meta, identity: None, admin: false, house_due: false };
+    let mut batch = Vec::new();
     let ended = async {
         talk.welcome().await?;
         let mut house = tokio::time::interval(HOUSE_PERIOD);
@@ -77,7 +83,8 @@ pub(crate) async fn run(
                     let news = seat.news.swap(0, Ordering::AcqRel);
                     talk.tell(news, seat.take_filled()).await?;
                 }
-                Some(Command::Authenticate(args)) = inbox.recv() => talk.authenticate(&args).await?,
+                Some(command) = inbox.recv() => talk.command(command, &mut topics).await?,
+                more = topics.next(&mut batch) => talk.topic_messages(&mut batch, more.is_some()).await?,
                 () = expiry => talk.recheck().await?,
                 _ = house.tick(), if talk.house_due => talk.house().await?,
                 () = stopping.cancelled() => return Err::<(), Gone>(Gone),
@@ -93,9 +100,76 @@ impl Talk {
         self.app.clock.now()
     }
 
+    async fn command(&mut self, command: Command, topics: &mut Topics) -> Result<(), Gone> {
+        match command {
+            Command::Authenticate(args) => {
+                let authenticated = self.authenticate(&args).await;
+                topics.identify(self.identity.as_ref().map(|i| i.user)).await;
+                authenticated
+            }
+            Command::Subscribe(args) => self.subscribe(&args, topics).await,
+            Command::Unsubscribe(args) => {
+                for topic in topics::named(args.0.first()).unwrap_or_default() {
+                    topics.unsubscribe(&topic).await;
+                    self.emit(UNSUBSCRIBED, &TopicName { topic: &topic }).await?;
+                }
+                Ok(())
+            }
+            Command::Ping(args) => {
+                let echo = args.0.first().and_then(|a| a.get("echo")).cloned();
+                let echo = echo.unwrap_or_else(|| serde_json::json!({}));
+                self.emit(PONG, &Pong { timestamp: self.now().iso(), echo }).await
+            }
+        }
+    }
+
+    async fn subscribe(&mut self, args: &Args, topics: &mut Topics) -> Result<(), Gone> {
+        let named = match topics::named(args.0.first()) {
+            Ok(named) => named,
+            Err(message) => return self.emit(ERROR, &TopicError { message: message.into() }).await,
+        };
+        // the token is checked once more: it may have ended since
+        let user = self.ctx().await?.and_then(|ctx| ctx.caller).map(|caller| caller.user);
+        for topic in named {
+            match topics.subscribe(&topic, user).await {
+                Ok(()) => self.emit(SUBSCRIBED, &TopicName { topic: &topic }).await?,
+                Err(error) => {
+                    let message = match error.code {
+                        ErrorCode::UnauthenticatedMissing => format!("Authentication required for topic: {topic}"),
+                        _ => error.public.into_owned(),
+                    };
+                    self.emit(ERROR, &TopicError { message }).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes on what the hub queued.
+    async fn topic_messages(&self, batch: &mut Vec<Bytes>, more: bool) -> Result<(), Gone> {
+        for frame in batch.drain(..) {
+            let Ok(message) = serde_json::from_slice::<&RawValue>(&frame) else { continue };
+            self.emit(TOPIC_MESSAGE, message).await?;
+            if let Some(notification) = notification(&frame) {
+                self.emit(NOTIFICATION, notification).await?;
+            }
+        }
+        if more {
+            return Ok(());
+        }
+        self.close();
+        Err(Gone)
+    }
+
     async fn welcome(&self) -> Result<(), Gone> {
         let hello = ConnectionEstablished { message: "Connected to BitTrade WebSocket", timestamp: self.now().iso() };
         self.emit(CONNECTION_ESTABLISHED, &hello).await?;
+        let connected = Connected {
+            client_id: self.socket.id.to_string(),
+            server_time: self.now().iso(),
+            features: FEATURES,
+        };
+        self.emit(CONNECTED, &connected).await?;
         self.price().await
     }
 
@@ -348,7 +422,7 @@ impl Talk {
     }
 
     /// Sends, waiting while the client's buffer is full, but not for ever.
-    async fn emit<T: Serialize>(&self, event: &str, data: &T) -> Result<(), Gone> {
+    async fn emit<T: Serialize + ?Sized>(&self, event: &str, data: &T) -> Result<(), Gone> {
         let mut waited = Duration::ZERO;
         loop {
             match self.socket.emit(event, data) {
@@ -370,6 +444,18 @@ impl Talk {
             }
         }
     }
+}
+
+/// The `data` of a topic message, if its topic is `notifications`.
+fn notification(frame: &[u8]) -> Option<&RawValue> {
+    #[derive(serde::Deserialize)]
+    struct Message<'a> {
+        topic: &'a str,
+        #[serde(borrow)]
+        data: &'a RawValue,
+    }
+    let message: Message<'_> = serde_json::from_slice(frame).ok()?;
+    (message.topic == "notifications").then_some(message.data)
 }
 
 fn is_refusal(error: &Error) -> bool {

@@ -1,6 +1,7 @@
 //! Events of the BitTrade document's Socket.IO server.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::bittrade::{BalanceBody, TransactionBody};
 
@@ -33,6 +34,109 @@ pub const ADMIN_DCA_PLANS_UPDATE: &str = "admin_dca_plans_update";
 pub const ADMIN_SETTINGS_UPDATE: &str = "admin_settings_update";
 /// To administrators: figures of the house.
 pub const ADMIN_METRICS_UPDATE: &str = "admin_metrics_update";
+
+/// From the client: topics to hear (Localhost Web Server document, "WebSocket API").
+pub const SUBSCRIBE: &str = "subscribe";
+/// From the client: topics to hear no more.
+pub const UNSUBSCRIBE: &str = "unsubscribe";
+/// From the client: `{echo}`.
+pub const PING: &str = "ping";
+/// To every socket right after it connects.
+pub const CONNECTED: &str = "connected";
+/// One for each topic.
+pub const SUBSCRIBED: &str = "subscribed";
+/// One for each topic.
+pub const UNSUBSCRIBED: &str = "unsubscribed";
+/// The answer to a ping.
+pub const PONG: &str = "pong";
+/// Something of a topic.
+pub const TOPIC_MESSAGE: &str = "topic_message";
+/// What is said on the topic `notifications`, by itself.
+pub const NOTIFICATION: &str = "notification";
+/// A subscription that cannot be.
+pub const ERROR: &str = "error";
+
+/// Topics, as the document lists them.
+pub const TOPICS: [&str; 8] = [
+    "system_status",
+    "file_operations",
+    "command_output",
+    "tunnel_status",
+    "performance_metrics",
+    "security_alerts",
+    "backup_progress",
+    "notifications",
+];
+
+/// What [`CONNECTED`] says that there is.
+pub const FEATURES: [&str; 5] = [
+    "real_time_notifications",
+    "file_upload_progress",
+    "command_streaming",
+    "system_monitoring",
+    "tunnel_status_updates",
+];
+
+/// Payload of [`CONNECTED`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Connected {
+    /// The socket's id.
+    pub client_id: String,
+    /// ISO 8601.
+    pub server_time: String,
+    /// What there is.
+    pub features: [&'static str; 5],
+}
+
+/// Payload of [`SUBSCRIBED`] and [`UNSUBSCRIBED`].
+#[derive(Clone, Debug, Serialize)]
+pub struct TopicName<'a> {
+    /// Which.
+    pub topic: &'a str,
+}
+
+/// Payload of [`PONG`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Pong {
+    /// ISO 8601.
+    pub timestamp: String,
+    /// As it was sent; `{}` without.
+    pub echo: serde_json::Value,
+}
+
+/// Payload of [`ERROR`].
+#[derive(Clone, Debug, Serialize)]
+pub struct TopicError {
+    /// Words.
+    pub message: String,
+}
+
+/// Payload of [`TOPIC_MESSAGE`].
+#[derive(Clone, Debug, Serialize)]
+pub struct TopicMessage<'a> {
+    /// Which.
+    pub topic: &'a str,
+    /// What.
+    pub data: &'a RawValue,
+    /// ISO 8601.
+    pub timestamp: String,
+    /// Unique.
+    pub message_id: &'a str,
+}
+
+/// Payload of [`NOTIFICATION`], and `data` of a [`TOPIC_MESSAGE`] of `notifications`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Notification<'a> {
+    /// `system`.
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    /// Few words.
+    pub title: &'a str,
+    /// Words.
+    pub message: &'a str,
+    /// `info`, `warning` or `error`.
+    pub severity: &'a str,
+}
 
 /// Transactions in an [`ADMIN_TRANSACTION_UPDATE`].
 pub const TRANSACTIONS_IN_ADMIN_UPDATE: u32 = 100;

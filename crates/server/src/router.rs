@@ -50,8 +50,9 @@ impl Surfaces {
         let routes = own_405(routes.with_state(app.clone()).route("/api/openapi.json", get(document)))
             .layer(from_fn_with_state(origins.clone(), cors));
         let figures = health::figures_alone(&health);
+        let socketio_options = orrery_api_socketio::Options { suite: config.socketio_suite, ..Default::default() };
         let common = own_405(health::router(health).merge(orrery_console::router()));
-        let sockets = orrery_api_socketio::router(app, tasks, orrery_api_socketio::Options::default())
+        let sockets = orrery_api_socketio::router(app, tasks, socketio_options)
             .layer(from_fn_with_state(origins.clone(), cors));
         let channel_options = orrery_api_channels::Options {
             path: config.realtime.path.clone(),

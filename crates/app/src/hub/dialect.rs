@@ -152,6 +152,10 @@ pub trait Dialect: Send + Sync {
     fn joins_frames(&self) -> bool {
         true
     }
+    /// Does the hub ask silent clients whether they are there? Else the protocol does it itself.
+    fn pings(&self) -> bool {
+        true
+    }
     /// A notice, if the protocol has it.
     fn notice(&self, notice: &Notice<'_>) -> Option<Bytes>;
     /// The last frame.

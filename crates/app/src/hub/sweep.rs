@@ -116,16 +116,18 @@ fn look_at(hub: &Hub, conn: &Conn, now: Timestamp) {
         conn.close_stuck();
         return;
     }
-    let heard = conn.last_heard();
-    let pinged = Timestamp::from_micros(conn.pinged.load(Ordering::Relaxed));
-    if pinged > heard {
-        if now.since(pinged) > hub.settings.pong_within {
-            conn.close(&Ending::Silent);
-            return;
+    if conn.dialect.pings() {
+        let heard = conn.last_heard();
+        let pinged = Timestamp::from_micros(conn.pinged.load(Ordering::Relaxed));
+        if pinged > heard {
+            if now.since(pinged) > hub.settings.pong_within {
+                conn.close(&Ending::Silent);
+                return;
+            }
+        } else if now.since(heard) >= hub.settings.ping_after {
+            conn.pinged.store(now.micros(), Ordering::Relaxed);
+            conn.tell(&Notice::Ping, now);
         }
-    } else if now.since(heard) >= hub.settings.ping_after {
-        conn.pinged.store(now.micros(), Ordering::Relaxed);
-        conn.tell(&Notice::Ping, now);
     }
     if let Some(at) = conn.expires() {
         if now.since(at) > EXPIRY_GRACE {

@@ -1,0 +1,162 @@
+//! Topics of the Localhost Web Server document: what a socket subscribed to, fed by the hub.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use orrery_app::App;
+use orrery_app::hub::{Conn, Connecting, Delivery, Dialect, Ending, Notice, Who};
+use orrery_kernel::{Error, ErrorCode, UserId};
+use orrery_protocol::socketio::{TOPICS, TopicMessage};
+
+/// In front of a topic's name among channels.
+const PREFIX: &str = "topic/";
+
+/// A publication as the JSON of a `topic_message`; the library adds its own header.
+pub(crate) struct TopicDialect;
+
+impl Dialect for TopicDialect {
+    fn number(&self) -> usize {
+        1
+    }
+
+    fn publication(&self, d: &Delivery<'_>) -> Bytes {
+        let message = TopicMessage {
+            topic: d.channel.strip_prefix(PREFIX).unwrap_or(d.channel),
+            data: d.content,
+            timestamp: d.at.iso(),
+            message_id: d.id,
+        };
+        serde_json::to_vec(&message).map(Bytes::from).unwrap_or_default()
+    }
+
+    fn joins_frames(&self) -> bool {
+        false
+    }
+
+    fn pings(&self) -> bool {
+        false
+    }
+
+    // whoever subscribed to nothing that an operator speaks on hears nothing of them
+    fn notice(&self, _: &Notice<'_>) -> Option<Bytes> {
+        None
+    }
+
+    fn close(&self, _: &Ending) -> Bytes {
+        Bytes::new()
+    }
+}
+
+/// A socket's subscriptions.
+pub(crate) struct Topics {
+    app: Arc<App>,
+    name: Arc<str>,
+    conn: Option<Arc<Conn>>,
+    joined: BTreeSet<&'static str>,
+}
+
+/// The topics that a client names: `{topics: […]}`, `{topics: "x"}`.
+pub(crate) fn named(argument: Option<&serde_json::Value>) -> Result<Vec<String>, &'static str> {
+    let topics = argument.and_then(|a| a.get("topics")).ok_or("topics is missing")?;
+    match topics {
+        serde_json::Value::String(topic) => Ok(vec![topic.clone()]),
+        serde_json::Value::Array(topics) if topics.len() <= 64 => topics
+            .iter()
+            .map(|t| t.as_str().map(str::to_owned).ok_or("topics must be texts"))
+            .collect(),
+        serde_json::Value::Array(_) => Err("topics has more than 64 entries"),
+        _ => Err("topics must be a text or a list of texts"),
+    }
+}
+
+impl Topics {
+    pub(crate) fn new(app: &Arc<App>, name: &str) -> Self {
+        Self { app: app.clone(), name: name.into(), conn: None, joined: BTreeSet::new() }
+    }
+
+    fn conn(&mut self, user: Option<UserId>) -> Result<Arc<Conn>, Error> {
+        if let Some(conn) = &self.conn {
+            return Ok(conn.clone());
+        }
+        let who = Who { user, client: self.name.clone() };
+        let dialect = Arc::new(TopicDialect);
+        let conn = self.app.hub.connect(Connecting { who, dialect, exclusive: false })?;
+        self.conn = Some(conn.clone());
+        Ok(conn)
+    }
+
+    /// Subscribes as `user`; a second time is fine.
+    pub(crate) async fn subscribe(&mut self, topic: &str, user: Option<UserId>) -> Result<(), Error> {
+        let unknown = || Error::new(ErrorCode::Invalid, format!("Invalid topic: {topic}"));
+        let topic = TOPICS.into_iter().find(|known| *known == topic).ok_or_else(unknown)?;
+        let conn = self.conn(user)?;
+        if !self.joined.contains(topic) {
+            self.app.hub.join(&conn, &format!("{PREFIX}{topic}"), None).await?;
+            self.joined.insert(topic);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn unsubscribe(&mut self, topic: &str) {
+        if let (Some(conn), true) = (&self.conn, self.joined.remove(topic)) {
+            self.app.hub.leave(conn, &format!("{PREFIX}{topic}")).await;
+        }
+    }
+
+    /// The socket speaks for somebody else now: what they may not hear ends.
+    pub(crate) async fn identify(&mut self, user: Option<UserId>) {
+        if self.conn.as_ref().is_none_or(|conn| conn.who.user == user) {
+            return;
+        }
+        let joined = std::mem::take(&mut self.joined);
+        self.end();
+        for topic in joined {
+            if let Err(error) = self.subscribe(topic, user).await {
+                tracing::debug!(%error, topic, "a subscription ended with its user");
+            }
+        }
+    }
+
+    /// The next messages; waits for them. `None`: the client does not keep up.
+    pub(crate) async fn next(&self, batch: &mut Vec<Bytes>) -> Option<()> {
+        match &self.conn {
+            Some(conn) => {
+                let next = conn.next(batch, 64, 65_536).await;
+                conn.wrote(self.app.clock.now());
+                // the last frame is empty here: Socket.IO has no close codes
+                batch.retain(|frame| !frame.is_empty());
+                next
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.joined.clear();
+        if let Some(conn) = self.conn.take() {
+            self.app.hub.disconnect(&conn);
+        }
+    }
+}
+
+impl Drop for Topics {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        let named = |json: &str| named(serde_json::from_str::<serde_json::Value>(json).ok().as_ref());
+        assert_eq!(named(r#"{"topics":["a","b"]}"#).unwrap(), ["a", "b"]);
+        assert_eq!(named(r#"{"topics":"a"}"#).unwrap(), ["a"]);
+        for bad in ["{}", "[]", "1", r#"{"topics":1}"#, r#"{"topics":[1]}"#, "null"] {
+            assert!(named(bad).is_err(), "{bad}");
+        }
+    }
+}
