@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use orrery_app::{App, Ctx};
 use orrery_app::hub::{Conn, Credential, Ending, Publish, Severity};
+use orrery_app::{App, Ctx};
 use orrery_http_kit::RequestMeta;
 use orrery_http_kit::websocket::Inbound;
 use orrery_identity::{Action, Proof};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use orrery_api_bittrade as render;
 use orrery_app::{App, Ctx};
 use orrery_http_kit::RequestMeta;
@@ -15,11 +16,10 @@ use orrery_protocol::socketio::{
     ADMIN_DCA_PLANS_UPDATE, ADMIN_METRICS_UPDATE, ADMIN_SETTINGS_UPDATE, ADMIN_TRANSACTION_UPDATE, ADMIN_USER_UPDATE,
     AUTHENTICATION_ERROR, AUTHENTICATION_SUCCESS, AuthenticationError, AuthenticationSuccess, BTC_PRICE_UPDATE,
     BalanceUpdate, CONNECTED, CONNECTION_ESTABLISHED, Connected, ConnectionEstablished, ERROR, FEATURES, NOTIFICATION,
-    PONG, Pong, SUBSCRIBED, TOPIC_MESSAGE, TopicError, TopicName, UNSUBSCRIBED, ORDER_EXECUTED, OrderAmounts, OrderExecuted, Stamped,
-    TRANSACTIONS_IN_ADMIN_UPDATE, TRANSACTIONS_IN_UPDATE, TransactionUpdate, USER_BALANCE_UPDATE,
-    USER_DCA_PLANS_UPDATE, USER_TRANSACTION_UPDATE,
+    ORDER_EXECUTED, OrderAmounts, OrderExecuted, PONG, Pong, SUBSCRIBED, Stamped, TOPIC_MESSAGE,
+    TRANSACTIONS_IN_ADMIN_UPDATE, TRANSACTIONS_IN_UPDATE, TopicError, TopicName, TransactionUpdate, UNSUBSCRIBED,
+    USER_BALANCE_UPDATE, USER_DCA_PLANS_UPDATE, USER_TRANSACTION_UPDATE,
 };
-use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use socketioxide::extract::SocketRef;
@@ -27,8 +27,8 @@ use socketioxide::{SendError, SocketError};
 use tokio_util::sync::CancellationToken;
 
 use crate::hub::Hub;
-use crate::topics::{self, Topics};
 use crate::seat::{Args, Command, Inbox, News, Seat};
+use crate::topics::{self, Topics};
 
 /// How long a client may leave its buffer full before it is closed.
 const FULL_MAX: Duration = Duration::from_secs(10);
@@ -164,11 +164,8 @@ impl Talk {
     async fn welcome(&self) -> Result<(), Gone> {
         let hello = ConnectionEstablished { message: "Connected to BitTrade WebSocket", timestamp: self.now().iso() };
         self.emit(CONNECTION_ESTABLISHED, &hello).await?;
-        let connected = Connected {
-            client_id: self.socket.id.to_string(),
-            server_time: self.now().iso(),
-            features: FEATURES,
-        };
+        let connected =
+            Connected { client_id: self.socket.id.to_string(), server_time: self.now().iso(), features: FEATURES };
         self.emit(CONNECTED, &connected).await?;
         self.price().await
     }

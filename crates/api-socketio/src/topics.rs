@@ -61,10 +61,9 @@ pub(crate) fn named(argument: Option<&serde_json::Value>) -> Result<Vec<String>,
     let topics = argument.and_then(|a| a.get("topics")).ok_or("topics is missing")?;
     match topics {
         serde_json::Value::String(topic) => Ok(vec![topic.clone()]),
-        serde_json::Value::Array(topics) if topics.len() <= 64 => topics
-            .iter()
-            .map(|t| t.as_str().map(str::to_owned).ok_or("topics must be texts"))
-            .collect(),
+        serde_json::Value::Array(topics) if topics.len() <= 64 => {
+            topics.iter().map(|t| t.as_str().map(str::to_owned).ok_or("topics must be texts")).collect()
+        }
         serde_json::Value::Array(_) => Err("topics has more than 64 entries"),
         _ => Err("topics must be a text or a list of texts"),
     }

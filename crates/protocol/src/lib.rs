@@ -5,6 +5,7 @@ pub mod aether;
 pub mod bittrade;
 pub mod desk;
 pub mod socketio;
+pub mod stels;
 
 mod amount;
 

@@ -32,6 +32,7 @@ pub struct Surfaces {
     trading: Edge,
     channels: Edge,
     figures: Edge,
+    webfix: Edge,
     common: Edge,
 }
 
@@ -52,8 +53,8 @@ impl Surfaces {
         let figures = health::figures_alone(&health);
         let socketio_options = orrery_api_socketio::Options { suite: config.socketio_suite, ..Default::default() };
         let common = own_405(health::router(health).merge(orrery_console::router()));
-        let sockets = orrery_api_socketio::router(app, tasks, socketio_options)
-            .layer(from_fn_with_state(origins.clone(), cors));
+        let sockets =
+            orrery_api_socketio::router(app, tasks, socketio_options).layer(from_fn_with_state(origins.clone(), cors));
         let channel_options = orrery_api_channels::Options {
             path: config.realtime.path.clone(),
             message_bytes_max: config.realtime.message_bytes_max,
@@ -64,16 +65,19 @@ impl Surfaces {
         let channels =
             own_405(channels.router.with_state(app.clone())).layer(from_fn_with_state(origins.clone(), cors));
         let trading = routes.merge(sockets);
+        let webfix = orrery_api_webfix::WebFix::start(app, tasks, draining);
+        let session_socket = |router| webfix.in_front_of(outer(router));
         let edge = |router| {
             let (clock, entropy) = (app.clock.clone(), app.entropy.clone());
-            Edge::new::<BitTrade>(outer(router), options(config), clock, entropy, draining.clone())
+            Edge::new::<BitTrade>(router, options(config), clock, entropy, draining.clone())
         };
         Self {
-            all: edge(common.clone().merge(trading.clone()).merge(channels.clone())),
-            trading: edge(common.clone().merge(trading)),
-            channels: edge(common.clone().merge(channels)),
-            figures: edge(figures),
-            common: edge(common),
+            all: edge(session_socket(common.clone().merge(trading.clone()).merge(channels.clone()))),
+            trading: edge(outer(common.clone().merge(trading))),
+            channels: edge(outer(common.clone().merge(channels))),
+            figures: edge(outer(figures)),
+            webfix: edge(session_socket(common.clone())),
+            common: edge(outer(common)),
         }
     }
 
@@ -84,7 +88,8 @@ impl Surfaces {
             Surface::BitTrade => self.trading.clone(),
             Surface::Aether => self.channels.clone(),
             Surface::Figures => self.figures.clone(),
-            Surface::Localhost | Surface::WebFix => self.common.clone(),
+            Surface::WebFix => self.webfix.clone(),
+            Surface::Localhost => self.common.clone(),
         }
     }
 }
