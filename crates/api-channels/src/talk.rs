@@ -26,6 +26,8 @@ use crate::{Shared, content, shape};
 
 /// Messages refused for their rate in a row that are forgiven; the next closes the connection.
 const STRIKES_MAX: u32 = 3;
+/// Topics among channels.
+const TOPIC_PREFIX: &str = "topic/";
 /// Where notifications of everybody are published.
 const NOTIFICATIONS: &str = "topic/notifications";
 /// Largest number that JavaScript counts with.
@@ -266,8 +268,11 @@ impl Talk {
 
 /// An operator's word: to channels' connections, and as a notification to those who subscribed to them.
 pub(crate) async fn say(app: &App, said: &BroadcastData, severity: Severity) -> Result<(), Error> {
-    app.hub.operator_says(&said.message, severity, said.channel.as_deref()).await?;
-    if said.channel.is_none() {
+    let topic = said.channel.as_deref().filter(|channel| channel.starts_with(TOPIC_PREFIX));
+    if topic.is_none() {
+        app.hub.operator_says(&said.message, severity, said.channel.as_deref()).await?;
+    }
+    if topic.is_some() || said.channel.is_none() {
         let notification = Notification {
             kind: "system",
             title: "Message of the operator",
@@ -275,7 +280,7 @@ pub(crate) async fn say(app: &App, said: &BroadcastData, severity: Severity) -> 
             severity: severity.name(),
         };
         let content = serde_json::value::to_raw_value(&notification).map_err(Error::internal)?;
-        let publish = Publish { channel: NOTIFICATIONS, content: &content, key: None, sequence: None };
+        let publish = Publish { channel: topic.unwrap_or(NOTIFICATIONS), content: &content, key: None, sequence: None };
         app.hub.publish_own(&publish, None).await?;
     }
     Ok(())

@@ -1,0 +1,85 @@
+//! The one who publishes.
+
+use anyhow::{Context, bail};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::task::AbortHandle;
+
+use crate::client::{connect, expect, masked, message};
+use crate::{Args, Kind};
+
+pub(crate) struct Publisher {
+    kind: Kind,
+    writer: OwnedWriteHalf,
+    /// Reads what is answered, so that the server is never held up by us.
+    reader: AbortHandle,
+    bytes: usize,
+    keys: u64,
+    head: String,
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+impl Publisher {
+    pub(crate) async fn open(args: &Args) -> anyhow::Result<Self> {
+        let stream = match args.kind {
+            Kind::Plain => connect(args, "/?pub").await?.0,
+            Kind::Channels => {
+                let (mut stream, mut rest) = connect(args, &format!("/ws?token={}", args.token)).await?;
+                expect(&mut stream, &mut rest, r#"{"type":"connection","action":"connect""#).await?;
+                stream
+            }
+            Kind::Socketio => {
+                let (mut stream, mut rest) = connect(args, "/socket.io/?EIO=4&transport=websocket").await?;
+                expect(&mut stream, &mut rest, "0").await?;
+                stream.write_all(&masked(1, b"40")).await?;
+                expect(&mut stream, &mut rest, "40").await?;
+                stream
+            }
+            // plain HTTP, one request after another on one connection
+            Kind::Topics => TcpStream::connect(args.address).await?,
+        };
+        stream.set_nodelay(true)?;
+        let (mut reader, writer) = stream.into_split();
+        let reader = tokio::task::spawn_local(async move {
+            let mut some = vec![0; 65_536];
+            while reader.read(&mut some).await.is_ok_and(|n| n > 0) {}
+        });
+        let head = format!(
+            "POST /ws/broadcast HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n",
+            args.address, args.token
+        );
+        let (bytes, keys) = (args.bytes as usize, u64::from(args.keys));
+        Ok(Self { kind: args.kind, writer, reader: reader.abort_handle(), bytes, keys, head })
+    }
+
+    pub(crate) async fn send(&mut self, number: u64, at: u64) -> anyhow::Result<()> {
+        let text = message(number, at, self.bytes);
+        let bytes = match self.kind {
+            Kind::Plain => masked(1, text.as_bytes()),
+            Kind::Channels => {
+                let key = match self.keys {
+                    0 => String::new(),
+                    keys => format!(r#","metadata":{{"key":"symbol-{}"}}"#, number % keys),
+                };
+                let frame =
+                    format!(r#"{{"type":"message","action":"send","data":{{"content":"{text}","channel":"load"{key}}}}}"#);
+                masked(1, frame.as_bytes())
+            }
+            Kind::Socketio => masked(1, format!(r#"42["publish","{text}"]"#).as_bytes()),
+            Kind::Topics => {
+                let body = format!(r#"{{"message":"{text}","channel":"topic/performance_metrics"}}"#);
+                format!("{}Content-Length: {}\r\n\r\n{body}", self.head, body.len()).into_bytes()
+            }
+        };
+        if self.reader.is_finished() {
+            bail!("the server closed the publisher's connection");
+        }
+        self.writer.write_all(&bytes).await.context("the publisher's connection is gone")
+    }
+}
