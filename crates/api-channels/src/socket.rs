@@ -150,7 +150,7 @@ pub(crate) async fn open(Extension(shared): Extension<Arc<Shared>>, request: Req
         match begun {
             Ok((talk, conn)) => {
                 let (clock, bytes_max) = (shared.app.clock.clone(), shared.options.message_bytes_max);
-                websocket::serve(socket, conn.clone(), clock, bytes_max, talk).await;
+                websocket::serve(socket, &shared.app.hub, conn.clone(), clock, bytes_max, talk).await;
                 shared.app.hub.disconnect(&conn);
             }
             Err(error) => turn_away(&shared, socket, &error).await,

@@ -179,7 +179,11 @@ impl Talk {
         }
         let content = content::clean(raw).map_err(|e| about(e.into()))?;
         let message = Publish { channel: &channel, content: &content, key, sequence };
-        let accepted = self.shared.app.hub.publish(&self.conn, &message).await.map_err(|e| about(e.into()))?;
+        let accepted = match channel.starts_with(TOPIC_PREFIX) {
+            true => self.feed(&message).await,
+            false => self.shared.app.hub.publish(&self.conn, &message).await,
+        };
+        let accepted = accepted.map_err(|e| about(e.into()))?;
         self.strikes = 0;
         let metadata = AckMetadata {
             sequence,
@@ -252,17 +256,32 @@ impl Talk {
         Ok(())
     }
 
-    async fn broadcast(&self, asked: BroadcastData) -> Result<(), Refused> {
+    /// An administrator's program may feed the server's topics.
+    async fn feed(&self, message: &Publish<'_>) -> Result<orrery_app::hub::Accepted, Error> {
+        self.ctx().await?.authorize(Action::Administer)?;
+        let idempotency = message.sequence.map(|n| format!("{n} {}", self.conn.who.client));
+        self.shared.app.hub.publish_own(message, idempotency).await
+    }
+
+    /// Who speaks, checked now.
+    async fn ctx(&self) -> Result<Ctx, Error> {
         let app = &self.shared.app;
         let caller = match self.conn.credential() {
             Some(Credential::Session(id)) => Some(app.auth.authenticate_session(&id, app.clock.now()).await?),
             Some(Credential::Key(key)) => Some(app.auth.authenticate(key.expose(), app.clock.now()).await?),
             None => None,
         };
-        let ctx: Ctx = RequestMeta { now: app.clock.now(), ..self.meta.clone() }.ctx(caller);
+        Ok(RequestMeta { now: app.clock.now(), ..self.meta.clone() }.ctx(caller))
+    }
+
+    async fn broadcast(&self, asked: BroadcastData) -> Result<(), Refused> {
+        let app = &self.shared.app;
+        let ctx = self.ctx().await?;
         ctx.authorize(Action::Administer)?;
         let severity = severity(asked.severity.as_deref())?;
-        Ok(say(app, &asked, severity).await?)
+        say(app, &asked, severity).await?;
+        app.auth.record_act(&ctx, "broadcast", asked.channel.unwrap_or_default()).await;
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use orrery_api_bittrade as render;
+use orrery_app::hub::DirectSocket;
 use orrery_app::{App, Ctx};
 use orrery_http_kit::RequestMeta;
 use orrery_identity::Role;
@@ -23,7 +24,7 @@ use orrery_protocol::socketio::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 use socketioxide::extract::SocketRef;
-use socketioxide::{SendError, SocketError};
+use socketioxide::{SendError, SocketError, TransportType};
 use tokio_util::sync::CancellationToken;
 
 use crate::hub::Hub;
@@ -68,7 +69,12 @@ pub(crate) async fn run(
     stopping: CancellationToken,
 ) {
     let meta = socket.req_parts().extensions.get::<RequestMeta>().cloned();
-    let mut topics = Topics::new(&app, socket.id.as_str());
+    // of a socket that began with long polling these are another connection's
+    let direct = match socket.transport_type() {
+        TransportType::Websocket => socket.req_parts().extensions.get::<DirectSocket>().cloned(),
+        TransportType::Polling => None,
+    };
+    let mut topics = Topics::new(&app, socket.id.as_str(), direct);
     let mut talk = Talk { socket, app, hub, meta, identity: None, admin: false, house_due: false };
     let mut batch = Vec::new();
     let ended = async {

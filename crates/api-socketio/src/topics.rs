@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use orrery_app::App;
-use orrery_app::hub::{Conn, Connecting, Delivery, Dialect, Ending, Notice, Who};
+use orrery_app::hub::{Conn, Connecting, Delivery, Dialect, DirectSocket, Ending, Notice, Who};
 use orrery_kernel::{Error, ErrorCode, UserId};
-use orrery_protocol::socketio::{TOPICS, TopicMessage};
+use orrery_protocol::socketio::{NOTIFICATION, TOPIC_MESSAGE, TOPICS, TopicMessage};
+use orrery_realtime::frame;
 
 /// In front of a topic's name among channels.
 const PREFIX: &str = "topic/";
@@ -48,8 +49,52 @@ impl Dialect for TopicDialect {
     }
 }
 
+/// The same as whole WebSocket frames of Engine.IO and Socket.IO packets (Engine.IO protocol 4: `4`; Socket.IO
+/// protocol 5: `2`), for sockets that the hub writes to itself, between the library's frames.
+pub(crate) struct FramedTopicDialect;
+
+/// `42["event",payload]` as a frame.
+fn packet(event: &str, payload: &[u8]) -> Bytes {
+    let mut text = format!("42[\"{event}\",").into_bytes();
+    text.extend_from_slice(payload);
+    text.push(b']');
+    frame::text(&text)
+}
+
+impl Dialect for FramedTopicDialect {
+    fn number(&self) -> usize {
+        3
+    }
+
+    fn publication(&self, d: &Delivery<'_>) -> Bytes {
+        let message = packet(TOPIC_MESSAGE, &TopicDialect.publication(d));
+        if d.channel != NOTIFICATIONS {
+            return message;
+        }
+        let both = [message, packet(NOTIFICATION, d.content.get().as_bytes())];
+        both.concat().into()
+    }
+
+    fn pings(&self) -> bool {
+        false
+    }
+
+    fn notice(&self, _: &Notice<'_>) -> Option<Bytes> {
+        None
+    }
+
+    fn close(&self, _: &Ending) -> Bytes {
+        Bytes::new()
+    }
+}
+
+/// Where notifications of everybody are published.
+const NOTIFICATIONS: &str = "topic/notifications";
+
 /// A socket's subscriptions.
 pub(crate) struct Topics {
+    /// The socket that the hub may write to itself.
+    direct: Option<DirectSocket>,
     app: Arc<App>,
     name: Arc<str>,
     conn: Option<Arc<Conn>>,
@@ -70,8 +115,8 @@ pub(crate) fn named(argument: Option<&serde_json::Value>) -> Result<Vec<String>,
 }
 
 impl Topics {
-    pub(crate) fn new(app: &Arc<App>, name: &str) -> Self {
-        Self { app: app.clone(), name: name.into(), conn: None, joined: BTreeSet::new() }
+    pub(crate) fn new(app: &Arc<App>, name: &str, direct: Option<DirectSocket>) -> Self {
+        Self { app: app.clone(), name: name.into(), direct, conn: None, joined: BTreeSet::new() }
     }
 
     fn conn(&mut self, user: Option<UserId>) -> Result<Arc<Conn>, Error> {
@@ -79,8 +124,14 @@ impl Topics {
             return Ok(conn.clone());
         }
         let who = Who { user, client: self.name.clone() };
-        let dialect = Arc::new(TopicDialect);
+        let dialect: Arc<dyn Dialect> = match &self.direct {
+            Some(_) => Arc::new(FramedTopicDialect),
+            None => Arc::new(TopicDialect),
+        };
         let conn = self.app.hub.connect(Connecting { who, dialect, exclusive: false })?;
+        if let Some(direct) = &self.direct {
+            self.app.hub.write_to(&conn, direct.clone());
+        }
         self.conn = Some(conn.clone());
         Ok(conn)
     }
@@ -120,6 +171,11 @@ impl Topics {
     /// The next messages; waits for them. `None`: the client does not keep up.
     pub(crate) async fn next(&self, batch: &mut Vec<Bytes>) -> Option<()> {
         match &self.conn {
+            Some(conn) if conn.is_direct() => {
+                // an error says that the socket is gone, as its end does
+                let _ = conn.drive(&*self.app.clock).await;
+                None
+            }
             Some(conn) => {
                 let next = conn.next(batch, 64, 65_536).await;
                 conn.wrote(self.app.clock.now());

@@ -92,7 +92,8 @@ pub(crate) fn open(shared: Arc<Shared>, request: Request) -> Response {
         let Ok(conn) = shared.app.hub.connect(Connecting { who, dialect, exclusive: false }) else { return };
         shared.anonymous.fetch_add(1, Ordering::Relaxed);
         let listener = Listener { shared: shared.clone(), conn: conn.clone() };
-        websocket::serve(socket, conn.clone(), shared.app.clock.clone(), MESSAGE_BYTES_MAX, listener).await;
+        let (hub, clock) = (&shared.app.hub, shared.app.clock.clone());
+        websocket::serve(socket, hub, conn.clone(), clock, MESSAGE_BYTES_MAX, listener).await;
         shared.anonymous.fetch_sub(1, Ordering::Relaxed);
         shared.app.hub.disconnect(&conn);
     });

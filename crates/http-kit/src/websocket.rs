@@ -21,7 +21,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use orrery_app::hub::{Conn, Ending};
+use orrery_app::hub::{Conn, DirectSocket, Ending, Hub};
 use orrery_kernel::Clock;
 use orrery_realtime::{Decoder, FrameError, Message, frame};
 use sha1::{Digest, Sha1};
@@ -41,13 +41,14 @@ const ACCEPT_SALT: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// A WebSocket that was agreed on and is not open yet.
 pub struct Upgrade {
     on: OnUpgrade,
+    direct: Option<DirectSocket>,
     /// Subprotocols that the client offers, in its order.
     pub protocols: Vec<String>,
     accept: HeaderValue,
 }
 
 /// An open WebSocket that nobody reads or writes yet.
-pub struct Socket(TokioIo<Upgraded>);
+pub struct Socket(TokioIo<Upgraded>, Option<DirectSocket>);
 
 fn has(headers: &HeaderMap, name: header::HeaderName, word: &str) -> bool {
     let values = headers.get_all(name);
@@ -98,7 +99,8 @@ impl Upgrade {
             .flat_map(|v| v.split(','))
             .map(|p| p.trim().to_owned())
             .collect();
-        Ok(Self { on: hyper::upgrade::on(&mut request), protocols, accept })
+        let direct = request.extensions().get::<DirectSocket>().cloned();
+        Ok(Self { on: hyper::upgrade::on(&mut request), direct, protocols, accept })
     }
 
     /// The answer 101 with the chosen subprotocol, and the socket once that is written.
@@ -113,10 +115,10 @@ impl Upgrade {
         }
         // a body's length has no place in a 101
         headers.remove(header::CONTENT_LENGTH);
-        let on = self.on;
+        let (on, direct) = (self.on, self.direct);
         (response, async move {
             match on.await {
-                Ok(upgraded) => Some(Socket(TokioIo::new(upgraded))),
+                Ok(upgraded) => Some(Socket(TokioIo::new(upgraded), direct)),
                 Err(error) => {
                     tracing::debug!(%error, "a client left before its WebSocket was open");
                     None
@@ -147,11 +149,27 @@ pub async fn turn_away(socket: Socket, frames: &[Bytes]) {
 }
 
 /// Serves the connection to its end.
-pub async fn serve(socket: Socket, conn: Arc<Conn>, clock: Arc<dyn Clock>, bytes_max: usize, inbound: impl Inbound) {
-    let (mut reader, mut writer) = tokio::io::split(socket.0);
+pub async fn serve(
+    socket: Socket,
+    hub: &Hub,
+    conn: Arc<Conn>,
+    clock: Arc<dyn Clock>,
+    bytes_max: usize,
+    inbound: impl Inbound,
+) {
+    let Socket(io, direct) = socket;
+    if let Some(direct) = direct {
+        hub.write_to(&conn, direct);
+    }
+    let (mut reader, mut writer) = tokio::io::split(io);
     let gone = {
         let reading = read(&mut reader, &conn, &*clock, bytes_max, inbound);
-        let writing = write(&mut writer, &conn, &*clock);
+        let writing = async {
+            match conn.is_direct() {
+                true => conn.drive(&*clock).await,
+                false => write(&mut writer, &conn, &*clock).await,
+            }
+        };
         tokio::pin!(reading, writing);
         tokio::select! {
             biased;

@@ -4,6 +4,7 @@
 //! ones too; while all are taken, further clients wait in the kernel's queue. A client that sends
 //! nothing, stops in the middle, or does not read its answer loses its connection after a named time.
 
+mod gate;
 mod guarded;
 mod polite;
 
@@ -13,12 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use gate::Gate;
 use guarded::Guarded;
 
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use orrery_app::hub::DirectSocket;
 use orrery_app::tasks::Tasks;
 use orrery_http_kit::layers::Edge;
 use polite::Polite;
@@ -213,27 +216,37 @@ async fn connection(stream: TcpStream, peer: SocketAddr, edge: Edge, shared: Arc
     // answers are small and wait for no more
     let _ = stream.set_nodelay(true);
     let asked = Arc::new(AtomicBool::new(false));
-    let guard = |io| Guarded::new(io, shared.bounds, asked.clone(), place);
+    let gate = Arc::new(Gate::new(stream));
+    let guard = |gate| Guarded::new(gate, shared.bounds, asked.clone(), place);
     match &shared.tls {
-        None => serve(guard(stream), peer, edge, &shared, &asked).await,
+        None => {
+            let direct = DirectSocket(gate.clone());
+            serve(guard(gate), peer, edge, &shared, &asked, Some(direct)).await;
+        }
         Some(tls) => {
             let late = shared.stop.drain.is_cancelled();
             let handshake = tokio::select! {
                 // bounded by the guard's patience for a first request
-                handshake = tls.acceptor().accept(guard(stream)) => handshake,
+                handshake = tls.acceptor().accept(guard(gate)) => handshake,
                 () = shared.stop.drain.cancelled(), if !late => return,
                 () = shared.stop.close.cancelled() => return,
             };
             match handshake {
-                Ok(stream) => serve(stream, peer, edge, &shared, &asked).await,
+                Ok(stream) => serve(stream, peer, edge, &shared, &asked, None).await,
                 Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
             }
         }
     }
 }
 
-async fn serve<I>(io: I, peer: SocketAddr, edge: Edge, shared: &Shared, asked: &Arc<AtomicBool>)
-where
+async fn serve<I>(
+    io: I,
+    peer: SocketAddr,
+    edge: Edge,
+    shared: &Shared,
+    asked: &Arc<AtomicBool>,
+    direct: Option<DirectSocket>,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let drain = &shared.stop.drain;
@@ -255,8 +268,13 @@ where
     let io = Polite::new(io, edge.clone(), peer.ip());
     let service = {
         let asked = asked.clone();
-        service_fn(move |request: hyper::Request<Incoming>| {
+        service_fn(move |mut request: hyper::Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
+            if let Some(direct) = &direct
+                && request.headers().contains_key(http::header::UPGRADE)
+            {
+                request.extensions_mut().insert(direct.clone());
+            }
             let edge = edge.clone();
             async move { edge.call(request, peer.ip()).await }
         })

@@ -149,6 +149,8 @@ fn hub_settings(realtime: &Realtime) -> HubSettings {
         messages: Policy::refuse(realtime.messages, realtime.window),
         messages_per_second: realtime.messages_per_second,
         open_channels: realtime.open_channels,
+        // the other half of the processors reads and decides
+        writers: std::thread::available_parallelism().map_or(1, |n| n.get() / 2).max(1),
         ..HubSettings::default()
     }
 }

@@ -24,7 +24,10 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep};
 
 #[derive(Parser, Clone)]
-#[command(name = "sockets", about = "Opens sockets, publishes to them, and measures deliveries against the server's CPU")]
+#[command(
+    name = "sockets",
+    about = "Opens sockets, publishes to them, and measures deliveries against the server's CPU"
+)]
 struct Args {
     /// What to call the row
     #[arg(long)]
@@ -147,8 +150,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
     sleep(WARM_UP).await;
     let each = (server::memory_kb(args.pid)? - before) / f64::from(args.connections + args.stalled);
     if args.seconds == 0 {
-        println!("{}: {} idle connections, {each:.1} kB each, {:.0} MB in all", args.name, args.connections,
-            server::memory_kb(args.pid)? / 1_000.0);
+        println!(
+            "{}: {} idle connections, {each:.1} kB each, {:.0} MB in all",
+            args.name,
+            args.connections,
+            server::memory_kb(args.pid)? / 1_000.0
+        );
         return Ok(());
     }
     let mut publisher = publish::Publisher::open(&args).await?;
@@ -207,7 +214,17 @@ async fn run(args: Args) -> anyhow::Result<()> {
     if !args.bare {
         println!(
             "{:<26} {:>6} {:>10} {:>12} {:>8} {:>8} {:>6} {:>7} {:>12} {:>9} {:>8}",
-            "", "conns", "load", "deliveries/s", "p50 ms", "p99 ms", "lost", "cores", "per CPU-s", "per read", "kB each"
+            "",
+            "conns",
+            "load",
+            "deliveries/s",
+            "p50 ms",
+            "p99 ms",
+            "lost",
+            "cores",
+            "per CPU-s",
+            "per read",
+            "kB each"
         );
     }
     println!(

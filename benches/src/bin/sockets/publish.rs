@@ -2,7 +2,6 @@
 
 use anyhow::{Context, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::task::AbortHandle;
 
@@ -16,7 +15,6 @@ pub(crate) struct Publisher {
     reader: AbortHandle,
     bytes: usize,
     keys: u64,
-    head: String,
 }
 
 impl Drop for Publisher {
@@ -29,7 +27,7 @@ impl Publisher {
     pub(crate) async fn open(args: &Args) -> anyhow::Result<Self> {
         let stream = match args.kind {
             Kind::Plain => connect(args, "/?pub").await?.0,
-            Kind::Channels => {
+            Kind::Channels | Kind::Topics => {
                 let (mut stream, mut rest) = connect(args, &format!("/ws?token={}", args.token)).await?;
                 expect(&mut stream, &mut rest, r#"{"type":"connection","action":"connect""#).await?;
                 stream
@@ -41,8 +39,6 @@ impl Publisher {
                 expect(&mut stream, &mut rest, "40").await?;
                 stream
             }
-            // plain HTTP, one request after another on one connection
-            Kind::Topics => TcpStream::connect(args.address).await?,
         };
         stream.set_nodelay(true)?;
         let (mut reader, writer) = stream.into_split();
@@ -50,32 +46,26 @@ impl Publisher {
             let mut some = vec![0; 65_536];
             while reader.read(&mut some).await.is_ok_and(|n| n > 0) {}
         });
-        let head = format!(
-            "POST /ws/broadcast HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n",
-            args.address, args.token
-        );
         let (bytes, keys) = (args.bytes as usize, u64::from(args.keys));
-        Ok(Self { kind: args.kind, writer, reader: reader.abort_handle(), bytes, keys, head })
+        Ok(Self { kind: args.kind, writer, reader: reader.abort_handle(), bytes, keys })
     }
 
     pub(crate) async fn send(&mut self, number: u64, at: u64) -> anyhow::Result<()> {
         let text = message(number, at, self.bytes);
         let bytes = match self.kind {
             Kind::Plain => masked(1, text.as_bytes()),
-            Kind::Channels => {
+            Kind::Channels | Kind::Topics => {
+                let channel = if self.kind == Kind::Topics { "topic/performance_metrics" } else { "load" };
                 let key = match self.keys {
                     0 => String::new(),
                     keys => format!(r#","metadata":{{"key":"symbol-{}"}}"#, number % keys),
                 };
-                let frame =
-                    format!(r#"{{"type":"message","action":"send","data":{{"content":"{text}","channel":"load"{key}}}}}"#);
+                let frame = format!(
+                    r#"{{"type":"message","action":"send","data":{{"content":"{text}","channel":"{channel}"{key}}}}}"#
+                );
                 masked(1, frame.as_bytes())
             }
             Kind::Socketio => masked(1, format!(r#"42["publish","{text}"]"#).as_bytes()),
-            Kind::Topics => {
-                let body = format!(r#"{{"message":"{text}","channel":"topic/performance_metrics"}}"#);
-                format!("{}Content-Length: {}\r\n\r\n{body}", self.head, body.len()).into_bytes()
-            }
         };
         if self.reader.is_finished() {
             bail!("the server closed the publisher's connection");

@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use orrery_identity::SessionId;
-use orrery_kernel::{Secret, Timestamp, UserId};
+use orrery_kernel::{Clock, Secret, Timestamp, UserId};
 use orrery_realtime::{Bounds, Item, Outbox, Pushed};
 
 use super::channel::Channel;
 use super::dialect::{Dialect, Ending, Notice};
+use super::direct::{Direct, Flusher, Unwritten, WRITE_BYTES, WRITE_FRAMES};
 
 /// Who is at the other end.
 #[derive(Clone, Debug)]
@@ -46,6 +47,14 @@ pub struct Conn {
     pub(super) joined: Mutex<HashMap<u32, Arc<Channel>>>,
     outbox: Mutex<Outbox>,
     waker: AtomicWaker,
+    me: Weak<Self>,
+    direct: OnceLock<(Arc<dyn Direct>, Arc<Flusher>)>,
+    unwritten: Mutex<Unwritten>,
+    /// It waits for its turn with the flusher.
+    queued: AtomicBool,
+    /// Its socket is full: its own task goes on when it is not.
+    blocked: AtomicBool,
+    broken: AtomicBool,
     /// When the client was last heard, and when it was last pinged; microseconds.
     heard: AtomicI64,
     pub(super) pinged: AtomicI64,
@@ -65,8 +74,8 @@ impl Conn {
         dialect: Arc<dyn Dialect>,
         bounds: Bounds,
         now: Timestamp,
-    ) -> Self {
-        Self {
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
             id,
             node,
             who,
@@ -75,13 +84,19 @@ impl Conn {
             joined: Mutex::default(),
             outbox: Mutex::default(),
             waker: AtomicWaker::new(),
+            me: me.clone(),
+            direct: OnceLock::new(),
+            unwritten: Mutex::default(),
+            queued: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             heard: AtomicI64::new(now.micros()),
             pinged: AtomicI64::new(0),
             credential: Mutex::default(),
             expires: AtomicI64::new(i64::MAX),
             warned_of_expiry: AtomicBool::new(false),
             checked: AtomicU64::new(0),
-        }
+        })
     }
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
@@ -180,6 +195,7 @@ impl Conn {
             outbox.close(self.dialect.close(ending), flush);
         }
         drop(outbox);
+        self.rouse();
         self.waker.wake();
     }
 
@@ -194,8 +210,111 @@ impl Conn {
         }
         drop(outbox);
         if idle {
-            self.waker.wake();
+            self.rouse();
         }
+    }
+
+    /// Something waits: the flusher's turn, where there is one, else the connection's own task.
+    fn rouse(&self) {
+        let Some((_, flusher)) = self.direct.get() else { return self.waker.wake() };
+        // what was queued before its own task cleared this is seen by that task
+        if !self.blocked.load(Ordering::SeqCst)
+            && !self.queued.swap(true, Ordering::SeqCst)
+            && let Some(me) = self.me.upgrade()
+        {
+            flusher.add(me);
+        }
+    }
+
+    /// Frames are written straight to `socket` from now on, which nobody else writes to but at the ends of
+    /// frames.
+    pub(super) fn write_to(&self, socket: Arc<dyn Direct>, flusher: Arc<Flusher>) {
+        // a second socket would be a second owner
+        let _ = self.direct.set((socket, flusher));
+        self.rouse();
+    }
+
+    /// Writes what waits, until there is nothing or the socket takes no more.
+    pub(super) fn flush(&self, now: Timestamp) {
+        self.queued.store(false, Ordering::SeqCst);
+        let Some((socket, _)) = self.direct.get() else { return };
+        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.blocked.load(Ordering::SeqCst) || self.broken.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut wrote = false;
+        loop {
+            if unwritten.is_empty() {
+                let mut outbox = self.outbox();
+                if wrote {
+                    outbox.moved(now);
+                }
+                outbox.take(unwritten.room(), WRITE_FRAMES, WRITE_BYTES);
+                if unwritten.is_empty() {
+                    let over = outbox.is_closed();
+                    drop(outbox);
+                    unwritten.shrink();
+                    if over {
+                        self.waker.wake();
+                    }
+                    return;
+                }
+            }
+            match unwritten.write(&**socket) {
+                Ok(()) => wrote = true,
+                Err(error) => {
+                    let full = error.kind() == std::io::ErrorKind::WouldBlock;
+                    (if full { &self.blocked } else { &self.broken }).store(true, Ordering::SeqCst);
+                    if wrote {
+                        self.outbox().moved(now);
+                    }
+                    self.waker.wake();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The own part of a connection that is written to directly: waits for a full socket, until all was
+    /// written and the connection is over.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub async fn drive(&self, clock: &dyn Clock) -> std::io::Result<()> {
+        poll_fn(|cx| {
+            self.waker.register(cx.waker());
+            loop {
+                if self.broken.load(Ordering::SeqCst) {
+                    return Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into()));
+                }
+                if self.blocked.load(Ordering::SeqCst)
+                    && let Some((socket, _)) = self.direct.get()
+                {
+                    match socket.poll_writable(cx) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                        Poll::Ready(Ok(())) => {
+                            self.blocked.store(false, Ordering::SeqCst);
+                            self.flush(clock.now());
+                            continue;
+                        }
+                    }
+                }
+                let written = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+                let outbox = self.outbox();
+                return if written && outbox.is_empty() && outbox.is_closed() {
+                    Poll::Ready(Ok(()))
+                } else {
+                    Poll::Pending
+                };
+            }
+        })
+        .await
+    }
+
+    /// Is it written to directly?
+    pub fn is_direct(&self) -> bool {
+        self.direct.get().is_some()
     }
 
     /// The next frames to write, up to `frames` and about `bytes`; waits for them. `None`: all was written
@@ -230,6 +349,12 @@ impl Conn {
         self.outbox().stuck_since()
     }
 
+    /// A client that was told to go and takes not even that is cut off.
+    pub(super) fn cut_off(&self) {
+        self.broken.store(true, Ordering::SeqCst);
+        self.waker.wake();
+    }
+
     /// Closes a client that takes nothing.
     pub(super) fn close_stuck(&self) {
         let mut outbox = self.outbox();
@@ -237,6 +362,7 @@ impl Conn {
         outbox.close(self.dialect.close(&Ending::Slow { offset }), false);
         drop(outbox);
         metrics::counter!("hub_slow_closed_total").increment(1);
+        self.rouse();
         self.waker.wake();
     }
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::conn::Who;
 
 /// Protocols that share frames: a dialect's number is below this.
-pub const DIALECTS: usize = 3;
+pub const DIALECTS: usize = 4;
 
 /// A publication on its way to a connection.
 pub struct Delivery<'a> {

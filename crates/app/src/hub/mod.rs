@@ -9,6 +9,7 @@ mod access;
 mod channel;
 mod conn;
 mod dialect;
+mod direct;
 mod flush;
 mod message;
 mod status;
@@ -28,10 +29,12 @@ use orrery_realtime::{
     Appended, Bounds, Broker, ChannelConfig, ChannelStore, Keep, Live, Mode, Position, Put, check_name,
 };
 use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
 
 pub use channel::Channel;
 pub use conn::{Conn, Credential, Who};
 pub use dialect::{DIALECTS, Delivery, Dialect, Ending, Notice, Severity};
+pub use direct::{Direct, DirectSocket};
 pub use status::{Health, Status};
 
 use crate::auth::Auth;
@@ -53,6 +56,8 @@ pub struct HubSettings {
     pub open_channels: bool,
     /// Channels in memory.
     pub channels_max: usize,
+    /// Tasks that write to sockets; each has its share of the connections.
+    pub writers: usize,
     /// Bounds of a connection's outbox.
     pub outbox: Bounds,
     /// A client that was not heard for this long is pinged.
@@ -73,6 +78,7 @@ impl Default for HubSettings {
             recovery_max: 300,
             open_channels: true,
             channels_max: 20_000,
+            writers: 1,
             outbox: Bounds::default(),
             ping_after: seconds(25),
             pong_within: seconds(10),
@@ -104,6 +110,7 @@ pub struct Hub {
     channels: RwLock<HashMap<Arc<str>, Arc<Channel>>>,
     conns: Mutex<Conns>,
     flushes: flush::Flushes,
+    flushers: Vec<Arc<direct::Flusher>>,
     numbers: AtomicU32,
     ids: AtomicU64,
     global: Mutex<rate::State>,
@@ -113,6 +120,8 @@ pub struct Hub {
     broker_lost: AtomicBool,
     broker_lost_at: AtomicI64,
     back: tokio::sync::Notify,
+    /// Nothing is written any more.
+    written_out: CancellationToken,
 }
 
 #[derive(Default)]
@@ -161,6 +170,15 @@ const PUBLIC: [&str; 3] = ["topic/notifications", "testnet.", "mainnet."];
 /// Channels that nobody may join by name.
 const CLOSED: [&str; 2] = ["account.", "user/"];
 
+/// After the process was told to stop, what is queued is still written until every connection is gone.
+async fn drained(hub: Arc<Hub>, stopping: CancellationToken) {
+    stopping.cancelled().await;
+    while !hub.conns().all.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    hub.written_out.cancel();
+}
+
 fn starts(name: &str, with: &[&str]) -> bool {
     with.iter().any(|prefix| name.starts_with(prefix))
 }
@@ -189,6 +207,7 @@ impl Hub {
             // JSON numbers are whole up to 2^53
             node: u64::from_be_bytes(bits) >> 11,
             ports,
+            flushers: (0..settings.writers.max(1)).map(|_| Arc::default()).collect(),
             settings,
             channels: RwLock::default(),
             conns: Mutex::default(),
@@ -201,6 +220,7 @@ impl Hub {
             broker_lost: AtomicBool::new(false),
             broker_lost_at: AtomicI64::new(0),
             back: tokio::sync::Notify::new(),
+            written_out: CancellationToken::new(),
         });
         let weak = Arc::downgrade(&hub);
         hub.ports.broker.attach(Arc::new(move |live| {
@@ -215,6 +235,12 @@ impl Hub {
     pub fn start(self: &Arc<Self>, auth: &Arc<Auth>, events: &Events, tasks: &Tasks) {
         let access = access::run(self.clone(), auth.clone(), events.clone(), tasks.stopping());
         tasks.spawn("hub-access", access);
+        for flusher in &self.flushers {
+            // not ended by the drain, which these carry out; they end with the process
+            let (clock, never) = (self.ports.clock.clone(), self.written_out.clone());
+            tasks.spawn("hub-write", flusher.clone().run(clock, never));
+        }
+        tasks.spawn("hub-drained", drained(self.clone(), tasks.stopping()));
         tasks.spawn("hub-flush", flush::run(self.clone(), tasks.stopping()));
         tasks.spawn("hub-operators", sweep::follow_operators(self.clone(), tasks.stopping()));
         tasks.spawn("hub-sweep", sweep::run(self.clone(), tasks.stopping()));
@@ -287,11 +313,17 @@ impl Hub {
         if let Some(older) = replaced.and_then(|id| conns.all.get(&id)) {
             older.close(&Ending::Replaced);
         }
-        let conn = Arc::new(Conn::new((self.node, id), who, dialect, self.settings.outbox, now));
+        let conn = Conn::new((self.node, id), who, dialect, self.settings.outbox, now);
         conn.checked.store(self.access.load(Ordering::Relaxed), Ordering::Relaxed);
         conns.all.insert(id, conn.clone());
         self.stats.connected(conns.all.len());
         Ok(conn)
+    }
+
+    /// What is queued for the connection goes straight to its socket from now on.
+    pub fn write_to(&self, conn: &Conn, socket: DirectSocket) {
+        let which = usize::try_from(conn.id).unwrap_or(0) % self.flushers.len();
+        conn.write_to(socket.0, self.flushers[which].clone());
     }
 
     /// The connection is gone.

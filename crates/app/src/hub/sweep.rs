@@ -110,6 +110,9 @@ pub(super) async fn run(hub: Arc<Hub>, stopping: CancellationToken) {
 
 fn look_at(hub: &Hub, conn: &Conn, now: Timestamp) {
     if conn.is_closed() {
+        if conn.stuck_since().is_some_and(|since| now.since(since) > hub.settings.stuck_max) {
+            conn.cut_off();
+        }
         return;
     }
     if conn.stuck_since().is_some_and(|since| now.since(since) > hub.settings.stuck_max) {

@@ -9,16 +9,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Bounds;
+use super::gate::Gate;
 
 /// A socket with its place and its patience: it fails when no request came in time, or when the
 /// client does not take what is written.
 pub(super) struct Guarded {
-    io: TcpStream,
+    io: Arc<Gate>,
     first: Pin<Box<Sleep>>,
     asked: Arc<AtomicBool>,
     write: Option<Pin<Box<Sleep>>>,
@@ -27,7 +27,7 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    pub(super) fn new(io: TcpStream, bounds: Bounds, asked: Arc<AtomicBool>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(io: Arc<Gate>, bounds: Bounds, asked: Arc<AtomicBool>, place: OwnedSemaphorePermit) -> Self {
         let first = Box::pin(sleep(bounds.header_timeout));
         Self { io, first, asked, write: None, write_timeout: bounds.write_timeout, _place: place }
     }
@@ -50,7 +50,7 @@ impl Guarded {
 impl AsyncRead for Guarded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if let Poll::Ready(read) = Pin::new(&mut this.io).poll_read(cx, buf) {
+        if let Poll::Ready(read) = this.io.poll_read(cx, buf) {
             return Poll::Ready(read);
         }
         if !this.asked.load(Ordering::Relaxed)
@@ -66,19 +66,19 @@ impl AsyncRead for Guarded {
 impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        let polled = Pin::new(&mut this.io).poll_write(cx, buf);
+        let polled = this.io.poll_write(cx, &[io::IoSlice::new(buf)]);
         this.wait(cx, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let polled = Pin::new(&mut this.io).poll_flush(cx);
+        let polled = Poll::Ready(Ok(()));
         this.wait(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let polled = Pin::new(&mut this.io).poll_shutdown(cx);
+        let polled = Poll::Ready(this.io.shut_down());
         this.wait(cx, polled)
     }
 
@@ -88,11 +88,11 @@ impl AsyncWrite for Guarded {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        let polled = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
+        let polled = this.io.poll_write(cx, bufs);
         this.wait(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        true
     }
 }
