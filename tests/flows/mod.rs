@@ -2,6 +2,7 @@
 
 mod auth;
 mod badinput;
+mod channels;
 mod crash;
 mod defects;
 mod desk;

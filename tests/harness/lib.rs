@@ -4,6 +4,7 @@
 pub mod client;
 pub mod gateway;
 pub mod proxy;
+pub mod socket;
 pub mod upstream;
 
 use std::time::Duration;

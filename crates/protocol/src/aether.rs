@@ -280,6 +280,7 @@ pub struct StatusHealth {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ChannelRequest {
     /// Name.
+    #[serde(default)]
     pub name: String,
     /// Connections at a time; 0: no bound.
     #[serde(default)]
