@@ -9,6 +9,7 @@ mod desk;
 mod js;
 mod lifecycle;
 mod market;
+mod nodes;
 mod operator;
 mod routes;
 mod scale;

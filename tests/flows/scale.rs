@@ -16,24 +16,24 @@ const CLIENTS: usize = 6;
 const TAKE_OVER: Duration = Duration::from_secs(75);
 const SOON: Duration = Duration::from_secs(60);
 
-struct House {
+pub(super) struct House {
     postgres: PostgresServer,
-    redis: RedisServer,
+    pub(super) redis: RedisServer,
     database_link: Proxy,
-    redis_link: Proxy,
+    pub(super) redis_link: Proxy,
     upstream: Upstream,
     data: tempfile::TempDir,
 }
 
 impl House {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let (postgres, redis) = (PostgresServer::start().unwrap(), RedisServer::start().unwrap());
         let (database_link, redis_link) = (Proxy::start(postgres.port()).await, Proxy::start(redis.port()).await);
         let upstream = Upstream::start(45_000.0);
         Self { postgres, redis, database_link, redis_link, upstream, data: tempfile::tempdir().unwrap() }
     }
 
-    fn options(&self) -> Options {
+    pub(super) fn options(&self) -> Options {
         let database = format!("postgres://orrery@127.0.0.1:{}/postgres", self.database_link.port());
         Options::default()
             .upstream(&self.upstream)
@@ -43,7 +43,7 @@ impl House {
             .env("ORRERY_LISTEN", &format!("127.0.0.1:{}", free_port().unwrap()))
     }
 
-    fn cli(&self, args: &[&str]) -> (bool, String) {
+    pub(super) fn cli(&self, args: &[&str]) -> (bool, String) {
         let output = self.options().run(self.data.path(), args, "");
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         (output.status.success(), said)

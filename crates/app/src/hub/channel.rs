@@ -119,6 +119,15 @@ impl Channel {
         Some(Tail { position: history.position().clone(), kept: history.kept().cloned().collect() })
     }
 
+    /// Where a message of this sender's number is, among those that are kept here.
+    pub(super) fn find(&self, user: Option<i64>, client: &str, sequence: u64) -> Option<Position> {
+        let state = self.state();
+        let history = state.history.as_ref()?;
+        let is_it = |body: &Body<'_>| body.sequence == Some(sequence) && body.user == user && body.client == *client;
+        let found = history.kept().rev().find(|p| Body::parse(&p.body).is_some_and(|body| is_it(&body)))?;
+        Some(Position { offset: found.offset, ..history.position().clone() })
+    }
+
     /// Nobody is here any more: what it knew will be read again.
     pub(super) fn let_go(&self) -> bool {
         let mut state = self.state();

@@ -163,6 +163,8 @@ pub struct Connecting {
 
 /// Where nodes tell each other what operators say; no channel's name, so that nobody joins it.
 const OPERATORS: &str = "!operators";
+/// How long repeated messages are known; the brokers' too.
+const REPEATS_KNOWN: Duration = Duration::from_secs(300);
 /// Names that only the server publishes to.
 const RESERVED: [&str; 5] = ["topic/", "testnet.", "mainnet.", "account.", "user/"];
 /// Channels that are told to everybody who asks, proof or not.
@@ -560,6 +562,14 @@ impl Hub {
             idempotency,
             known: channel.position().filter(|p| p.offset > 0).map(|p| p.epoch),
         };
+        // a broker that lost its memory has forgotten which messages it knows; this node has not
+        let doubtful = now.since(Timestamp::from_micros(self.broker_lost_at.load(Ordering::Relaxed))) < REPEATS_KNOWN;
+        if doubtful
+            && let (Some(conn), Some(sequence)) = (conn, message.sequence)
+            && let Some(position) = channel.find(conn.who.user.map(|u| u.0), &conn.who.client, sequence)
+        {
+            return Ok(Accepted { position, duplicate: true });
+        }
         let publish = async || {
             let published = self.ports.broker.publish(&channel.name, &keep, message.key, body.clone(), now).await;
             published.map_err(|e| unavailable(&e))
