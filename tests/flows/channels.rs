@@ -33,7 +33,8 @@ fn send(channel: &str, content: &str, sequence: u64) -> Value {
 #[tokio::test]
 async fn a_talk_as_documented() {
     let gateway = Gateway::start(roomy()).await;
-    let (ann, ben) = (gateway.client().register("ann@example.com").await, gateway.client().register("ben@example.com").await);
+    let (ann, ben) =
+        (gateway.client().register("ann@example.com").await, gateway.client().register("ben@example.com").await);
     let mut one = Socket::open(gateway.base(), &path(&ann, "&client_id=tab%201&channel=main")).await;
     let hello = one.json().await;
     let data = &hello["data"];
@@ -45,7 +46,10 @@ async fn a_talk_as_documented() {
     one.send(send("main", "hello", 7)).await;
     let own = one.until("message", "send").await;
     let (ack, other) = (one.until("message", "ack").await, two.json().await);
-    assert_eq!(ack["data"]["metadata"], json!({"sequence": 7, "offset": 1, "epoch": data["epoch"], "duplicate": false}));
+    assert_eq!(
+        ack["data"]["metadata"],
+        json!({"sequence": 7, "offset": 1, "epoch": data["epoch"], "duplicate": false})
+    );
     assert_eq!(other["data"]["content"], "hello");
     assert_eq!((&other["data"]["client_id"], &other["data"]["user_id"]), (&json!("tab 1"), &data["user_id"]));
     let metadata = &other["data"]["metadata"];
@@ -60,7 +64,10 @@ async fn a_talk_as_documented() {
             "data": {"content": "hello", "channel": "main", "metadata": {"sequence": 7}}}))
             .await;
         let ack = one.until("message", "ack").await;
-        assert_eq!((&ack["data"]["metadata"]["offset"], &ack["data"]["metadata"]["duplicate"]), (&json!(1), &json!(true)));
+        assert_eq!(
+            (&ack["data"]["metadata"]["offset"], &ack["data"]["metadata"]["duplicate"]),
+            (&json!(1), &json!(true))
+        );
     }
     // one that never arrived, one without metadata, one without a channel
     one.send(json!({"type": "message", "action": "retry",
@@ -69,7 +76,10 @@ async fn a_talk_as_documented() {
     one.send(json!({"type": "message", "action": "send", "data": {"content": "plain"}})).await;
     for offset in [2, 3] {
         let ack = one.until("message", "ack").await;
-        assert_eq!((&ack["data"]["metadata"]["offset"], &ack["data"]["metadata"]["duplicate"]), (&json!(offset), &json!(false)));
+        assert_eq!(
+            (&ack["data"]["metadata"]["offset"], &ack["data"]["metadata"]["duplicate"]),
+            (&json!(offset), &json!(false))
+        );
     }
     assert_eq!(two.json().await["data"]["content"], json!({"any": ["json", 1.5]}));
     assert_eq!(two.json().await["data"]["content"], "plain");
@@ -151,7 +161,9 @@ async fn who_may_come_in() {
     let plain = gateway.client().get("/ws").await;
     assert_eq!((plain.status, &plain.body["type"]), (426, &json!("error")));
 
-    for path in ["/ws".to_owned(), "/ws?token=abc&channel=main".into(), format!("/ws?token={token}x"), "/ws?ticket=x".into()] {
+    for path in
+        ["/ws".to_owned(), "/ws?token=abc&channel=main".into(), format!("/ws?token={token}x"), "/ws?ticket=x".into()]
+    {
         let mut socket = Socket::open(gateway.base(), &path).await;
         let error = socket.json().await;
         assert_eq!((&error["type"], &error["code"]), (&json!("error"), &json!("unauthorized")), "{path}");
@@ -190,9 +202,7 @@ async fn a_token_that_runs_out() {
     let warned = socket.until("system", "status").await;
     assert_eq!(warned["data"]["code"], "token_expiring", "{warned}");
     let again = gateway.client().login("ann@example.com").await;
-    renewed
-        .send(json!({"type": "connection", "action": "refresh", "data": {"token": again.token().unwrap()}}))
-        .await;
+    renewed.send(json!({"type": "connection", "action": "refresh", "data": {"token": again.token().unwrap()}})).await;
     renewed.until("connection", "refresh").await;
     eventually("the first token has run out", SOON, async || {
         let status = ann.get("/api/balance").await.status;
@@ -221,7 +231,10 @@ async fn channels_are_configured() {
     let made = root.post("/ws/channels", &form).await;
     assert_eq!((made.status, &made.body["name"], &made.body["max_connections"]), (201, &json!("room"), &json!(1)));
     let changed = root.post("/ws/channels", &json!({"name": "room", "message_rate_limit": 3})).await;
-    assert_eq!((changed.status, &changed.body["message_rate_limit"], &changed.body["max_connections"]), (200, &json!(3), &json!(1)));
+    assert_eq!(
+        (changed.status, &changed.body["message_rate_limit"], &changed.body["max_connections"]),
+        (200, &json!(3), &json!(1))
+    );
     for (bad, field) in [
         (json!({"name": "a b"}), "name"),
         (json!({"name": ""}), "name"),
@@ -318,7 +331,9 @@ async fn who_was_away_gets_all_or_is_told_that_not() {
         one.until("message", "ack").await;
     }
     // five are kept: 4 to 8
-    for (from, epoch, whole) in [(3, epoch.as_str(), true), (2, &epoch, false), (3, "other", false), (99, &epoch, false)] {
+    for (from, epoch, whole) in
+        [(3, epoch.as_str(), true), (2, &epoch, false), (3, "other", false), (99, &epoch, false)]
+    {
         let (mut back, hello) = since(from, epoch).await;
         assert_eq!(hello["recovered"], whole, "{from} {epoch}");
         let first = back.json().await;

@@ -11,7 +11,11 @@ const SUMMARY: &str = "ORRERY_NODE_SUMMARY";
 
 #[tokio::test]
 async fn clients_in_javascript() {
-    run(Options::default(), &["socketio.test.mjs", "bittrade.test.mjs", "page.test.mjs", "money.test.mjs"]).await;
+    run(
+        Options::default().env("RATE_LIMIT_MESSAGES", "1000000"),
+        &["socketio.test.mjs", "bittrade.test.mjs", "page.test.mjs", "money.test.mjs", "channels.test.mjs"],
+    )
+    .await;
 }
 
 /// On a house of its own, since its administrator changes the rates; at a listener for this client alone,

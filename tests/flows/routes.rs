@@ -30,7 +30,7 @@ const fn route(method: &'static str, path: &'static str, least: Least, status: u
     Route { method, path, least, status, body }
 }
 
-const ROUTES: [Route; 62] = [
+const ROUTES: [Route; 73] = [
     route("POST", "/api/auth/register", Anybody, 400, "{}"),
     route("POST", "/api/auth/login", Anybody, 400, "{}"),
     route("POST", "/api/setup", Anybody, 0, "{}"),
@@ -105,12 +105,27 @@ const ROUTES: [Route; 62] = [
     route("POST", "/api/admin/withdrawals/{id}/pay", Admin, 404, "{}"),
     route("POST", "/api/admin/withdrawals/{id}/reject", Admin, 404, ""),
     route("GET", "/api/admin/audit", Operator, 200, ""),
+    route("GET", "/ws/status", Anybody, 200, ""),
+    route("GET", "/ws/channels", Viewer, 200, ""),
+    route("GET", "/ws/channels/{name}", Viewer, 404, ""),
+    route("POST", "/ws/channels", Admin, 201, r#"{"name":"room"}"#),
+    route("DELETE", "/ws/channels/{name}", Admin, 404, ""),
+    route("POST", "/ws/ticket", Viewer, 200, ""),
+    route("POST", "/ws/broadcast", Admin, 200, r#"{"message":"hello"}"#),
+    route("GET", "/metrics/connections", Viewer, 200, ""),
+    route("GET", "/metrics/messages", Viewer, 200, ""),
+    route("GET", "/metrics/channels", Viewer, 200, ""),
+    route("GET", "/metrics/errors", Viewer, 200, ""),
 ];
 
 impl Route {
     /// Its address with something in place of its parameters.
     fn address(&self) -> String {
-        self.path.replace("{timeframe}", "1d").replace("{id}", "999999")
+        self.path.replace("{timeframe}", "1d").replace("{id}", "999999").replace("{name}", "nobody-made-this")
+    }
+
+    fn is_of_channels(&self) -> bool {
+        ["/ws/", "/metrics/"].iter().any(|prefix| self.path.starts_with(prefix))
     }
 
     async fn call(&self, client: &Client) -> e2e::Answer {
@@ -162,6 +177,10 @@ async fn credentials_suffice_or_not() {
             }
             continue;
         }
+        if route.is_of_channels() {
+            refusals_of_channels(route, &anonymous, &expired, &roles, &gateway).await;
+            continue;
+        }
         let verify = route.path == "/api/auth/verify";
         assert_eq!(without.status, 401, "{name}: {}", without.body);
         assert_eq!(without.error(), if verify { "No token provided" } else { "Access token required" }, "{name}");
@@ -185,6 +204,32 @@ async fn credentials_suffice_or_not() {
                 answer.error();
             }
         }
+    }
+}
+
+/// The Aether document's routes: 401 for every bad proof, errors in their own shape.
+async fn refusals_of_channels(
+    route: &Route,
+    anonymous: &Client,
+    expired: &str,
+    roles: &[(Least, String)],
+    gateway: &Gateway,
+) {
+    let name = format!("{} {}", route.method, route.path);
+    let refused = |answer: &e2e::Answer, status: u16| {
+        assert_eq!(answer.status, status, "{name}: {}", answer.body);
+        if status >= 400 {
+            assert_eq!(answer.body["type"], "error", "{name}: {}", answer.body);
+            assert!(answer.body["code"].is_string() && answer.body["details"]["reason"].is_string(), "{name}");
+        }
+    };
+    refused(&route.call(anonymous).await, 401);
+    for bad in ["nonsense", expired, "ok_0123456789abcdef0123456789abcdef0123456789abcdef"] {
+        refused(&route.call(&anonymous.with_token(bad)).await, 401);
+    }
+    for (role, email) in roles {
+        let answer = route.call(&gateway.client().login(email).await).await;
+        refused(&answer, if *role >= route.least { route.status } else { 403 });
     }
 }
 

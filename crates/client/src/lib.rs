@@ -231,12 +231,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn send_keyed(
-        &self,
-        channel: &str,
-        content: serde_json::Value,
-        key: Option<&str>,
-    ) -> Result<Ack, Error> {
+    pub async fn send_keyed(&self, channel: &str, content: serde_json::Value, key: Option<&str>) -> Result<Ack, Error> {
         let (done, ack) = oneshot::channel();
         self.ask(Command::Send { channel: channel.into(), content, key: key.map(Into::into), done }).await?;
         ack.await.unwrap_or_else(|_| Err(Error::Ended("nobody is there any more".into())))

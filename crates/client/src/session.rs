@@ -297,7 +297,8 @@ impl Session {
             for pending in self.pending.values_mut() {
                 pending.due = Instant::now();
             }
-            let names: Vec<String> = self.channels.keys().filter(|c| joined.channel.as_ref() != Some(*c)).cloned().collect();
+            let names: Vec<String> =
+                self.channels.keys().filter(|c| joined.channel.as_ref() != Some(*c)).cloned().collect();
             frames.extend(names.iter().filter_map(|name| self.join_frame(name)).map(|f| f.to_string()));
         }
         let (Some(channel), Some(epoch), Some(offset)) = (joined.channel, joined.epoch, joined.offset) else {
@@ -378,4 +379,3 @@ impl Session {
         }
     }
 }
-
