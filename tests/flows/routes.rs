@@ -165,6 +165,10 @@ async fn credentials_suffice_or_not() {
         let other = Gateway::start(Options::default()).await;
         other.client().register("viewer@example.com").await.token().unwrap().to_owned()
     };
+    let mut sessions = Vec::new();
+    for (role, email) in &roles {
+        sessions.push((*role, gateway.client().login(email).await));
+    }
     for route in &ROUTES {
         let name = format!("{} {}", route.method, route.path);
         let without = route.call(&anonymous).await;
@@ -178,7 +182,7 @@ async fn credentials_suffice_or_not() {
             continue;
         }
         if route.is_of_channels() {
-            refusals_of_channels(route, &anonymous, &expired, &roles, &gateway).await;
+            refusals_of_channels(route, &anonymous, &expired, &sessions).await;
             continue;
         }
         let verify = route.path == "/api/auth/verify";
@@ -208,13 +212,7 @@ async fn credentials_suffice_or_not() {
 }
 
 /// The Aether document's routes: 401 for every bad proof, errors in their own shape.
-async fn refusals_of_channels(
-    route: &Route,
-    anonymous: &Client,
-    expired: &str,
-    roles: &[(Least, String)],
-    gateway: &Gateway,
-) {
+async fn refusals_of_channels(route: &Route, anonymous: &Client, expired: &str, sessions: &[(Least, Client)]) {
     let name = format!("{} {}", route.method, route.path);
     let refused = |answer: &e2e::Answer, status: u16| {
         assert_eq!(answer.status, status, "{name}: {}", answer.body);
@@ -227,8 +225,8 @@ async fn refusals_of_channels(
     for bad in ["nonsense", expired, "ok_0123456789abcdef0123456789abcdef0123456789abcdef"] {
         refused(&route.call(&anonymous.with_token(bad)).await, 401);
     }
-    for (role, email) in roles {
-        let answer = route.call(&gateway.client().login(email).await).await;
+    for (role, client) in sessions {
+        let answer = route.call(client).await;
         refused(&answer, if *role >= route.least { route.status } else { 403 });
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 const COMMANDS_MAX: usize = 64;
 
 /// The arguments of an event, however many.
-#[derive(Debug, Default, serde::Serialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Args(pub(crate) Vec<serde_json::Value>);
 
 impl<'de> Deserialize<'de> for Args {
