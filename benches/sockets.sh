@@ -1,6 +1,7 @@
 #!/bin/sh
 # The figures of docs/performance.md on sockets. Run it on an idle machine:
 #   (cd benches/peers && npm install) && benches/sockets.sh target/release
+# nats-server (Debian's package) takes part where it is installed.
 set -eu
 bin=$1
 seconds=${2:-4}
@@ -42,7 +43,8 @@ peer() {
     shift 2
     for load in 50 0; do
         start "$@"
-        row --name "$name" --kind "$kind" --rate $load
+        # as many bytes as the gateway's frames have with their envelope
+        row --name "$name" --kind "$kind" --rate $load --bytes 480
         stop
     done
 }
@@ -75,6 +77,10 @@ printf '%-26s %6s %10s %12s %8s %8s %6s %7s %12s %9s %8s\n' '' conns load delive
 if wants peers; then
     peer 'limit (epoll, writev)' plain "$bin/peer-raw"
     peer 'tokio-tungstenite' plain "$bin/peer-tungstenite"
+    if command -v nats-server >/dev/null; then
+        printf 'port: -1\nhost: "127.0.0.1"\nwebsocket { host: "127.0.0.1", port: 28222, no_tls: true }\n' >"$work/nats.conf"
+        peer 'nats-server' nats sh -c "(sleep 1; echo 127.0.0.1:28222) & exec nats-server -c '$work/nats.conf'"
+    fi
     peer 'Node ws' plain node "$here/peers/ws.mjs"
     peer 'Node socket.io' socketio node "$here/peers/socketio.mjs"
 fi

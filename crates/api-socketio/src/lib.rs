@@ -61,7 +61,7 @@ impl Default for Options {
 /// and closes the socket when that lasts.
 const PACKETS_WAITING_MAX: usize = 128;
 /// Bytes of the read buffer of a WebSocket; the library's default is far more than clients send.
-const READ_BUFFER_BYTES: usize = 4_096;
+const READ_BUFFER_BYTES: usize = 1_024;
 
 /// Makes a command of an event's arguments.
 type Make = fn(Args) -> Command;

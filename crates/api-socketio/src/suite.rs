@@ -1,9 +1,15 @@
 //! What the official protocol suites of Engine.IO v4 and Socket.IO v5 expect of a server: echoes and short
 //! timings. Mounted only by a switch for tests, in place of everything else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use bytes::Bytes;
+use engineioxide::config::EngineIoConfig;
+use engineioxide::handler::EngineIoHandler;
+use engineioxide::service::EngineIoService;
+use engineioxide::{DisconnectReason, Socket, Str};
 use orrery_app::tasks::Tasks;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, SerializeTuple, Serializer};
@@ -51,12 +57,43 @@ pub(crate) fn router(tasks: &Tasks) -> Router {
     };
     io.ns("/", greet.with(prepare));
     io.ns("/custom", greet.with(prepare));
+    let config = EngineIoConfig::builder()
+        .req_path("/engine.io")
+        .ping_interval(PING_INTERVAL)
+        .ping_timeout(PING_TIMEOUT)
+        .max_payload(PAYLOAD_MAX)
+        .build();
+    let engine = EngineIoService::with_config(Arc::new(EngineEcho), config);
     let stopping = tasks.stopping();
     tasks.spawn("socketio-suite", async move {
         stopping.cancelled().await;
         io.close().await;
     });
-    Router::new().route_service(PATH, service)
+    Router::new().route_service(PATH, service).route_service("/engine.io/", engine)
+}
+
+/// What the Engine.IO suite expects: everything comes back.
+#[derive(Debug)]
+struct EngineEcho;
+
+impl EngineIoHandler for EngineEcho {
+    type Data = ();
+
+    fn on_connect(self: Arc<Self>, _: Arc<Socket<()>>) {}
+
+    fn on_disconnect(&self, _: Arc<Socket<()>>, _: DisconnectReason) {}
+
+    fn on_message(self: &Arc<Self>, message: Str, socket: Arc<Socket<()>>) {
+        if let Err(error) = socket.emit(message) {
+            tracing::debug!(%error, "an echo was not sent");
+        }
+    }
+
+    fn on_binary(self: &Arc<Self>, data: Bytes, socket: Arc<Socket<()>>) {
+        if let Err(error) = socket.emit_binary(data) {
+            tracing::debug!(%error, "an echo was not sent");
+        }
+    }
 }
 
 /// The arguments of an event, however many, sent back as they came.

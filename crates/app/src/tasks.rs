@@ -40,9 +40,11 @@ impl Tasks {
 
     /// Runs the `future` of one connection to its end. A panic in it ends that connection only.
     pub fn spawn_connection(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        // outside the block below, which would keep the room of the whole future beside the task's own
+        #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
+        let running = tokio::spawn(future);
         self.tracker.spawn(async move {
-            #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
-            if let Err(error) = tokio::spawn(future).await {
+            if let Err(error) = running.await {
                 tracing::error!(task = name, %error, "connection task failed");
             }
         });

@@ -129,6 +129,14 @@ pub(crate) async fn expect(stream: &mut TcpStream, rest: &mut Vec<u8>, with: &st
 async fn enter(args: &Args) -> anyhow::Result<(TcpStream, Vec<u8>)> {
     match args.kind {
         Kind::Plain => connect(args, "/").await,
+        Kind::Nats => {
+            let (mut stream, mut rest) = connect(args, "/").await?;
+            expect(&mut stream, &mut rest, "INFO").await?;
+            let hello = b"CONNECT {\"verbose\":false}\r\nSUB load 1\r\nPING\r\n";
+            stream.write_all(&masked(2, hello)).await?;
+            expect(&mut stream, &mut rest, "PONG").await?;
+            Ok((stream, rest))
+        }
         Kind::Channels => {
             let (mut stream, mut rest) = connect(args, &format!("/ws?token={}&channel=load", args.token)).await?;
             expect(&mut stream, &mut rest, r#"{"type":"connection","action":"connect""#).await?;
@@ -157,11 +165,15 @@ impl Subscriber {
     pub(crate) async fn open(args: &Args, tally: Rc<RefCell<Tally>>) -> anyhow::Result<Rc<Seen>> {
         let (stream, rest) = enter(args).await?;
         let seen = Rc::new(Seen::default());
-        let (socketio, keyed) = (matches!(args.kind, Kind::Socketio | Kind::Topics), args.keys > 0);
+        let reading = Reading {
+            socketio: matches!(args.kind, Kind::Socketio | Kind::Topics),
+            nats: args.kind == Kind::Nats,
+            keyed: args.keys > 0,
+        };
         let this = seen.clone();
         tokio::task::spawn_local(async move {
             // an error ends this connection, which the report tells
-            let _ = read(stream, rest, &this, &tally, socketio, keyed).await;
+            let _ = read(stream, rest, &this, &tally, reading).await;
             this.closed.set(true);
         });
         Ok(seen)
@@ -171,6 +183,14 @@ impl Subscriber {
     pub(crate) async fn open_stalled(args: &Args) -> anyhow::Result<TcpStream> {
         Ok(enter(args).await?.0)
     }
+}
+
+/// How frames are read.
+#[derive(Clone, Copy)]
+struct Reading {
+    socketio: bool,
+    nats: bool,
+    keyed: bool,
 }
 
 thread_local! {
@@ -183,12 +203,13 @@ async fn read(
     mut rest: Vec<u8>,
     seen: &Seen,
     tally: &RefCell<Tally>,
-    socketio: bool,
-    keyed: bool,
+    reading: Reading,
 ) -> anyhow::Result<()> {
+    let mut split = Vec::new();
+    let socketio = reading.socketio;
     loop {
         let mut pong = false;
-        let used = walk(&rest, seen, tally, socketio, keyed, &mut pong)?;
+        let used = walk(&rest, seen, tally, reading, &mut split, &mut pong)?;
         rest.drain(..used);
         if pong {
             let answer = if socketio { masked(1, b"3") } else { masked(0xa, b"") };
@@ -204,11 +225,11 @@ async fn read(
                 tally.borrow_mut().reads += 1;
                 // what is whole is read in place; only the rest is kept
                 if rest.is_empty() {
-                    let used = walk(&space[..n], seen, tally, socketio, keyed, &mut pong).unwrap_or(n);
+                    let used = walk(&space[..n], seen, tally, reading, &mut split, &mut pong).unwrap_or(n);
                     rest.extend_from_slice(&space[used..n]);
                 } else {
                     rest.extend_from_slice(&space[..n]);
-                    let used = walk(&rest, seen, tally, socketio, keyed, &mut pong).unwrap_or(rest.len());
+                    let used = walk(&rest, seen, tally, reading, &mut split, &mut pong).unwrap_or(rest.len());
                     rest.drain(..used);
                 }
                 Ok::<_, std::io::Error>(n)
@@ -232,8 +253,8 @@ fn walk(
     bytes: &[u8],
     seen: &Seen,
     tally: &RefCell<Tally>,
-    socketio: bool,
-    keyed: bool,
+    reading: Reading,
+    split: &mut Vec<u8>,
     pong: &mut bool,
 ) -> anyhow::Result<usize> {
     let mut used = 0;
@@ -242,8 +263,24 @@ fn walk(
         let payload = &bytes[used + start..used + end];
         used += end;
         match opcode {
-            0x1 if socketio && payload == b"2" => *pong = true,
-            0x1 => take(payload, seen, &mut tally, keyed),
+            0x1 if reading.socketio && payload == b"2" => *pong = true,
+            _ if reading.nats && opcode <= 0x2 => {
+                // a stream of bytes, whose frames end anywhere
+                split.extend_from_slice(payload);
+                let mut from = 0;
+                while let Some(at) = split[from..].windows(MARK.len()).position(|w| w == MARK) {
+                    if split.len() < from + at + 34 {
+                        from += at;
+                        break;
+                    }
+                    take(&split[from + at..from + at + 34], seen, &mut tally, reading.keyed);
+                    from += at + 34;
+                }
+                // what is left holds no whole mark: only a begun one is kept
+                let begun = split[from..].windows(MARK.len()).position(|w| w == MARK).map(|at| from + at);
+                split.drain(..begun.unwrap_or(split.len().saturating_sub(1)));
+            }
+            0x1 => take(payload, seen, &mut tally, reading.keyed),
             0x8 => bail!("closed"),
             0x9 => *pong = true,
             _ => {}

@@ -83,6 +83,8 @@ enum Kind {
     Socketio,
     /// The gateway's Socket.IO topics
     Topics,
+    /// nats-server's WebSocket
+    Nats,
 }
 
 /// Before measuring begins.

@@ -27,6 +27,13 @@ impl Publisher {
     pub(crate) async fn open(args: &Args) -> anyhow::Result<Self> {
         let stream = match args.kind {
             Kind::Plain => connect(args, "/?pub").await?.0,
+            Kind::Nats => {
+                let (mut stream, mut rest) = connect(args, "/").await?;
+                expect(&mut stream, &mut rest, "INFO").await?;
+                stream.write_all(&masked(2, b"CONNECT {\"verbose\":false}\r\nPING\r\n")).await?;
+                expect(&mut stream, &mut rest, "PONG").await?;
+                stream
+            }
             Kind::Channels | Kind::Topics => {
                 let (mut stream, mut rest) = connect(args, &format!("/ws?token={}", args.token)).await?;
                 expect(&mut stream, &mut rest, r#"{"type":"connection","action":"connect""#).await?;
@@ -54,6 +61,7 @@ impl Publisher {
         let text = message(number, at, self.bytes);
         let bytes = match self.kind {
             Kind::Plain => masked(1, text.as_bytes()),
+            Kind::Nats => masked(2, format!("PUB load {}\r\n{text}\r\n", text.len()).as_bytes()),
             Kind::Channels | Kind::Topics => {
                 let channel = if self.kind == Kind::Topics { "topic/performance_metrics" } else { "load" };
                 let key = match self.keys {
