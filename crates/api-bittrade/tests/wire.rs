@@ -25,7 +25,9 @@ use orrery_kernel::{Clock, Secret, Timestamp};
 use orrery_market::{
     Chart, ChartPoint, FeedError, Multipliers, PriceFeed, Sentiment, SentimentFeed, SpotPrice, Timeframe,
 };
-use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates};
+use orrery_store_memory::{
+    MemoryBroker, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
+};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -92,6 +94,8 @@ impl Desk {
         let many = |beyond| Policy { max: 1_000_000, window: Duration::from_secs(60), beyond };
         let clock = Arc::new(ManualClock::at(NOW));
         let ports = Ports {
+            broker: Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(7)))),
+            channels: Arc::new(MemoryChannels::default()),
             ledger: Arc::new(MemoryLedger::default()),
             plans: Arc::new(MemoryPlans::default()),
             identity: Arc::new(MemoryIdentity::default()),
@@ -106,7 +110,7 @@ impl Desk {
         let settings = Settings {
             auth: AuthSettings {
                 jwt_secret: Secret::new(b"a secret of thirty-two bytes, at least".to_vec()),
-                jwt_algorithm: orrery_crypto::Algorithm::Hs256,
+                jwt_algorithm: orrery_app::auth::Algorithm::Hs256,
                 jwt_lifetime: Duration::from_secs(86_400),
                 open_registration: true,
                 registrations_per_hour: 60,
@@ -121,6 +125,7 @@ impl Desk {
                 max_age: Duration::from_secs(90),
             },
             ledger: LedgerSettings::default(),
+            hub: orrery_app::hub::HubSettings::default(),
             requests: RequestPolicies { address: many(Beyond::Refuse), user: many(Beyond::Refuse) },
             welcome: Some(Welcome { inr: 1_000_000, btc: 0 }),
         };

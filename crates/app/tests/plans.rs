@@ -19,7 +19,9 @@ use orrery_identity::{Caller, Proof, Role, SessionId};
 use orrery_kernel::{Asset, Clock, ONE_BTC, Secret, Timestamp, UserId};
 use orrery_ledger::{Frequency, LedgerStore, PlanStatus, PlanStore, Side, Size, Verifier};
 use orrery_market::{Chart, FeedError, Multipliers, PriceFeed, Sentiment, SentimentFeed, SpotPrice, Timeframe};
-use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates};
+use orrery_store_memory::{
+    MemoryBroker, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
+};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
 use orrery_testkit::ledger::START;
 
@@ -97,6 +99,7 @@ fn settings() -> Settings {
             max_age: Duration::from_secs(90),
         },
         ledger: LedgerSettings::default(),
+        hub: orrery_app::hub::HubSettings::default(),
         requests: RequestPolicies { address: many, user: many },
         welcome: None,
     }
@@ -107,6 +110,8 @@ async fn bench() -> Bench {
     let (ledger, plans) = (Arc::new(MemoryLedger::default()), Arc::new(MemoryPlans::default()));
     let dial = Arc::new(Dial(4_500_000.into()));
     let ports = Ports {
+        broker: Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(3)))),
+        channels: Arc::new(MemoryChannels::default()),
         ledger: ledger.clone(),
         plans: plans.clone(),
         identity: Arc::new(MemoryIdentity::default()),

@@ -1,7 +1,7 @@
 //! WebSockets (RFC 6455) for connections of the hub: the handshake, then one task that reads what the client
 //! sends and writes what the hub queued, merged into as few writes as it fits in.
 //!
-//! Bounds: a message of the client as given, [`WRITE_FRAMES`] frames a write. Nothing is buffered for a silent
+//! Bounds: a message of the client as given, 64 frames a write. Nothing is buffered for a silent
 //! connection: reads go through a piece of the stack.
 
 use std::future::{Future, poll_fn};

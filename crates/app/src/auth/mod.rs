@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use access::Access;
 use hashing::Hashing;
+pub use orrery_crypto::Algorithm;
 use orrery_crypto::JwtKey;
 use orrery_identity::rate::Policy;
 use orrery_identity::{ApiKey, AuditEvent, IdentityStore, RateStore, User};
@@ -39,7 +40,7 @@ pub struct AuthSettings {
     /// Key of the tokens, at least 32 bytes.
     pub jwt_secret: Secret<Vec<u8>>,
     /// How tokens are signed.
-    pub jwt_algorithm: orrery_crypto::Algorithm,
+    pub jwt_algorithm: Algorithm,
     /// Lifetime of a session and its token.
     pub jwt_lifetime: Duration,
     /// May anybody register?

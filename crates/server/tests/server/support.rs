@@ -22,7 +22,9 @@ use orrery_server::listen::{self, Bounds, Serving};
 use orrery_server::system::{SystemClock, SystemEntropy};
 use orrery_server::tls::Tls;
 use orrery_server::wire;
-use orrery_store_memory::{MemoryCache, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates};
+use orrery_store_memory::{
+    MemoryBroker, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
@@ -130,6 +132,8 @@ pub async fn in_memory(dir: &Path, env: &[(&str, &str)], tasks: &Tasks) -> (Conf
     orrery_server::secret::prepare_data_dir(&config.server.data_dir).unwrap();
     let simulated = Arc::new(Simulated::new(1, 50_000));
     let ports = Ports {
+        broker: Arc::new(MemoryBroker::new(Arc::new(SystemEntropy))),
+        channels: Arc::new(MemoryChannels::default()),
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),
