@@ -142,6 +142,7 @@ mod tests {
         Auth {
             jwt_secret: secret.map(|s| Secret::new(s.to_owned())),
             jwt_secret_origin: "env JWT_SECRET".into(),
+            jwt_algorithm: orrery_crypto::Algorithm::Hs256,
             jwt_expires: Duration::from_secs(1),
             open_registration: true,
             registrations_per_hour: 1,
