@@ -56,6 +56,8 @@ fn good_body(method: &str, path: &str) -> Option<(Value, &'static [&'static str]
         }
         ("PUT", "/api/admin/users/{id}/password") => (json!({"password": PASSWORD}), &["password"]),
         ("PUT", "/api/admin/users/{id}/role") => (json!({"role": "viewer"}), &["role"]),
+        ("POST", "/ws/channels") => (json!({"name": "room"}), &["name"]),
+        ("POST", "/ws/broadcast") => (json!({"message": "hello"}), &["message"]),
         ("PUT", "/api/admin/settings") => (json!({"settings": {"buy_multiplier": 92}}), &["settings"]),
         _ => return None,
     })
@@ -163,7 +165,7 @@ async fn bodies() {
         }
         let (good, required) = good_body(&method, &path)
             .unwrap_or_else(|| panic!("say in tests/flows/badinput.rs what {method} {path} takes"));
-        let caller = if path.starts_with("/api/admin") { admin } else { user };
+        let caller = if path.starts_with("/api/admin") || path.starts_with("/ws/") { admin } else { user };
         let mut bad: Vec<(String, Vec<u8>)> =
             bad_bodies().into_iter().map(|(what, body)| (what.to_owned(), body)).collect();
         for field in required {

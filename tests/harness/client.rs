@@ -40,9 +40,14 @@ impl Answer {
         answer
     }
 
-    /// The text of `{"error": text}`; fails when the body has another shape.
+    /// The text of `{"error": text}`, or of the channels' `{"type": "error", "message": text, …}`; fails when the
+    /// body has another shape.
     #[track_caller]
     pub fn error(&self) -> &str {
+        let channels = self.asked.contains(" /ws") || self.asked.contains(" /metrics/");
+        if channels && self.body["type"] == "error" && self.body["code"].is_string() {
+            return self.text("message");
+        }
         let text = self.body.as_object().filter(|o| o.len() == 1).and_then(|o| o.get("error")).and_then(Value::as_str);
         match text {
             Some(text) if !text.trim().is_empty() => text,

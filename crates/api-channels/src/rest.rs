@@ -202,9 +202,6 @@ pub(crate) struct Said {
     sent: bool,
 }
 
-/// Longest word of an operator.
-const BROADCAST_CHARS_MAX: usize = 2_000;
-
 /// Say something to everybody, or to a channel
 #[utoipa::path(post, path = "/ws/broadcast", tag = "channels", security(("bearer" = [])),
     request_body = BroadcastRequest, responses((status = 200, body = Said), (status = 400, body = ErrorFrame<'static>),
@@ -216,9 +213,6 @@ pub(crate) async fn broadcast(
 ) -> Result<Reply<Said>, Fail<Aether>> {
     ctx.authorize(Action::Administer)?;
     let BroadcastRequest { message, severity, channel } = request;
-    if message.is_empty() || message.chars().count() > BROADCAST_CHARS_MAX {
-        return Err(Error::invalid("message", "message must have 1 to 2000 characters").into());
-    }
     let asked = BroadcastData { message, severity, channel };
     let severity = talk::severity(asked.severity.as_deref())?;
     talk::say(&app, &asked, severity).await?;

@@ -26,6 +26,8 @@ use crate::{Shared, content, shape};
 
 /// Messages refused for their rate in a row that are forgiven; the next closes the connection.
 const STRIKES_MAX: u32 = 3;
+/// Longest word of an operator.
+const SAID_CHARS_MAX: usize = 2_000;
 /// Topics among channels.
 const TOPIC_PREFIX: &str = "topic/";
 /// Where notifications of everybody are published.
@@ -287,6 +289,9 @@ impl Talk {
 
 /// An operator's word: to channels' connections, and as a notification to those who subscribed to them.
 pub(crate) async fn say(app: &App, said: &BroadcastData, severity: Severity) -> Result<(), Error> {
+    if said.message.trim().is_empty() || said.message.chars().count() > SAID_CHARS_MAX {
+        return Err(Error::invalid("message", "message must have 1 to 2000 characters"));
+    }
     let topic = said.channel.as_deref().filter(|channel| channel.starts_with(TOPIC_PREFIX));
     if topic.is_none() {
         app.hub.operator_says(&said.message, severity, said.channel.as_deref()).await?;
