@@ -289,8 +289,12 @@ impl Talk {
 
 /// An operator's word: to channels' connections, and as a notification to those who subscribed to them.
 pub(crate) async fn say(app: &App, said: &BroadcastData, severity: Severity) -> Result<(), Error> {
-    if said.message.trim().is_empty() || said.message.chars().count() > SAID_CHARS_MAX {
-        return Err(Error::invalid("message", "message must have 1 to 2000 characters"));
+    let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if said.message.trim().is_empty() || said.message.chars().count() > SAID_CHARS_MAX || said.message.contains(odd) {
+        return Err(Error::invalid(
+            "message",
+            "message must have 1 to 2000 characters, none of them control characters",
+        ));
     }
     let topic = said.channel.as_deref().filter(|channel| channel.starts_with(TOPIC_PREFIX));
     if topic.is_none() {
