@@ -52,6 +52,11 @@ impl History {
         }
     }
 
+    /// The count is further than what is kept: what lies between was replaced by newer values.
+    pub fn advance(&mut self, offset: u64) {
+        self.position.offset = self.position.offset.max(offset);
+    }
+
     /// Forgets what is too old.
     pub fn prune(&mut self, now: Timestamp, config: &ChannelConfig) {
         match config.mode {

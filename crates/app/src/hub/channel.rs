@@ -151,7 +151,9 @@ impl Channel {
             }
             // what is kept may end before the count does
             let kept = history.position().offset;
-            if kept < tail.position.offset {
+            if config.mode == Mode::Latest {
+                history.advance(tail.position.offset);
+            } else if kept < tail.position.offset {
                 history = History::new(tail.position);
             }
             state.history = Some(history);
@@ -164,11 +166,24 @@ impl Channel {
             self.tell_gap(&state, now);
             return After::Nothing;
         }
-        for publication in tail.kept {
-            if publication.offset > at.offset {
-                state.ahead.insert(publication.offset, publication);
+        let missed = tail.kept.into_iter().filter(|p| p.offset > at.offset);
+        if config.mode == Mode::Latest {
+            // what is missing was replaced by newer values
+            let mut after = After::Nothing;
+            for publication in missed {
+                if self.accept(&mut state, &config, publication, now) == After::Flush {
+                    after = After::Flush;
+                }
             }
+            if let Some(history) = &mut state.history {
+                history.advance(tail.position.offset);
+            }
+            return match self.catch_up(&mut state, &config, now) {
+                After::Flush => After::Flush,
+                After::Nothing => after,
+            };
         }
+        state.ahead.extend(missed.map(|p| (p.offset, p)));
         let after = self.catch_up(&mut state, &config, now);
         let reached = state.history.as_ref().map_or(0, |h| h.position().offset);
         if reached < tail.position.offset {

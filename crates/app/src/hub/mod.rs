@@ -163,6 +163,8 @@ pub struct Connecting {
 
 /// Where nodes tell each other what operators say; no channel's name, so that nobody joins it.
 const OPERATORS: &str = "!operators";
+/// How long clients may take what waits for them when the server stops.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How long repeated messages are known; the brokers' too.
 const REPEATS_KNOWN: Duration = Duration::from_secs(300);
 /// Names that only the server publishes to.
@@ -175,7 +177,16 @@ const CLOSED: [&str; 2] = ["account.", "user/"];
 /// After the process was told to stop, what is queued is still written until every connection is gone.
 async fn drained(hub: Arc<Hub>, stopping: CancellationToken) {
     stopping.cancelled().await;
-    while !hub.conns().all.is_empty() {
+    let until = tokio::time::Instant::now() + DRAIN_MAX;
+    loop {
+        let left: Vec<_> = hub.conns().all.values().cloned().collect();
+        if left.is_empty() {
+            break;
+        }
+        if tokio::time::Instant::now() > until {
+            // it does not take its goodbye
+            left.iter().for_each(|conn| conn.cut_off());
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     hub.written_out.cancel();

@@ -181,15 +181,27 @@ pub(super) async fn restore(hub: Arc<Hub>, stopping: CancellationToken) {
             () = stopping.cancelled() => return,
             () = hub.back.notified() => {}
         }
-        let now = hub.now();
-        for channel in hub.all_channels().into_iter().filter(|c| c.position().is_some()) {
-            // in case that this fails, the sweep looks again
-            channel.suspect(now);
-            if let Err(error) = hub.give_back(&channel).await {
-                tracing::debug!(%error, channel = %channel.name, "a channel was not given back");
-                continue;
-            }
-            refill(&hub, &channel).await;
+        restore_all(&hub).await;
+    }
+}
+
+async fn restore_all(hub: &Arc<Hub>) {
+    let now = hub.now();
+    for channel in hub.all_channels().into_iter().filter(|c| c.position().is_some()) {
+        // in case that this fails, the sweep looks again
+        channel.suspect(now);
+        if let Err(error) = hub.give_back(&channel).await {
+            tracing::debug!(%error, channel = %channel.name, "a channel was not given back");
+            continue;
         }
+        refill(hub, &channel).await;
+    }
+}
+
+impl Hub {
+    /// Gives back and reads what a broker lost that is there again, of every channel. The hub's own task does
+    /// it each time that the broker says so; this is for those who run no tasks.
+    pub async fn restore_once(self: Arc<Self>) {
+        restore_all(&self).await;
     }
 }

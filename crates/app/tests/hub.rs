@@ -1,0 +1,197 @@
+//! What the hub makes of what a broker says, in any order.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use orrery_app::hub::{Connecting, Delivery, Dialect, Ending, Hub, HubPorts, HubSettings, Notice, Publish, Who};
+use orrery_kernel::{StoreError, Timestamp};
+use orrery_realtime::{Appended, Broker, ChannelConfig, Keep, Live, Mode, Position, Publication, Sink, Tail};
+use orrery_store_memory::{MemoryBroker, MemoryChannels, MemoryRates};
+use orrery_testkit::fakes::{ManualClock, SeededEntropy};
+use orrery_testkit::ledger::START;
+
+/// A broker that says what the test tells it to.
+#[derive(Default)]
+struct Script {
+    sink: OnceLock<Sink>,
+    tail: Mutex<Option<Tail>>,
+}
+
+fn position(offset: u64) -> Position {
+    Position { epoch: "e".into(), offset }
+}
+
+fn publication(offset: u64, key: Option<&str>) -> Publication {
+    let body = format!(r#"{{"i":"m{offset}","m":{offset}}}"#);
+    Publication { offset, at: START, key: key.map(Into::into), body: Bytes::from(body) }
+}
+
+impl Script {
+    fn say(&self, offset: u64, key: Option<&str>) {
+        let publication = publication(offset, key);
+        (self.sink.get().unwrap())(Live::Published { channel: "c".into(), epoch: "e".into(), publication });
+    }
+
+    fn keeps(&self, offset: u64, kept: Vec<Publication>) {
+        *self.tail.lock().unwrap() = Some(Tail { position: position(offset), kept });
+    }
+}
+
+#[async_trait]
+impl Broker for Script {
+    fn attach(&self, sink: Sink) {
+        assert!(self.sink.set(sink).is_ok());
+    }
+    async fn health(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn follow(&self, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn unfollow(&self, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn publish(
+        &self,
+        _: &str,
+        _: &Keep,
+        _: Option<&str>,
+        _: Bytes,
+        _: Timestamp,
+    ) -> Result<Appended, StoreError> {
+        Err(StoreError::Unavailable("only the test speaks".into()))
+    }
+    async fn signal(&self, _: &str, _: Bytes) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn tail(&self, _: &str, _: &ChannelConfig, _: Timestamp) -> Result<Tail, StoreError> {
+        Ok(self.tail.lock().unwrap().clone().unwrap())
+    }
+    async fn restore(&self, _: &str, _: &ChannelConfig, _: &Tail) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn forget(&self, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Frames that a test reads.
+struct Plain;
+
+impl Dialect for Plain {
+    fn number(&self) -> usize {
+        0
+    }
+    fn publication(&self, d: &Delivery<'_>) -> Bytes {
+        format!("{}{};", d.offset, if d.snapshot { "*" } else { "" }).into()
+    }
+    fn notice(&self, notice: &Notice<'_>) -> Option<Bytes> {
+        match notice {
+            Notice::Joined { offset, recovered, .. } => Some(format!("joined {offset} {recovered};").into()),
+            Notice::Gap { offset, .. } => Some(format!("gap {offset};").into()),
+            _ => None,
+        }
+    }
+    fn close(&self, _: &Ending) -> Bytes {
+        "close;".into()
+    }
+}
+
+fn hub(broker: Arc<dyn Broker>) -> Arc<Hub> {
+    let ports = HubPorts {
+        broker,
+        channels: Arc::new(MemoryChannels::default()),
+        rates: Arc::new(MemoryRates::default()),
+        clock: Arc::new(ManualClock::at(START)),
+        entropy: Arc::new(SeededEntropy::new(1)),
+    };
+    Hub::new(ports, HubSettings::default())
+}
+
+fn guest(hub: &Hub) -> Arc<orrery_app::hub::Conn> {
+    let who = Who { user: Some(orrery_kernel::UserId(1)), client: "x".into() };
+    hub.connect(Connecting { who, dialect: Arc::new(Plain), exclusive: false }).unwrap()
+}
+
+/// Everything that waits for a connection, as one text.
+async fn heard(conn: &orrery_app::hub::Conn) -> String {
+    let mut batch = Vec::new();
+    let next = tokio::time::timeout(std::time::Duration::from_millis(50), conn.next(&mut batch, 1_000, 1 << 20));
+    // nothing waits: that is an answer too
+    let _ = next.await;
+    String::from_utf8(batch.concat()).unwrap()
+}
+
+async fn refill(hub: &Arc<Hub>, script: &Script) {
+    let tasks = orrery_app::tasks::Tasks::new();
+    tasks.spawn("restore", hub.clone().restore_once());
+    (script.sink.get().unwrap())(Live::Back);
+    tasks.drain().await;
+}
+
+#[tokio::test]
+async fn told_in_order_whatever_the_order_of_hearing() {
+    let script = Arc::new(Script::default());
+    let hub = hub(script.clone());
+    script.keeps(2, vec![publication(1, None), publication(2, None)]);
+    let conn = guest(&hub);
+    hub.join(&conn, "c", Some(&position(1))).await.unwrap();
+    assert_eq!(heard(&conn).await, "joined 2 true;2;");
+    for offset in [3, 3, 6, 5, 2, 4, 6] {
+        script.say(offset, None);
+    }
+    assert_eq!(heard(&conn).await, "3;4;5;6;");
+    // 7 is missing: it comes from what is kept
+    script.say(8, None);
+    assert_eq!(heard(&conn).await, "");
+    script.keeps(8, vec![publication(7, None), publication(8, None)]);
+    refill(&hub, &script).await;
+    assert_eq!(heard(&conn).await, "7;8;");
+    // 9 and 10 are kept nowhere: that is said, before what follows
+    script.keeps(11, vec![publication(11, None)]);
+    script.say(12, None);
+    refill(&hub, &script).await;
+    assert_eq!(heard(&conn).await, "gap 10;11;12;");
+    // the broker counts anew
+    *script.tail.lock().unwrap() = Some(Tail { position: Position { epoch: "f".into(), offset: 1 }, kept: vec![] });
+    refill(&hub, &script).await;
+    assert_eq!(heard(&conn).await, "gap 1;");
+}
+
+#[tokio::test]
+async fn the_newest_values_have_holes_and_no_gaps() {
+    let script = Arc::new(Script::default());
+    let hub = hub(script.clone());
+    let config = ChannelConfig { mode: Mode::Latest, ..ChannelConfig::default() };
+    hub.configure("c", config).await.unwrap();
+    script.keeps(9, vec![publication(3, Some("a")), publication(7, Some("b"))]);
+    let conn = guest(&hub);
+    hub.join(&conn, "c", None).await.unwrap();
+    assert_eq!(heard(&conn).await, "joined 9 false;3*;7*;");
+    script.say(10, Some("a"));
+    assert_eq!(heard(&conn).await, "10;");
+    script.keeps(20, vec![publication(10, Some("a")), publication(18, Some("b"))]);
+    refill(&hub, &script).await;
+    assert_eq!(heard(&conn).await, "18;");
+    script.say(21, Some("a"));
+    assert_eq!(heard(&conn).await, "21;");
+}
+
+#[tokio::test]
+async fn the_same_message_again_is_the_first() {
+    let hub = hub(Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(2)))));
+    let conn = guest(&hub);
+    hub.join(&conn, "c", None).await.unwrap();
+    let content = serde_json::value::RawValue::from_string("1".into()).unwrap();
+    let message = Publish { channel: "c", content: &content, key: None, sequence: Some(5) };
+    let first = hub.publish(&conn, &message).await.unwrap();
+    let again = hub.publish(&conn, &message).await.unwrap();
+    assert_eq!((first.duplicate, again.duplicate, &again.position), (false, true, &first.position));
+    assert_eq!(heard(&conn).await, "joined 0 false;1;");
+    hub.close_all(&Ending::Shutdown);
+    assert_eq!(heard(&conn).await, "close;");
+    assert!(conn.next(&mut Vec::new(), 1, 1).await.is_none());
+}
