@@ -43,6 +43,10 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
     if let Some(advice) = secret::shared_key_advice(&config) {
         tracing::warn!("{advice}");
     }
+    let files = open_files();
+    if files < config.server.connections_max as u64 {
+        tracing::warn!(files, "fewer open files than server.connections_max; raise the limit (ulimit -n) for more clients");
+    }
     let signals = Signals::new().context("signals cannot be handled")?;
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let mut specs = config.server.listen.clone();
@@ -99,6 +103,19 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
         database.close().await;
     }
     Ok(ended)
+}
+
+/// Raises this process's bound on open files as far as the system lets it; gives what it is then.
+pub fn open_files() -> u64 {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum || limit.maximum.is_none() {
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::debug!(%error, "the bound on open files stays");
+        }
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<App>, wire::Parts)> {

@@ -59,6 +59,16 @@ pub async fn run(sources: &Sources) -> Result<ExitCode> {
             let config = &loaded.config;
             clock(&mut f);
             data_dir(&mut f, config);
+            match crate::serve::open_files() {
+                n if n < config.server.connections_max as u64 => f.warn(
+                    "open files",
+                    &format!(
+                        "at most {n}, but server.connections_max is {}; raise the limit (ulimit -n, LimitNOFILE=)",
+                        config.server.connections_max
+                    ),
+                ),
+                n => f.ok("open files", &format!("up to {n}")),
+            }
             signing_key(&mut f, config);
             if let Some(files) = config.tls.clone() {
                 match Tls::load(files) {
