@@ -45,7 +45,10 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
     }
     let files = open_files();
     if files < config.server.connections_max as u64 {
-        tracing::warn!(files, "fewer open files than server.connections_max; raise the limit (ulimit -n) for more clients");
+        tracing::warn!(
+            files,
+            "fewer open files than server.connections_max; raise the limit (ulimit -n) for more clients"
+        );
     }
     let signals = Signals::new().context("signals cannot be handled")?;
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
