@@ -37,9 +37,9 @@ pub struct Keep {
     pub config: ChannelConfig,
     /// A repeated publication under the same key within five minutes is the first one.
     pub idempotency: Option<String>,
-    /// What the publisher knows the epoch to be: a broker that lost its memory says so instead of counting
-    /// from 1.
-    pub known: Option<Arc<str>>,
+    /// How far the publisher knows the channel to be: a broker that lost some of it says so instead of giving
+    /// an offset twice.
+    pub known: Option<Position>,
 }
 
 /// What became of a publication.
@@ -49,7 +49,8 @@ pub enum Appended {
     New(Position),
     /// It was there already, at this place.
     Duplicate(Position),
-    /// The broker has lost the channel: give back what is known with [`Broker::restore`], and publish again.
+    /// The broker has lost the channel: give back what is known with [`Broker::restore`], and publish again,
+    /// which may say the same for as long as other nodes are giving back what they know.
     Lost,
 }
 

@@ -24,6 +24,9 @@ use crate::client::Redis;
 const KNOWN_MS: u64 = 300_000;
 /// How long a count without messages is kept.
 const COUNT_MS: u64 = 86_400_000;
+/// After the first node gave back what was lost, the others have this long before anything new is accepted:
+/// longer than it takes them to hear that Redis is there again.
+const GIVING_BACK_MS: u64 = 3_000;
 /// Publications that a node gives back at most.
 const RESTORED_MAX: usize = 1_000;
 /// Changes of what is followed that may wait.
@@ -211,6 +214,10 @@ impl RedisBroker {
         ["count", "kept", "keys"].map(|part| self.0.redis.key(&format!("ch:{{{channel}}}:{part}")))
     }
 
+    fn giving_back(&self, channel: &str) -> String {
+        self.0.redis.key(&format!("ch:{{{channel}}}:giving-back"))
+    }
+
     fn fresh_epoch(&self) -> String {
         let mut bits = [0; 8];
         self.0.entropy.fill(&mut bits);
@@ -278,11 +285,12 @@ impl Broker for RedisBroker {
         let [count, kept, keys] = self.keys(channel);
         let seen = self.0.redis.key(&format!("ch:{{{channel}}}:seen:{}", keep.idempotency.as_deref().unwrap_or("")));
         let mut call = self.0.publish.key(count);
-        call.key(kept).key(keys).key(seen);
-        call.arg(self.fresh_epoch()).arg(keep.known.as_deref().unwrap_or_default());
+        call.key(kept).key(keys).key(seen).key(self.giving_back(channel));
+        let (known, known_offset) = keep.known.as_ref().map_or(("", 0), |p| (&*p.epoch, p.offset));
+        call.arg(self.fresh_epoch()).arg(known);
         call.arg(keep.config.mode.name()).arg(keep.config.history_size).arg(ttl(&keep.config));
         call.arg(key.unwrap_or_default()).arg(body.as_ref()).arg(now.micros());
-        call.arg(i64::from(keep.idempotency.is_some())).arg(KNOWN_MS).arg(self.live(channel));
+        call.arg(i64::from(keep.idempotency.is_some())).arg(KNOWN_MS).arg(self.live(channel)).arg(known_offset);
         let run = async |conn: &mut Connection| call.invoke_async::<(String, String, String)>(conn).await;
         let (what, epoch, offset) = self.0.redis.run("channel-publish", run).await?;
         let offset = offset.parse().map_err(|_| unavailable("channel-publish", "no offset"))?;
@@ -326,8 +334,8 @@ impl Broker for RedisBroker {
         }
         let [count, kept, _] = self.keys(channel);
         let mut call = self.0.restore.key(count);
-        call.key(kept).arg(tail.position.epoch.as_ref()).arg(tail.position.offset);
-        call.arg(config.history_size).arg(ttl(config)).arg(self.live(channel));
+        call.key(kept).key(self.giving_back(channel)).arg(tail.position.epoch.as_ref()).arg(tail.position.offset);
+        call.arg(config.history_size).arg(ttl(config)).arg(self.live(channel)).arg(GIVING_BACK_MS);
         for publication in tail.kept.iter().skip(tail.kept.len().saturating_sub(RESTORED_MAX)) {
             call.arg(publication.offset).arg(record(publication));
         }

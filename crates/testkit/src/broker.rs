@@ -184,7 +184,7 @@ pub async fn restored((a, b): Store) {
         last = new(publish(&a, "x", &keep(&stream, None), None, &n.to_string()).await);
     }
     let tail = a.tail("x", &stream, NOW).await.expect("the broker answers");
-    let known = Keep { known: Some(last.epoch.clone()), ..keep(&stream, None) };
+    let known = Keep { known: Some(last.clone()), ..keep(&stream, None) };
     a.forget("x").await.expect("the broker answers");
     assert_eq!(publish(&b, "x", &known, None, "7").await, Appended::Lost);
     // a node that knows less, then one that knows more, then the first again
@@ -193,7 +193,20 @@ pub async fn restored((a, b): Store) {
         b.restore("x", &stream, tail).await.expect("the broker answers");
     }
     assert_eq!(b.tail("x", &stream, NOW).await.expect("the broker answers"), tail);
-    assert_eq!(new(publish(&b, "x", &known, None, "7").await), Position { offset: 7, ..last });
+    // nothing new for as long as others may know more
+    let accepted = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match publish(&b, "x", &known, None, "7").await {
+                Appended::Lost => tokio::time::sleep(Duration::from_millis(100)).await,
+                other => break other,
+            }
+        }
+    });
+    let accepted = accepted.await.expect("the wait ends");
+    assert_eq!(new(accepted), Position { offset: 7, ..last.clone() });
+    // whoever knows more than the broker is not given an offset again
+    let further = Keep { known: Some(Position { offset: 9, ..last }), ..keep(&stream, None) };
+    assert_eq!(publish(&a, "x", &further, None, "8").await, Appended::Lost);
 }
 
 /// Expands to the whole contract as tests, for an expression that makes two nodes (async).

@@ -571,7 +571,7 @@ impl Hub {
         let keep = Keep {
             config: channel.config().as_ref().clone(),
             idempotency,
-            known: channel.position().filter(|p| p.offset > 0).map(|p| p.epoch),
+            known: channel.position().filter(|p| p.offset > 0),
         };
         // a broker that lost its memory has forgotten which messages it knows; this node has not
         let doubtful = now.since(Timestamp::from_micros(self.broker_lost_at.load(Ordering::Relaxed))) < REPEATS_KNOWN;

@@ -3,13 +3,19 @@
 -- KEYS[2]  what is kept: a stream, or a hash of the newest of each key
 -- KEYS[3]  offsets of the keys, where the newest of each is kept
 -- KEYS[4]  where a repeated publication is known
+-- KEYS[5]  there while nodes give back what was lost
 -- ARGV     an epoch to begin with; the epoch that the publisher knows, or ''; mode; most kept; time they are
 --          kept, ms; key; body; time, microseconds; 1 if it may be a repeated one; how long that is known, ms;
---          pub/sub channel
+--          pub/sub channel; the offset that the publisher knows
 -- returns  what became of it, epoch, offset
 local fresh, known, mode, size, ttl = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local key, body, at = ARGV[6], ARGV[7], ARGV[8]
 local epoch = redis.call('HGET', KEYS[1], 'e')
+-- another node may still know more than those that have spoken: an offset is never given twice
+if redis.call('EXISTS', KEYS[5]) == 1 then return {'lost', '', '0'} end
+if epoch and epoch == known and tonumber(redis.call('HGET', KEYS[1], 'o')) < tonumber(ARGV[12]) then
+    return {'lost', '', '0'}
+end
 if not epoch then
     if known ~= '' then return {'lost', '', '0'} end
     epoch = fresh
