@@ -91,6 +91,7 @@ pub fn router(app: &Arc<App>, tasks: &Tasks, options: Options) -> Router {
         .ws_read_buffer_size(READ_BUFFER_BYTES)
         .build_svc();
     let hub = Arc::new(Hub::new(options.sockets_max));
+    topics::announce(app);
 
     let admit = {
         let hub = hub.clone();

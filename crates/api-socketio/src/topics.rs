@@ -101,6 +101,13 @@ pub(crate) struct Topics {
     joined: BTreeSet<&'static str>,
 }
 
+/// Lets clients name the topics.
+pub(crate) fn announce(app: &App) {
+    for topic in TOPICS {
+        app.hub.announce_own(&format!("{PREFIX}{topic}"));
+    }
+}
+
 /// The topics that a client names: `{topics: […]}`, `{topics: "x"}`.
 pub(crate) fn named(argument: Option<&serde_json::Value>) -> Result<Vec<String>, &'static str> {
     let topics = argument.and_then(|a| a.get("topics")).ok_or("topics is missing")?;

@@ -61,6 +61,9 @@ impl WebFix {
             draining: draining.clone(),
             anonymous: AtomicUsize::new(0),
         });
+        for topic in socket::TOPICS {
+            app.hub.announce_own(&socket::group(topic));
+        }
         tasks.spawn("webfix-connections", tell_connections(shared.clone()));
         Self(shared)
     }

@@ -21,6 +21,9 @@ const CHANNELS_MAX: usize = 64;
 /// The document's subprotocol.
 const PROTOCOL: &str = "webfix";
 
+/// What there is to be heard.
+pub(crate) const TOPICS: [&str; 3] = ["runtime", "sonar", "network"];
+
 /// The hub's channel of a topic: `testnet.runtime`. What is published there has the full name as its key.
 pub(crate) fn group(topic: &str) -> String {
     format!("{NETWORK}.{topic}")

@@ -195,3 +195,41 @@ async fn the_same_message_again_is_the_first() {
     assert_eq!(heard(&conn).await, "close;");
     assert!(conn.next(&mut Vec::new(), 1, 1).await.is_none());
 }
+
+#[tokio::test]
+async fn clients_cannot_make_channels_without_end() {
+    let hub = hub(Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(2)))));
+    hub.announce_own("testnet.runtime");
+    let who = Who { user: None, client: "x".into() };
+    let anonymous = hub.connect(Connecting { who, dialect: Arc::new(Plain), exclusive: false }).unwrap();
+    hub.join(&anonymous, "testnet.runtime", None).await.unwrap();
+    // the server's names, but none that it has
+    for name in ["testnet.x", "mainnet.runtime", "topic/nope", "room"] {
+        assert!(!hub.is_public(name), "{name}");
+        let refused = hub.join(&anonymous, name, None).await.unwrap_err();
+        assert_eq!(refused.code, orrery_kernel::ErrorCode::NotFound, "{name}");
+    }
+    let conn = guest(&hub);
+    for n in 0..512 {
+        hub.join(&conn, &format!("c{n}"), None).await.unwrap();
+    }
+    let refused = hub.join(&conn, "one-more", None).await.unwrap_err();
+    assert_eq!(refused.code, orrery_kernel::ErrorCode::Conflict);
+    // out and in again, which others may have to hear
+    let (other, mut joins) = (guest(&hub), 0);
+    let refused = loop {
+        match hub.join(&other, "c0", None).await {
+            Ok(()) => joins += 1,
+            Err(error) => break error,
+        }
+        hub.leave(&other, "c0").await;
+    };
+    assert_eq!((refused.code, joins), (orrery_kernel::ErrorCode::RateLimited, 1_200));
+    let mut made = 512;
+    let third = guest(&hub);
+    while hub.join(&third, &format!("d{made}"), None).await.is_ok() {
+        hub.leave(&third, &format!("d{made}")).await;
+        made += 1;
+    }
+    assert_eq!(made, 1_000, "channels that one user made in a minute");
+}

@@ -21,12 +21,16 @@ pub enum Recovery {
 pub struct History {
     position: Position,
     kept: VecDeque<Publication>,
+    bytes: usize,
 }
+
+/// Most bytes of what is kept of a channel, whatever its `history_size`: beyond them the oldest go.
+pub const HISTORY_BYTES_MAX: usize = 16 << 20;
 
 impl History {
     /// An empty one that goes on from `position`.
     pub fn new(position: Position) -> Self {
-        Self { position, kept: VecDeque::new() }
+        Self { position, kept: VecDeque::new(), bytes: 0 }
     }
 
     /// Epoch and newest offset.
@@ -43,13 +47,23 @@ impl History {
     pub fn append(&mut self, publication: Publication, config: &ChannelConfig) {
         self.position.offset = publication.offset;
         if config.mode == Mode::Latest {
-            self.kept.retain(|kept| kept.key != publication.key);
+            self.retain(|kept| kept.key != publication.key);
         }
         self.prune(publication.at, config);
+        self.bytes += publication.body.len();
         self.kept.push_back(publication);
-        while self.kept.len() > config.history_size as usize {
-            self.kept.pop_front();
+        while self.kept.len() > config.history_size as usize || self.bytes > HISTORY_BYTES_MAX {
+            self.forget_oldest();
         }
+    }
+
+    fn forget_oldest(&mut self) {
+        self.bytes -= self.kept.pop_front().map_or(0, |p| p.body.len());
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Publication) -> bool) {
+        self.kept.retain(keep);
+        self.bytes = self.kept.iter().map(|p| p.body.len()).sum();
     }
 
     /// The count is further than what is kept: what lies between was replaced by newer values.
@@ -62,11 +76,14 @@ impl History {
         match config.mode {
             Mode::Stream => {
                 while self.kept.front().is_some_and(|p| now.since(p.at) > config.history_ttl) {
-                    self.kept.pop_front();
+                    self.forget_oldest();
                 }
             }
             // a key told again moves to the end, so that the oldest come first here too
-            Mode::Latest => self.kept.retain(|p| now.since(p.at) <= config.history_ttl),
+            Mode::Latest if self.kept.front().is_some_and(|p| now.since(p.at) > config.history_ttl) => {
+                self.retain(|p| now.since(p.at) <= config.history_ttl);
+            }
+            Mode::Latest => {}
         }
     }
 
@@ -103,6 +120,20 @@ mod tests {
     fn publication(offset: u64, key: &str) -> Publication {
         let at = Timestamp::from_secs(offset as i64);
         Publication { offset, at, key: Some(key.into()), body: Bytes::from(offset.to_string()) }
+    }
+
+    #[test]
+    fn large_messages_do_not_stay_for_their_number() {
+        let config = ChannelConfig { history_size: 10_000, ..ChannelConfig::default() };
+        let mut history = History::new(Position { epoch: "e".into(), offset: 0 });
+        for n in 1..=40 {
+            let body = Bytes::from(vec![b'x'; 1 << 20]);
+            history.append(Publication { body, ..publication(n, "k") }, &config);
+        }
+        let offsets: Vec<u64> = history.kept().map(|p| p.offset).collect();
+        assert_eq!(offsets, (25..=40).collect::<Vec<_>>());
+        let since = Position { epoch: "e".into(), offset: 20 };
+        assert!(matches!(history.recover(Some(&since), Mode::Stream, 300), Recovery::Snapshot(_)));
     }
 
     proptest! {

@@ -26,5 +26,5 @@ pub use broker::{Appended, Broker, Keep, Live, Position, Publication, Sink, Tail
 pub use channel::{BadName, ChannelConfig, ConfigError, Mode, check_name};
 pub use channels::{CHANNELS_MAX, ChannelStore, Put};
 pub use decoder::{Close, Decoder, FrameError, Message};
-pub use history::{History, Recovery};
+pub use history::{HISTORY_BYTES_MAX, History, Recovery};
 pub use outbox::{Bounds, Item, Outbox, Pushed};

@@ -1,6 +1,7 @@
 //! The broker in process.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ const KNOWN_FOR: Duration = Duration::from_secs(300);
 /// Publications of a channel that are known again, at most; of more, the oldest are forgotten.
 const KNOWN_MAX: usize = 10_000;
 
+/// Channels that nobody uses any more are looked for once in so many calls.
+const LOOK_EVERY: u32 = 1_024;
+
 /// Channels of one process. Its [`Self::node`]s share them, each with its own sink; one is enough for a
 /// server.
 pub struct MemoryBroker {
@@ -22,6 +26,8 @@ pub struct MemoryBroker {
 }
 
 struct Shared {
+    /// Calls until channels that nobody uses are looked for.
+    calls: AtomicU32,
     entropy: Arc<dyn Entropy>,
     channels: RwLock<HashMap<Arc<str>, Arc<Mutex<Entry>>>>,
 }
@@ -37,6 +43,9 @@ struct Entry {
     /// Keys of `known`, oldest first.
     order: VecDeque<(Timestamp, String)>,
     followers: Vec<Weak<Node>>,
+    /// When it was last used, and how long it is kept after that.
+    used: Timestamp,
+    ttl: Duration,
 }
 
 fn lock(entry: &Mutex<Entry>) -> MutexGuard<'_, Entry> {
@@ -70,13 +79,31 @@ impl Entry {
 impl MemoryBroker {
     /// An empty one; `entropy` names epochs.
     pub fn new(entropy: Arc<dyn Entropy>) -> Self {
-        Self { shared: Arc::new(Shared { entropy, channels: RwLock::default() }), node: Arc::default() }
+        Self {
+            shared: Arc::new(Shared { calls: AtomicU32::new(0), entropy, channels: RwLock::default() }),
+            node: Arc::default(),
+        }
     }
 
     /// Another node on the same channels.
     #[must_use]
     pub fn node(&self) -> Self {
         Self { shared: self.shared.clone(), node: Arc::default() }
+    }
+
+    /// Forgets channels that nobody follows and whose history has run out.
+    fn look(&self, now: Timestamp) {
+        if self.shared.calls.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY != LOOK_EVERY - 1 {
+            return;
+        }
+        let mut channels = self.shared.channels.write().unwrap_or_else(PoisonError::into_inner);
+        channels.retain(|_, entry| {
+            // whoever has the entry in hand is using it
+            let Some(entry) = Arc::get_mut(entry) else { return true };
+            let entry = entry.get_mut().unwrap_or_else(PoisonError::into_inner);
+            entry.followers.retain(|node| node.strong_count() > 0);
+            !entry.followers.is_empty() || now.since(entry.used) <= entry.ttl
+        });
     }
 
     fn entry(&self, channel: &str) -> Arc<Mutex<Entry>> {
@@ -95,6 +122,8 @@ impl MemoryBroker {
                 known: HashMap::new(),
                 order: VecDeque::new(),
                 followers: Vec::new(),
+                used: Timestamp::default(),
+                ttl: Duration::ZERO,
             }))
         };
         channels.entry(channel.into()).or_insert_with(new).clone()
@@ -136,8 +165,10 @@ impl Broker for MemoryBroker {
         body: Bytes,
         now: Timestamp,
     ) -> Result<Appended, StoreError> {
+        self.look(now);
         let entry = self.entry(channel);
         let mut entry = lock(&entry);
+        (entry.used, entry.ttl) = (now, keep.config.history_ttl);
         let epoch = entry.history.position().epoch.clone();
         if let Some(idempotency) = &keep.idempotency
             && let Some(offset) = entry.seen(idempotency, now)
@@ -162,8 +193,10 @@ impl Broker for MemoryBroker {
     }
 
     async fn tail(&self, channel: &str, config: &ChannelConfig, now: Timestamp) -> Result<Tail, StoreError> {
+        self.look(now);
         let entry = self.entry(channel);
         let mut entry = lock(&entry);
+        (entry.used, entry.ttl) = (now, config.history_ttl);
         entry.history.prune(now, config);
         Ok(Tail { position: entry.history.position().clone(), kept: entry.history.kept().cloned().collect() })
     }

@@ -15,6 +15,8 @@ use super::message::Body;
 
 /// Publications that came before one that is missing; of more, the missing one is given up.
 const AHEAD_MAX: usize = 1_024;
+/// Keys that wait for the end of a window; of more, all are told at once.
+const PENDING_MAX: usize = 4_096;
 /// Keys with a number of their own; then numbering begins anew, which only conflates less for a moment.
 const KEYS_MAX: usize = 65_536;
 
@@ -287,6 +289,10 @@ impl Channel {
                         state.pending.push(publication);
                     }
                 }
+                if state.pending.len() >= PENDING_MAX {
+                    self.tell_pending(state, now);
+                    return After::Nothing;
+                }
                 return if first { After::Flush } else { After::Nothing };
             }
             self.fan_out_latest(state, &[(key, publication)], now);
@@ -365,14 +371,15 @@ impl Channel {
 
     /// The window of conflation ends.
     pub(super) fn flush(&self, now: Timestamp) {
-        let mut state = self.state();
+        self.tell_pending(&mut self.state(), now);
+    }
+
+    fn tell_pending(&self, state: &mut State, now: Timestamp) {
         let pending = std::mem::take(&mut state.pending);
         state.waiting.clear();
-        let window: Vec<(u64, Publication)> = pending
-            .into_iter()
-            .map(|publication| (self.key(&mut state, publication.key.as_deref()), publication))
-            .collect();
-        self.fan_out_latest(&state, &window, now);
+        let window: Vec<(u64, Publication)> =
+            pending.into_iter().map(|publication| (self.key(state, publication.key.as_deref()), publication)).collect();
+        self.fan_out_latest(state, &window, now);
     }
 
     fn epoch(&self, state: &State) -> Arc<str> {

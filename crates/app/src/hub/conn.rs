@@ -9,7 +9,8 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use orrery_identity::SessionId;
-use orrery_kernel::{Clock, Secret, Timestamp, UserId};
+use orrery_identity::rate::{self, Policy};
+use orrery_kernel::{Clock, Error, ErrorCode, Result, Secret, Timestamp, UserId};
 use orrery_realtime::{Bounds, Item, Outbox, Pushed};
 
 use super::channel::Channel;
@@ -45,6 +46,7 @@ pub struct Conn {
     pub(super) dialect: Arc<dyn Dialect>,
     pub(super) bounds: Bounds,
     pub(super) joined: Mutex<HashMap<u32, Arc<Channel>>>,
+    joins: Mutex<rate::State>,
     outbox: Mutex<Outbox>,
     waker: AtomicWaker,
     me: Weak<Self>,
@@ -82,6 +84,7 @@ impl Conn {
             dialect,
             bounds,
             joined: Mutex::default(),
+            joins: Mutex::default(),
             outbox: Mutex::default(),
             waker: AtomicWaker::new(),
             me: me.clone(),
@@ -133,6 +136,17 @@ impl Conn {
     pub fn prove(&self, credential: Credential, until: Option<Timestamp>) {
         *self.credential.lock().unwrap_or_else(PoisonError::into_inner) = Some(credential);
         self.set_expiry(until);
+    }
+
+    /// One more join.
+    pub(super) fn admit_join(&self, policy: &Policy, most: usize, now: Timestamp) -> Result<()> {
+        if self.joined.lock().unwrap_or_else(PoisonError::into_inner).len() >= most {
+            return Err(Error::new(ErrorCode::Conflict, format!("A connection may be in {most} channels")));
+        }
+        let mut state = self.joins.lock().unwrap_or_else(PoisonError::into_inner);
+        let (next, verdict) = rate::take(*state, policy, now);
+        *state = next;
+        if verdict.allowed { Ok(()) } else { Err(Error::rate_limited("Too many joins", verdict.retry_after)) }
     }
 
     /// Queues a frame of no channel.

@@ -15,7 +15,7 @@ mod message;
 mod status;
 mod sweep;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -108,6 +108,8 @@ pub struct Hub {
     settings: HubSettings,
     node: u64,
     channels: RwLock<HashMap<Arc<str>, Arc<Channel>>>,
+    /// The server's own channels that clients may name before anything was published there.
+    own: RwLock<HashSet<String>>,
     conns: Mutex<Conns>,
     flushes: flush::Flushes,
     flushers: Vec<Arc<direct::Flusher>>,
@@ -196,6 +198,13 @@ fn starts(name: &str, with: &[&str]) -> bool {
     with.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Channels that a connection may be in.
+const JOINED_MAX: usize = 512;
+/// Joins of a connection a minute: each may be told to everybody in the channel.
+const JOINS: Policy = Policy::refuse(1_200, Duration::from_secs(60));
+/// Channels a minute that a user may make by naming them.
+const MADE: Policy = Policy::refuse(1_000, Duration::from_secs(60));
+
 /// The configuration of the server's own channels.
 fn built_in(name: &str) -> Option<ChannelConfig> {
     if !starts(name, &RESERVED) {
@@ -223,6 +232,7 @@ impl Hub {
             flushers: (0..settings.writers.max(1)).map(|_| Arc::default()).collect(),
             settings,
             channels: RwLock::default(),
+            own: RwLock::default(),
             conns: Mutex::default(),
             flushes: flush::Flushes::default(),
             numbers: AtomicU32::new(1),
@@ -396,6 +406,30 @@ impl Hub {
 
     // channels
 
+    /// Clients may join this channel of the server's own although nothing was published there yet. Others of
+    /// its names are not found: a client cannot make them.
+    pub fn announce_own(&self, name: &str) {
+        self.own.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+    }
+
+    fn own_config(&self, name: &str) -> Option<ChannelConfig> {
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner).contains(name);
+        if own { built_in(name) } else { None }
+    }
+
+    /// Refuses a user who makes channels by the thousand.
+    async fn admit_new(&self, name: &str, user: Option<UserId>) -> Result<()> {
+        let Some(user) = user.filter(|_| self.known(name).is_none()) else { return Ok(()) };
+        match self.ports.rates.take(&format!("hub:made:{user}"), &MADE, self.now()).await {
+            Ok(verdict) if !verdict.allowed => Err(Error::rate_limited("Too many new channels", verdict.retry_after)),
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::warn!(%error, "rate windows unavailable; letting the channel be made");
+                Ok(())
+            }
+        }
+    }
+
     /// The channel, if `user` may know it. One that nobody configured is made where that is allowed.
     fn channel(&self, name: &str, known_user: bool) -> Result<Arc<Channel>> {
         check_name(name).map_err(|e| Error::invalid("channel", e.to_string()))?;
@@ -405,8 +439,11 @@ impl Hub {
         let channel = match self.known(name) {
             Some(channel) => channel,
             None => {
-                let config = match built_in(name) {
+                let config = match self.own_config(name) {
                     Some(config) => config,
+                    None if starts(name, &RESERVED) => {
+                        return Err(Error::new(ErrorCode::NotFound, "Channel not found"));
+                    }
                     None if self.settings.open_channels && known_user => ChannelConfig::default(),
                     None => return Err(Error::new(ErrorCode::NotFound, "Channel not found")),
                 };
@@ -436,7 +473,7 @@ impl Hub {
 
     /// Is this a channel that anybody may join without proof?
     pub fn is_public(&self, name: &str) -> bool {
-        let config = self.known(name).map(|c| c.config().as_ref().clone()).or_else(|| built_in(name));
+        let config = self.known(name).map(|c| c.config().as_ref().clone()).or_else(|| self.own_config(name));
         config.is_some_and(|c| !c.require_auth)
     }
 
@@ -466,6 +503,8 @@ impl Hub {
     /// `Invalid` for a bad name, `NotFound`, `Forbidden`, `UnauthenticatedMissing`, `Conflict` when the
     /// channel is full, `Unavailable`.
     pub async fn join(&self, conn: &Arc<Conn>, name: &str, since: Option<&Position>) -> Result<()> {
+        conn.admit_join(&JOINS, JOINED_MAX, self.now())?;
+        self.admit_new(name, conn.who.user).await?;
         // a channel that nobody used may be let go meanwhile: once more then
         for _ in 0..3 {
             let channel = self.channel(name, conn.who.user.is_some())?;
@@ -524,6 +563,7 @@ impl Hub {
         if starts(message.channel, &RESERVED) {
             return Err(Error::new(ErrorCode::Forbidden, "Not authorized"));
         }
+        self.admit_new(message.channel, conn.who.user).await?;
         let channel = self.channel(message.channel, conn.who.user.is_some())?;
         let now = self.now();
         self.admit(conn, &channel, now).await?;
@@ -681,7 +721,7 @@ impl Hub {
     /// `Unavailable`.
     pub async fn reload(&self) -> Result<()> {
         let stored = self.ports.channels.channels().await.map_err(|e| unavailable(&e))?;
-        let names: std::collections::HashSet<&str> = stored.iter().map(|(name, _)| name.as_str()).collect();
+        let names: HashSet<&str> = stored.iter().map(|(name, _)| name.as_str()).collect();
         for channel in self.all_channels() {
             if channel.configured.load(Ordering::Relaxed) && !names.contains(&*channel.name) {
                 self.unconfigure(&channel);
