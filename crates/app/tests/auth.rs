@@ -9,10 +9,11 @@ use std::time::Duration;
 use orrery_app::Ctx;
 use orrery_app::auth::{Auth, AuthSettings, Registration};
 use orrery_app::events::{Event, Events};
+use orrery_app::hub::{Connecting, Credential, Delivery, Dialect, Ending, Hub, HubPorts, HubSettings, Notice, Who};
 use orrery_app::tasks::Tasks;
 use orrery_identity::{Email, IdentityStore, Role, Scope};
 use orrery_kernel::{Clock, ErrorCode, Secret};
-use orrery_store_memory::{MemoryIdentity, MemoryRates};
+use orrery_store_memory::{MemoryBroker, MemoryChannels, MemoryIdentity, MemoryRates};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
 use orrery_testkit::ledger::START;
 
@@ -234,4 +235,50 @@ async fn the_audit_log_tells_who_came_and_no_secret() {
     for secret in [PASSWORD, "my-Wr0ng-secret", token.expose(), key.secret.expose()] {
         assert!(!whole.contains(secret), "the audit log holds {secret}");
     }
+}
+
+/// Frames that nobody reads.
+struct Mute;
+
+impl Dialect for Mute {
+    fn number(&self) -> usize {
+        0
+    }
+    fn publication(&self, _: &Delivery<'_>) -> bytes::Bytes {
+        bytes::Bytes::new()
+    }
+    fn notice(&self, _: &Notice<'_>) -> Option<bytes::Bytes> {
+        None
+    }
+    fn close(&self, _: &Ending) -> bytes::Bytes {
+        bytes::Bytes::new()
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_runs_out_ends_its_connection() {
+    let bench = bench(settings());
+    let token = bench.register("ann@example.com").await;
+    let ctx = bench.as_holder_of(token.expose()).await;
+    let hour = Some(Duration::from_secs(3_600));
+    let key = bench.auth.create_api_key(&ctx, "bot", vec![Scope::Read], hour).await.unwrap();
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let hub = Hub::new(
+        HubPorts {
+            broker: Arc::new(MemoryBroker::new(entropy.clone())),
+            channels: Arc::new(MemoryChannels::default()),
+            rates: Arc::new(MemoryRates::default()),
+            clock: bench.clock.clone(),
+            entropy,
+        },
+        HubSettings::default(),
+    );
+    let who = Who { user: ctx.caller.map(|c| c.user), client: "x".into() };
+    let conn = hub.connect(Connecting { who, dialect: Arc::new(Mute), exclusive: false }).unwrap();
+    conn.prove(Credential::Key(key.secret), None);
+    hub.recheck(&bench.auth, &conn).await.unwrap();
+    assert!(!conn.is_closed());
+    bench.clock.advance(Duration::from_secs(3_601));
+    hub.recheck(&bench.auth, &conn).await.unwrap_err();
+    assert!(conn.is_closed());
 }
