@@ -1,4 +1,4 @@
-//! Passwords, tokens and their digests.
+//! Passwords, tokens and their digests; wallets, deterministic JSON, signatures and transactions.
 //!
 //! Invariants: no I/O, no clock, no system randomness (salts and tokens take their bits as
 //! arguments). Secrets are compared in constant time.
@@ -12,10 +12,41 @@
 //! assert!(key.verify(&token, 20).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A wallet is a key of secp256k1; what it signs, any holder of its public key can check:
+//!
+//! ```
+//! use orrery_crypto::json::{Duplicates, parse};
+//! use orrery_crypto::{Wallet, verify};
+//! # struct Dice;
+//! # impl orrery_kernel::Entropy for Dice { fn fill(&self, out: &mut [u8]) { out.fill(7) } }
+//! let wallet = Wallet::generate(&Dice);
+//! let value = parse(r#"{"b": 2, "a": 1.0}"#, Duplicates::Refused)?;
+//! let text = value.canonical().unwrap_or_default();
+//! assert_eq!(text, r#"{"a":1,"b":2}"#);
+//! let signature = wallet.sign(&text);
+//! assert!(verify(&text, &signature, wallet.public_key()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod account;
+mod address;
+mod card;
+pub mod json;
 mod jwt;
 mod password;
+pub mod seal;
+mod signature;
 mod token;
+pub mod transaction;
+pub mod vectors;
+mod wallet;
+
+pub use account::verify_account;
+pub use address::{address_of, is_address, is_address_like};
+pub use card::{card_number, check_digit};
+pub use signature::{SignatureError, compressed, verify, verify_strict};
+pub use wallet::{KeyError as WalletKeyError, Wallet, in_domain};
 
 pub use jwt::{Algorithm, Claims, JwtError, JwtKey, TOKEN_BYTES_MAX, WeakSecret, check_secret};
 pub use password::{

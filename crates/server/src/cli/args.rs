@@ -20,6 +20,8 @@ Examples:
       Make an administrator without a browser.
   orrery-gateway ledger deposit --email you@example.com --inr 1000
       Give a user 1,000 rupees; works while the server runs.
+  orrery-gateway wallet new > wallet.json
+      Make a wallet; import, address, sign and verify read JSON from standard input.
   orrery-gateway doctor
       See whether this machine and this configuration are fit.
 
@@ -132,6 +134,9 @@ pub enum Command {
     /// Make, list and revoke API keys of a user
     #[command(subcommand)]
     ApiKey(KeyCommand),
+    /// Make and use wallets; JSON on standard input and output, so that no key is an argument
+    #[command(subcommand)]
+    Wallet(WalletCommand),
     /// Copy the database of a running server, with a manifest
     Backup {
         /// Directory to make the copy in
@@ -145,6 +150,27 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print the OpenAPI description as JSON
     Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum WalletCommand {
+    /// Make a wallet and print it, with its private key
+    New,
+    /// Print the wallet of {"private_key":"…"}
+    Import,
+    /// Print address, number and public keys of {"private_key":"…"}
+    Address,
+    /// Print {"signature":"…"} for {"private_key":"…","data":"…"}; other data than text by its deterministic text
+    Sign,
+    /// Print true or false for {"data":"…","signature":"…","public_key":"…"}
+    Verify,
+    /// Print the deterministic text of any JSON value
+    Canonicalize,
+    /// Run a file of test vectors; fails if any case does
+    CheckVectors {
+        /// The file, in the layout of testdata/gliesereum.json
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -379,6 +405,13 @@ mod tests {
             "api-key create --email a@b.c --name bot --scope read,trade --days 30",
             "api-key list --email a@b.c",
             "api-key revoke --email a@b.c --id 3",
+            "wallet new",
+            "wallet import",
+            "wallet address",
+            "wallet sign",
+            "wallet verify",
+            "wallet canonicalize",
+            "wallet check-vectors f.json",
             "backup --to d",
             "restore --from d --verify --force",
             "config print",
@@ -393,6 +426,7 @@ mod tests {
             "ledger deposit --email a@b.c --inr 1 --btc-sat 1",
             "user create --email a@b.c --password secret",
             "user create --email a@b.c",
+            "wallet import 00",
             "user set-role --email a@b.c --role king",
         ] {
             let words = std::iter::once("orrery-gateway").chain(line.split_whitespace());

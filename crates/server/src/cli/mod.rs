@@ -8,6 +8,7 @@ mod keys;
 mod ledger;
 pub(crate) mod output;
 mod users;
+mod wallet;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -70,7 +71,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
     let command = arguments.command.unwrap_or(Command::Serve);
-    // these two need no configuration, and must work when it is broken
+    // these need no configuration, and must work when it is broken
     match &command {
         Command::Openapi => {
             output::print(&format!("{}\n", serde_json::to_string_pretty(&router::openapi())?));
@@ -80,6 +81,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
             output::print(&config::docs::markdown());
             return Ok(ExitCode::SUCCESS);
         }
+        Command::Wallet(command) => return wallet::run(command),
         _ => {}
     }
     let demo = matches!(command, Command::Demo);
@@ -106,7 +108,9 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
             loaded.notes.iter().for_each(|note| output::complain(&format!("note: {note}")));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Openapi | Command::Doctor | Command::Config(ConfigCommand::Reference) => Ok(ExitCode::SUCCESS),
+        Command::Openapi | Command::Doctor | Command::Wallet(_) | Command::Config(ConfigCommand::Reference) => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
