@@ -121,6 +121,11 @@ impl Account {
         Self { owner: Owner::House, asset, bucket }
     }
 
+    /// A wallet's free TST.
+    pub fn wallet(address: &str) -> Self {
+        Self { owner: Owner::Wallet(address.into()), asset: Asset::TST, bucket: Bucket::Available }
+    }
+
     /// The world's account in an asset.
     pub const fn world(asset: Asset) -> Self {
         Self { owner: Owner::World, asset, bucket: Bucket::Outside }

@@ -23,7 +23,7 @@
 use orrery_kernel::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::{Account, Entry, GENESIS_TEXT, Operation, Side, Size};
+use crate::{Account, Entry, GENESIS_TEXT, Operation, Side, Size, WalletStep};
 
 struct Bytes(Vec<u8>);
 
@@ -140,6 +140,18 @@ impl Operation {
             Self::Accrue { user } => bytes.byte(19).number(user.0),
             Self::Liquidate { user, full, snapshot: _ } => bytes.byte(20).number(user.0).byte(u8::from(*full)),
             Self::WriteOff { user } => bytes.byte(21).number(user.0),
+            Self::Grant { wallet, amount } => bytes.byte(22).text(wallet).number(*amount),
+            Self::WalletTransaction { from, hash, steps, fee } => {
+                bytes.byte(23).text(from).number(*fee);
+                bytes.0.extend_from_slice(hash);
+                for step in steps {
+                    match step {
+                        WalletStep::Pay { to, amount } => bytes.byte(1).text(to).number(*amount),
+                        WalletStep::AtLeast { wallet, amount } => bytes.byte(2).text(wallet).number(*amount),
+                    };
+                }
+                &mut bytes
+            }
         };
         Sha256::digest(&bytes.0).into()
     }

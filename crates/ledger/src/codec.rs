@@ -170,7 +170,7 @@ mod tests {
     use crate::Bucket;
 
     fn outcomes() -> impl Strategy<Value = Outcome> {
-        let receipt = (any::<[i64; 12]>(), 0_usize..27, 0_i64..3).prop_map(|(n, kind, user)| {
+        let receipt = (any::<[i64; 12]>(), 0_usize..Kind::ALL.len(), 0_i64..3).prop_map(|(n, kind, user)| {
             Outcome::Posted(Receipt {
                 seq: n[0],
                 kind: Kind::ALL[kind],

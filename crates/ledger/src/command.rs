@@ -267,6 +267,60 @@ pub enum Operation {
         /// Whose.
         user: UserId,
     },
+    /// TST from outside to a wallet.
+    Grant {
+        /// The wallet's address.
+        wallet: Box<str>,
+        /// Millionths of TST.
+        amount: i64,
+    },
+    /// A signed transaction of a wallet in TST: its steps in order, then the fee to the house's income. One
+    /// that cannot be executed is not remembered, so that it may be tried again under the same key.
+    WalletTransaction {
+        /// The wallet that pays.
+        from: Box<str>,
+        /// SHA-256 of the signed text: another transaction is another request.
+        hash: [u8; 32],
+        /// In order; each sees what the ones before it did.
+        steps: Vec<WalletStep>,
+        /// Millionths of TST, from 0.
+        fee: i64,
+    },
+}
+
+/// A step of [`Operation::WalletTransaction`]; amounts are millionths of TST.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum WalletStep {
+    /// Pay.
+    Pay {
+        /// The wallet that receives; paying oneself moves nothing, but asks for the amount.
+        to: Box<str>,
+        /// From 1.
+        amount: i64,
+    },
+    /// Go on only if a wallet holds at least so much.
+    AtLeast {
+        /// The wallet.
+        wallet: Box<str>,
+        /// From 1.
+        amount: i64,
+    },
+}
+
+impl WalletStep {
+    /// The wallet that it is about, besides the one that pays.
+    pub fn wallet(&self) -> &str {
+        match self {
+            Self::Pay { to: wallet, .. } | Self::AtLeast { wallet, .. } => wallet,
+        }
+    }
+
+    /// Its amount.
+    pub fn amount(&self) -> i64 {
+        match self {
+            Self::Pay { amount, .. } | Self::AtLeast { amount, .. } => *amount,
+        }
+    }
 }
 
 /// An operation with its author and key.

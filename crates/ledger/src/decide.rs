@@ -113,6 +113,13 @@ impl Needs {
                 self.loan(user);
                 self.snapshots.insert(snapshot);
             }
+            Operation::Grant { ref wallet, .. } => {
+                self.accounts.extend([Account::wallet(wallet), Account::world(Asset::TST)]);
+            }
+            Operation::WalletTransaction { ref from, ref steps, .. } => {
+                self.accounts.extend([Account::wallet(from), Account::house(Asset::TST, Bucket::Income)]);
+                self.accounts.extend(steps.iter().map(|step| Account::wallet(step.wallet())));
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! From an operation and the state to the movements it means. Pure: deciding writes a draft, and
 //! verifying makes it again and compares.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use orrery_kernel::{AMOUNT_MAX, Asset, SnapshotId, Timestamp, UserId};
@@ -8,9 +9,14 @@ use orrery_kernel::{AMOUNT_MAX, Asset, SnapshotId, Timestamp, UserId};
 use crate::loan::{LIQUIDATION_LTV_BPS, Loan, MAX_LTV_BPS, Position};
 use crate::rounding::{NoTrade, convert};
 use crate::{
-    Account, Bucket, Hold, HoldStatus, Kind, NewSnapshot, Operation, Order, OrderStatus, Owner, Refusal, Seq, Side,
-    Sides, Size, Snapshot, Terms,
+    Account, Bucket, Hold, HoldStatus, Kind, LEGS_MAX, NewSnapshot, Operation, Order, OrderStatus, Owner, Refusal, Seq,
+    Side, Sides, Size, Snapshot, Terms, WalletStep,
 };
+
+/// The field named when a wallet holds less than its transaction moves.
+pub const SHORT: &str = "balance";
+/// The field named when a wallet does not hold what its transaction asserts.
+pub const NOT_MET: &str = "assert.balance";
 
 /// Interest of a loan at most, hundredths of a percent a year.
 const RATE_BPS_MAX: i64 = 100_000;
@@ -213,7 +219,53 @@ pub(crate) fn draft(state: &dyn State, operation: &Operation) -> Result<Draft, H
         }
         Operation::Liquidate { user, full, snapshot } => liquidate(state, user, full, snapshot),
         Operation::WriteOff { user } => write_off(state, user),
+        Operation::Grant { ref wallet, amount } => {
+            check_wallet(wallet)?;
+            check_amount(amount)?;
+            let legs = vec![(Account::world(Asset::TST), Account::wallet(wallet), amount)];
+            Ok(Draft::new(Kind::Grant, None, legs))
+        }
+        Operation::WalletTransaction { ref from, ref steps, fee, .. } => wallet_transaction(state, from, steps, fee),
     }
+}
+
+/// Every shortage is answered as a broken shape, which is not remembered: the wallet may be filled, and the same
+/// signed transaction sent again.
+fn wallet_transaction(state: &dyn State, from: &str, steps: &[WalletStep], fee: i64) -> Result<Draft, Halt> {
+    check_wallet(from)?;
+    check((0..=AMOUNT_MAX).contains(&fee), "fee")?;
+    check(steps.len() < LEGS_MAX, "steps")?;
+    // what the steps so far have changed
+    let mut changed: BTreeMap<&str, i128> = BTreeMap::new();
+    let holds = |changed: &BTreeMap<&str, i128>, wallet: &str| {
+        i128::from(state.balance(&Account::wallet(wallet))) + changed.get(wallet).copied().unwrap_or(0)
+    };
+    let payer = Account::wallet(from);
+    let mut legs = Vec::with_capacity(steps.len() + 1);
+    for step in steps {
+        check_wallet(step.wallet())?;
+        check_amount(step.amount())?;
+        let amount = i128::from(step.amount());
+        match step {
+            WalletStep::AtLeast { wallet, .. } => check(holds(&changed, wallet) >= amount, NOT_MET)?,
+            WalletStep::Pay { to, amount: minor } => {
+                check(holds(&changed, from) >= amount, SHORT)?;
+                if **to != *from {
+                    *changed.entry(from).or_default() -= amount;
+                    *changed.entry(to).or_default() += amount;
+                    check(holds(&changed, to) <= i128::from(AMOUNT_MAX), "amount")?;
+                    legs.push((payer.clone(), Account::wallet(to), *minor));
+                }
+            }
+        }
+    }
+    check(holds(&changed, from) >= i128::from(fee), SHORT)?;
+    if fee > 0 {
+        legs.push((payer, Account::house(Asset::TST, Bucket::Income), fee));
+    }
+    // what moves nothing would leave no entry
+    check(!legs.is_empty(), "fee")?;
+    Ok(Draft::new(Kind::WalletTransaction, None, legs))
 }
 
 fn reverse(state: &dyn State, seq: Seq) -> Result<Draft, Halt> {
@@ -565,6 +617,12 @@ fn trade_legs(user: UserId, side: Side, pays: Bucket, inr: i64, btc: i64) -> Vec
 
 fn check(good: bool, field: &'static str) -> Result<(), Halt> {
     if good { Ok(()) } else { Err(Halt::Invalid(field)) }
+}
+
+fn check_wallet(address: &str) -> Result<(), Halt> {
+    // the form of account codes; whether it is an address was looked at before it came here
+    let plain = (1..=64).contains(&address.len()) && address.bytes().all(|b| b.is_ascii_alphanumeric());
+    check(plain, "wallet")
 }
 
 fn check_user(user: UserId) -> Result<(), Halt> {

@@ -71,11 +71,15 @@ pub enum Kind {
     PlanBuy = 26,
     /// A plan's sell.
     PlanSell = 27,
+    /// TST given to a wallet.
+    Grant = 28,
+    /// A wallet's signed transaction.
+    WalletTransaction = 29,
 }
 
 impl Kind {
     /// Every kind, by number.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Deposit,
         Self::FundHouse,
         Self::MarketBuy,
@@ -103,6 +107,8 @@ impl Kind {
         Self::WriteOff,
         Self::PlanBuy,
         Self::PlanSell,
+        Self::Grant,
+        Self::WalletTransaction,
     ];
 
     /// The kind of that number.

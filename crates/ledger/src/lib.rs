@@ -25,8 +25,9 @@ mod verify;
 
 pub use account::{Account, Bucket, Owner};
 pub use canon::genesis;
-pub use command::{Actor, Command, IdemKey, KeyError, Limits, Operation, Side, Size};
+pub use command::{Actor, Command, IdemKey, KeyError, Limits, Operation, Side, Size, WalletStep};
 pub use decide::{decide, needs, shown_to, users_of};
+pub use draft::{NOT_MET, SHORT};
 pub use entry::{Entry, GENESIS_TEXT, Head, Kind, LEGS_MAX, Leg, Seq, Terms};
 pub use hold::{Hold, HoldStatus};
 pub use loan::{LIQUIDATION_LTV_BPS, Loan, MAX_LTV_BPS, Position, TARGET_LTV_BPS, WARNING_LTV_BPS};

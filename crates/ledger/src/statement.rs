@@ -103,6 +103,8 @@ pub fn line(posted: &Posted, user: UserId) -> Line {
         Kind::LiquidatePartial => "PARTIAL_LIQUIDATION",
         Kind::LiquidateFull => "FULL_LIQUIDATION",
         Kind::WriteOff => "LOAN_WRITE_OFF",
+        Kind::Grant => "GRANT",
+        Kind::WalletTransaction => "WALLET_TRANSACTION",
     };
     let rate = entry.kind.side().or(match entry.kind {
         Kind::LiquidatePartial | Kind::LiquidateFull => Some(Side::Sell),

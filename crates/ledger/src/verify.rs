@@ -8,7 +8,7 @@ use orrery_kernel::{Asset, SnapshotId, Timestamp, UserId};
 use crate::draft::{Effect, Movement, State, Undoable, draft};
 use crate::{
     Account, Actor, AuditSink, Bucket, Entry, Head, Hold, IdemKey, IdemRow, Kind, LEGS_MAX, Limits, Loan, Operation,
-    Order, Outcome, Owner, Posted, Seq, Snapshot, canon,
+    Order, Outcome, Owner, Posted, Seq, Snapshot, WalletStep, canon,
 };
 
 /// Faults kept in a report; further ones are counted.
@@ -383,6 +383,10 @@ fn operation_of(state: &Verifier, entry: &Entry, legs: &[Movement]) -> Option<Op
         Owner::User(user) => Some(user),
         _ => None,
     };
+    let wallet_of = |account: &Account| match &account.owner {
+        Owner::Wallet(address) => Some(address.clone()),
+        _ => None,
+    };
     // the user of a loan, and what moves from or to one of their buckets
     let user = || legs.iter().flat_map(|(from, to, _)| [from, to]).find_map(user_of);
     let paid_from = |bucket: Bucket| -> i64 {
@@ -436,6 +440,19 @@ fn operation_of(state: &Verifier, entry: &Entry, legs: &[Movement]) -> Option<Op
             Operation::Liquidate { user: user()?, full: entry.kind == Kind::LiquidateFull, snapshot: entry.snapshot? }
         }
         Kind::WriteOff => Operation::WriteOff { user: user()? },
+        Kind::Grant => Operation::Grant { wallet: wallet_of(&to)?, amount },
+        Kind::WalletTransaction => {
+            let mut steps = Vec::with_capacity(legs.len());
+            let mut fee = 0;
+            for (_, to, amount) in legs {
+                match wallet_of(to) {
+                    Some(to) => steps.push(WalletStep::Pay { to, amount: *amount }),
+                    None => fee = *amount,
+                }
+            }
+            // what was asserted and signed is not in the entry, and nothing of it is
+            Operation::WalletTransaction { from: wallet_of(&from)?, hash: [0; 32], steps, fee }
+        }
     })
 }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use orrery_kernel::{AMOUNT_MAX, Asset, ONE_BTC, SnapshotId, Timestamp, UserId};
-use orrery_ledger::{Actor, Bucket, Command, Limits, NewSnapshot, Operation, Side, Size};
+use orrery_ledger::{Actor, Bucket, Command, Limits, NewSnapshot, Operation, Side, Size, WalletStep};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
@@ -32,6 +32,8 @@ pub enum Op {
     /// Lock, release, borrow, repay, accrue, liquidate partly or wholly, write off: what, user, amount,
     /// snapshot.
     Loan(u8, u8, Amount, u8),
+    /// Grant to a wallet, or let one pay: what, wallet, another, amount, fee.
+    Wallet(u8, u8, u8, Amount, u8),
     /// Days pass.
     Wait(u8),
     /// Reverse one of the entries so far, or beyond.
@@ -82,6 +84,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         3 => (any::<u8>(), any::<u8>(), proptest::option::of(any::<u8>()), proptest::bool::weighted(0.95))
             .prop_map(|(w, h, n, own)| Op::EndHold(w, h, n, own)),
         10 => (any::<u8>(), any::<u8>(), amounts(), any::<u8>()).prop_map(|(w, u, n, s)| Op::Loan(w, u, n, s)),
+        4 => (any::<u8>(), any::<u8>(), any::<u8>(), amounts(), 0_u8..3)
+            .prop_map(|(w, a, b, n, f)| Op::Wallet(w, a, b, n, f)),
         1 => (1_u8..200).prop_map(Op::Wait),
         2 => any::<u8>().prop_map(Op::Reverse),
         1 => (0_u8..50).prop_map(Op::Tick),
@@ -241,6 +245,29 @@ impl Settler<'_> {
                     _ => Operation::WriteOff { user },
                 };
                 command(Actor::User(user), &k, operation)
+            }
+            Op::Wallet(what, one, other, size, fee) => {
+                let wallet = |n: u8| -> Box<str> { format!("g{}", n % 3).into() };
+                let (from, to) = (wallet(*one), wallet(*other));
+                let n = amount(*size, &format!("wallet:{from}/TST/available"), 1);
+                let pay = || WalletStep::Pay { to: to.clone(), amount: n };
+                let operation = match what % 4 {
+                    0 => Operation::Grant { wallet: from, amount: n },
+                    // what one pays, the other can be asked for
+                    1 => Operation::WalletTransaction {
+                        from,
+                        hash: [*what; 32],
+                        steps: vec![pay(), WalletStep::AtLeast { wallet: to.clone(), amount: n }, pay()],
+                        fee: i64::from(*fee),
+                    },
+                    _ => Operation::WalletTransaction {
+                        from,
+                        hash: [*what; 32],
+                        steps: vec![pay()],
+                        fee: i64::from(*fee),
+                    },
+                };
+                command(Actor::System, &k, operation)
             }
             Op::Reverse(pick) => {
                 let seq = i64::from(*pick) % (self.model.length() + 2);

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use orrery_kernel::{AMOUNT_MAX, ONE_BTC, Timestamp, UserId};
-use orrery_ledger::{Actor, Answer, Bucket, Command, NewSnapshot, Operation, Outcome, Refusal, Side, Size};
+use orrery_ledger::{Actor, Answer, Bucket, Command, NewSnapshot, Operation, Outcome, Refusal, Side, Size, WalletStep};
 use sha2::{Digest, Sha256};
 
 /// What the model says to a command, in words that are easy to compare.
@@ -620,6 +620,45 @@ impl Model {
                 let said =
                     self.post(command, Facts { kind: 25, user: Some(user), inr: debt, ..Facts::default() }, legs);
                 Some(self.settle(said, user, None))
+            }
+            Operation::Grant { ref wallet, amount } => {
+                let leg = ("world/TST/outside".into(), format!("wallet:{wallet}/TST/available"), money(amount)?);
+                Some(self.post(command, Facts { kind: 28, ..Facts::default() }, vec![leg]))
+            }
+            Operation::WalletTransaction { ref from, ref steps, fee, .. } => {
+                let code = |wallet: &str| format!("wallet:{wallet}/TST/available");
+                let own = code(from);
+                let mut balances = self.balances.clone();
+                let mut legs = Vec::new();
+                for step in steps {
+                    let n = money(step.amount())?;
+                    let other = code(step.wallet());
+                    let has = |balances: &BTreeMap<String, i128>, of: &str| balances.get(of).copied().unwrap_or(0);
+                    match step {
+                        WalletStep::AtLeast { .. } if has(&balances, &other) < n => return None,
+                        WalletStep::Pay { .. } if has(&balances, &own) < n => return None,
+                        WalletStep::Pay { .. } if other != own => {
+                            *balances.entry(own.clone()).or_default() -= n;
+                            let there = balances.entry(other.clone()).or_default();
+                            *there += n;
+                            if *there > i128::from(AMOUNT_MAX) {
+                                return None;
+                            }
+                            legs.push((own.clone(), other, n));
+                        }
+                        _ => {}
+                    }
+                }
+                if fee < 0 || balances.get(&own).copied().unwrap_or(0) < i128::from(fee) {
+                    return None;
+                }
+                if fee > 0 {
+                    legs.push((own, "house/TST/income".into(), fee.into()));
+                }
+                if legs.is_empty() {
+                    return None;
+                }
+                Some(self.post(command, Facts { kind: 29, ..Facts::default() }, legs))
             }
         }
     }
