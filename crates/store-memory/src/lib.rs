@@ -11,6 +11,8 @@ mod ledger;
 mod market;
 mod plans;
 mod rate;
+mod wallets;
+mod workers;
 
 pub use broker::MemoryBroker;
 pub use bus::MemoryBus;
@@ -22,3 +24,5 @@ pub use ledger::MemoryLedger;
 pub use market::MemoryMarket;
 pub use plans::MemoryPlans;
 pub use rate::MemoryRates;
+pub use wallets::MemoryWallets;
+pub use workers::MemoryWorkers;

@@ -125,3 +125,23 @@ mod rate {
 
     orrery_testkit::rate_contract!(fresh());
 }
+
+mod wallets {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::wallets::Store {
+        Arc::new(orrery_store_memory::MemoryWallets::default())
+    }
+
+    orrery_testkit::wallets_contract!(fresh());
+}
+
+mod workers {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::workers::Store {
+        Arc::new(orrery_store_memory::MemoryWorkers::default())
+    }
+
+    orrery_testkit::workers_contract!(fresh());
+}

@@ -156,6 +156,16 @@ impl Postgres {
         Arc::new(self.clone())
     }
 
+    /// This database as the port of wallets.
+    pub fn wallets(&self) -> Arc<dyn orrery_wallets::WalletStore> {
+        Arc::new(self.clone())
+    }
+
+    /// This database as the port of workers.
+    pub fn workers(&self) -> Arc<dyn orrery_workers::WorkerStore> {
+        Arc::new(self.clone())
+    }
+
     /// This database as the market's port.
     pub fn market(&self) -> Arc<dyn orrery_market::MarketStore> {
         Arc::new(self.clone())

@@ -17,6 +17,8 @@ mod migrate;
 mod options;
 mod plans;
 mod sql;
+mod wallets;
+mod workers;
 mod write;
 
 pub use db::{Fence, Postgres};

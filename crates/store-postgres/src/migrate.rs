@@ -9,13 +9,14 @@ use crate::error::text;
 use crate::sql::control;
 
 /// Every migration in order: name and text. Released ones never change (`migrations/CHECKSUMS`).
-const MIGRATIONS: [(&str, &str); 6] = [
+const MIGRATIONS: [(&str, &str); 7] = [
     ("identity", include_str!("../../../migrations/postgres/0001_identity.sql")),
     ("ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
     ("market", include_str!("../../../migrations/postgres/0003_market.sql")),
     ("desk", include_str!("../../../migrations/postgres/0004_desk.sql")),
     ("references", include_str!("../../../migrations/postgres/0005_references.sql")),
     ("channels", include_str!("../../../migrations/postgres/0006_channels.sql")),
+    ("wallets", include_str!("../../../migrations/postgres/0007_wallets.sql")),
 ];
 
 /// The newest schema this program knows.

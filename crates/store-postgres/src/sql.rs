@@ -8,6 +8,8 @@ pub(crate) mod leases;
 pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod plans;
+pub(crate) mod wallets;
+pub(crate) mod workers;
 
 /// A named statement.
 #[derive(Debug)]
@@ -30,8 +32,17 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 7] =
-    [channels::ALL, control::ALL, identity::ALL, leases::ALL, ledger::ALL, market::ALL, plans::ALL];
+pub(crate) const ALL: [&[&Sql]; 9] = [
+    channels::ALL,
+    control::ALL,
+    identity::ALL,
+    leases::ALL,
+    ledger::ALL,
+    market::ALL,
+    plans::ALL,
+    wallets::ALL,
+    workers::ALL,
+];
 
 #[cfg(test)]
 mod tests {
@@ -79,6 +90,8 @@ mod tests {
             include_str!("sql/ledger.rs"),
             include_str!("sql/market.rs"),
             include_str!("sql/plans.rs"),
+            include_str!("sql/wallets.rs"),
+            include_str!("sql/workers.rs"),
         ];
         for (text, list) in files.into_iter().zip(ALL) {
             assert_eq!(text.matches(": Sql =").count(), list.len());

@@ -29,9 +29,20 @@ pub(crate) enum Lock {
     Leases,
     /// Configured channels.
     Channels,
+    /// Sessions of any wallet.
+    Sessions,
+    /// What belongs to a wallet, or to another name; see [`Lock::wallet`].
+    Wallet(i32),
 }
 
 impl Lock {
+    /// The lock of what belongs to a wallet. Wallets that share a number wait for each other, and no more.
+    pub(crate) fn wallet(name: &str) -> Self {
+        // FNV-1a
+        let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, b| (hash ^ u32::from(b)).wrapping_mul(0x0100_0193));
+        Self::Wallet(i32::try_from(hash >> 2).unwrap_or(0))
+    }
+
     /// Two numbers of PostgreSQL's space of locks: ours, and which. `ORRY` in front.
     fn key(self) -> (i32, i32) {
         const OURS: i32 = 0x4f52_5200;
@@ -44,6 +55,8 @@ impl Lock {
             Self::Market => (OURS + 5, 0),
             Self::Leases => (OURS + 6, 0),
             Self::Channels => (OURS + 7, 0),
+            Self::Sessions => (OURS + 8, 0),
+            Self::Wallet(number) => (OURS + 9, number),
         }
     }
 }

@@ -87,6 +87,26 @@ mod channels {
     orrery_testkit::channels_contract!(fresh());
 }
 
+mod wallets {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::wallets::Store {
+        open().await
+    }
+
+    orrery_testkit::wallets_contract!(fresh());
+}
+
+mod workers {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::workers::Store {
+        open().await
+    }
+
+    orrery_testkit::workers_contract!(fresh());
+}
+
 mod leases {
     use super::*;
 

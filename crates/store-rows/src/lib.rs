@@ -9,12 +9,19 @@ pub mod identity;
 pub mod ledger;
 pub mod market;
 pub mod plans;
+pub mod wallets;
+pub mod workers;
 
 use orrery_kernel::{StoreError, Timestamp};
 
 /// A stored value that this program does not write.
 pub fn corrupt(what: &'static str, why: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt { what, detail: why.to_string() }
+}
+
+/// The count in column `i`.
+pub fn count(row: &dyn Columns, i: usize) -> Result<u64, StoreError> {
+    row.count(i)
 }
 
 /// A row of either database.

@@ -24,6 +24,8 @@ mod options;
 mod plans;
 mod schema;
 mod sql;
+mod wallets;
+mod workers;
 mod write;
 
 pub use backup::BackupError;

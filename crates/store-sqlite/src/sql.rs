@@ -7,6 +7,8 @@ pub(crate) mod identity;
 pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod plans;
+pub(crate) mod wallets;
+pub(crate) mod workers;
 
 /// A named statement.
 #[derive(Debug)]
@@ -29,7 +31,8 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 6] = [channels::ALL, control::ALL, identity::ALL, ledger::ALL, market::ALL, plans::ALL];
+pub(crate) const ALL: [&[&Sql]; 8] =
+    [channels::ALL, control::ALL, identity::ALL, ledger::ALL, market::ALL, plans::ALL, wallets::ALL, workers::ALL];
 
 #[cfg(test)]
 mod tests {
@@ -71,6 +74,8 @@ mod tests {
             include_str!("sql/ledger.rs"),
             include_str!("sql/market.rs"),
             include_str!("sql/plans.rs"),
+            include_str!("sql/wallets.rs"),
+            include_str!("sql/workers.rs"),
         ];
         for (text, list) in files.into_iter().zip(ALL) {
             assert_eq!(text.matches(": Sql =").count(), list.len());

@@ -21,3 +21,5 @@ pub mod model;
 pub mod plans;
 pub mod rate;
 pub mod servers;
+pub mod wallets;
+pub mod workers;

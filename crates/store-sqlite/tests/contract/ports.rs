@@ -58,6 +58,26 @@ mod channels {
     orrery_testkit::channels_contract!(fresh());
 }
 
+mod wallets {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::wallets::Store {
+        in_memory().await
+    }
+
+    orrery_testkit::wallets_contract!(fresh());
+}
+
+mod workers {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::workers::Store {
+        in_memory().await
+    }
+
+    orrery_testkit::workers_contract!(fresh());
+}
+
 mod market {
     use super::*;
 
