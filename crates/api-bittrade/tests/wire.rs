@@ -96,6 +96,8 @@ impl Desk {
         let ports = Ports {
             broker: Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(7)))),
             channels: Arc::new(MemoryChannels::default()),
+            wallets: Arc::new(orrery_store_memory::MemoryWallets::default()),
+            workers: Arc::new(orrery_store_memory::MemoryWorkers::default()),
             ledger: Arc::new(MemoryLedger::default()),
             plans: Arc::new(MemoryPlans::default()),
             identity: Arc::new(MemoryIdentity::default()),
@@ -126,6 +128,7 @@ impl Desk {
             },
             ledger: LedgerSettings::default(),
             hub: orrery_app::hub::HubSettings::default(),
+            wallets: orrery_app::wallets::WalletSettings::new(Arc::new(orrery_testkit::fakes::keyring())),
             requests: RequestPolicies { address: many(Beyond::Refuse), user: many(Beyond::Refuse) },
             welcome: Some(Welcome { inr: 1_000_000, btc: 0 }),
         };

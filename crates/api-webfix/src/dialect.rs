@@ -43,7 +43,7 @@ impl Dialect for Session {
             Ending::Slow { .. } => frame::close(1013, "Too slow; connect again"),
             Ending::Expired | Ending::Revoked => frame::close(4401, "Session expired"),
             Ending::Replaced | Ending::Silent => frame::close(1001, "Connect again"),
-            Ending::Shutdown => frame::close(1001, "Server is going away; connect again"),
+            Ending::Shutdown => frame::close(1012, "Service restart; connect again"),
             Ending::Other { code, reason } => frame::close(*code, reason),
         }
     }

@@ -1,4 +1,4 @@
-//! The STELS document's session socket: on `/` and `/webfix`, subprotocol `webfix`.
+//! The STELS document: WebFix over HTTP (`POST /` and `/webfix`) and the session socket on the same paths.
 //!
 //! A client subscribes and then only listens. Any Origin may connect: the session is the proof, and cookies
 //! count for nothing. An upgrade is never refused: whoever may not come in is told by a close code, because the
@@ -6,45 +6,88 @@
 //! reason no reason here has the words session, expired or invalid in it unless that is meant.
 
 mod dialect;
+mod http;
+mod methods;
+mod publish;
+mod reply;
 mod socket;
+mod sockets;
+mod tiers;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ::http::Method;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use http::Method;
 use orrery_app::App;
-use orrery_app::hub::{Dialect, Publish};
+use orrery_app::hub::Dialect;
 use orrery_app::tasks::Tasks;
 use orrery_http_kit::websocket::is_upgrade;
-use orrery_protocol::stels::{ChannelName, NetworkConnections};
-use tokio::sync::watch;
+use orrery_identity::RateStore;
+use tokio::sync::{Notify, watch};
 
 pub use dialect::Session as SessionDialect;
+pub use publish::{Figures, NodeFacts};
+pub use reply::Shape as WebFixShape;
+pub use tiers::Limits;
 
-/// Name of the network, as channels begin with it.
-pub const NETWORK: &str = "testnet";
-/// Where the socket is, besides `/`.
+/// Where the surface is, besides `/`.
 pub const PATH: &str = "/webfix";
+/// Largest request: a transaction carries up to 2 MiB of data.
+pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Sockets that a session may have.
 const PER_SESSION_MAX: u32 = 10;
-/// Between two frames of `network.connections`.
-const CONNECTIONS_PERIOD: Duration = Duration::from_secs(5);
+/// Between two frames of one channel; what is older within it is passed over.
+const BATCH: Duration = Duration::from_millis(200);
 /// Between pings; the hub's.
 const HEARTBEAT: Duration = Duration::from_secs(25);
 
-/// What sockets share.
+/// What the surface is configured with.
+#[derive(Clone)]
+pub struct Options {
+    /// The document's limits.
+    pub limits: Limits,
+    /// Where they are counted.
+    pub rates: Arc<dyn RateStore>,
+    /// Where clients find this server, if its operator says so: `https://stels.example.org`.
+    pub public_url: Option<String>,
+    /// Do its own listeners speak TLS?
+    pub tls: bool,
+    /// What the operator says of this node.
+    pub node: NodeFacts,
+    /// How the machine is.
+    pub figures: Arc<dyn Fn() -> Figures + Send + Sync>,
+}
+
+/// What requests and sockets share.
 pub(crate) struct Shared {
     app: Arc<App>,
     tasks: Tasks,
     dialect: Arc<dyn Dialect>,
     draining: watch::Receiver<bool>,
-    anonymous: AtomicUsize,
+    tiers: tiers::Tiers,
+    public_url: Option<String>,
+    tls: bool,
+    node: NodeFacts,
+    figures: Arc<dyn Fn() -> Figures + Send + Sync>,
+    sockets: sockets::Sockets,
+    recheck: Notify,
+}
+
+impl Shared {
+    /// The hub's channel of a topic: `testnet.runtime`. What is published there has the full name as its key.
+    fn group(&self, topic: &str) -> String {
+        format!("{}.{topic}", self.app.wallets.network())
+    }
+
+    /// A session may have ended: look at once.
+    fn recheck_sessions(&self) {
+        self.recheck.notify_one();
+    }
 }
 
 /// The surface.
@@ -53,22 +96,29 @@ pub struct WebFix(Arc<Shared>);
 
 impl WebFix {
     /// Starts it; its tasks end when `tasks` stop.
-    pub fn start(app: &Arc<App>, tasks: &Tasks, draining: &watch::Receiver<bool>) -> Self {
+    pub fn start(app: &Arc<App>, tasks: &Tasks, draining: &watch::Receiver<bool>, options: Options) -> Self {
         let shared = Arc::new(Shared {
             app: app.clone(),
             tasks: tasks.clone(),
             dialect: Arc::new(SessionDialect),
             draining: draining.clone(),
-            anonymous: AtomicUsize::new(0),
+            tiers: tiers::Tiers::new(options.rates, options.limits),
+            public_url: options.public_url,
+            tls: options.tls,
+            node: options.node,
+            figures: options.figures,
+            sockets: sockets::Sockets::default(),
+            recheck: Notify::new(),
         });
         for topic in socket::TOPICS {
-            app.hub.announce_own(&socket::group(topic));
+            app.hub.announce_own(&shared.group(topic));
         }
-        tasks.spawn("webfix-connections", tell_connections(shared.clone()));
+        tasks.spawn("webfix-publish", publish::run(shared.clone()));
         Self(shared)
     }
 
-    /// Puts the socket in front of `router`: upgrades on `/` and [`PATH`] are its, everything else goes on.
+    /// Puts the surface in front of `router`: upgrades, calls and preflights on `/` and [`PATH`] are its, everything
+    /// else goes on.
     pub fn in_front_of(&self, router: Router) -> Router {
         router.layer(from_fn_with_state(self.0.clone(), open))
     }
@@ -79,47 +129,13 @@ async fn open(
     request: Request,
     next: Next,
 ) -> Response {
-    let here = matches!(request.uri().path(), "/" | PATH);
-    if here && request.method() == Method::GET && is_upgrade(request.headers()) {
-        return socket::open(shared, request);
+    if matches!(request.uri().path(), "/" | PATH) {
+        if request.method() == Method::GET && is_upgrade(request.headers()) {
+            return socket::open(shared, request);
+        }
+        if matches!(*request.method(), Method::POST | Method::OPTIONS) {
+            return http::answer(&shared, request).await;
+        }
     }
     next.run(request).await
-}
-
-/// Tells how many are connected to this process.
-async fn tell_connections(shared: Arc<Shared>) {
-    let stopping = shared.tasks.stopping();
-    let mut tick = tokio::time::interval(CONNECTIONS_PERIOD);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let channel = ChannelName::Connections(NETWORK.into()).to_string();
-    let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
-    loop {
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            _ = tick.tick() => {}
-        }
-        let anonymous = shared.anonymous.load(Ordering::Relaxed);
-        if anonymous == 0 {
-            continue;
-        }
-        let raw = NetworkConnections {
-            network: NETWORK,
-            total_clients: anonymous,
-            anonymous_clients: anonymous,
-            authenticated_clients: 0,
-            session_count: 0,
-            max_connections_per_session: PER_SESSION_MAX,
-            streaming_active: true,
-            data_transmission_interval: millis(CONNECTIONS_PERIOD),
-            heartbeat_interval: millis(HEARTBEAT),
-            cleanup_running: true,
-            timestamp: shared.app.clock.now().millis(),
-        };
-        let Ok(content) = serde_json::value::to_raw_value(&raw) else { continue };
-        let publish =
-            Publish { channel: &socket::group("network"), content: &content, key: Some(&channel), sequence: None };
-        if let Err(error) = shared.app.hub.publish_own(&publish, None).await {
-            tracing::debug!(%error, "the number of connections was not told");
-        }
-    }
 }

@@ -4,15 +4,20 @@ use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::extract::Request;
 use axum::response::Response;
 use orrery_app::hub::{Conn, Connecting, Ending, Who};
 use orrery_http_kit::websocket::{self, Inbound, Upgrade};
-use orrery_protocol::stels::Subscribe;
+use orrery_kernel::ErrorCode;
+use orrery_protocol::stels::{Envelope, SessionFrame, Subscribe};
+use orrery_realtime::frame;
+use orrery_wallets::Session;
+use serde_json::json;
 
-use crate::{NETWORK, Shared};
+use crate::Shared;
+use crate::methods::{balance_channel, balance_raw};
+use crate::publish::private;
 
 /// Largest message of a client: they are two short ones.
 const MESSAGE_BYTES_MAX: usize = 65_536;
@@ -22,12 +27,9 @@ const CHANNELS_MAX: usize = 64;
 const PROTOCOL: &str = "webfix";
 
 /// What there is to be heard.
-pub(crate) const TOPICS: [&str; 3] = ["runtime", "sonar", "network"];
-
-/// The hub's channel of a topic: `testnet.runtime`. What is published there has the full name as its key.
-pub(crate) fn group(topic: &str) -> String {
-    format!("{NETWORK}.{topic}")
-}
+pub(crate) const TOPICS: [&str; 4] = ["runtime", "sonar", "network", "events"];
+/// What everybody hears who subscribes to anything.
+const ALWAYS: [&str; 2] = ["network", "events"];
 
 struct Listener {
     shared: Arc<Shared>,
@@ -44,15 +46,49 @@ impl Listener {
         if method != "subscribe" || channel.is_empty() || self.conn.channels().len() >= CHANNELS_MAX {
             return;
         }
+        let network = self.shared.group("");
         let channel = match channel.as_str() {
-            "sonar" | "runtime" => group(&channel),
-            name if name.starts_with(NETWORK) => channel,
+            "sonar" | "runtime" => self.shared.group(&channel),
+            name if name.starts_with(&network) => channel,
             _ => return,
         };
-        for channel in [channel, group("network")] {
+        for channel in std::iter::once(channel).chain(ALWAYS.map(|topic| self.shared.group(topic))) {
             if let Err(error) = self.shared.app.hub.join(&self.conn, &channel, None).await {
                 tracing::debug!(%error, channel, "a subscription was not possible");
             }
+        }
+    }
+
+    /// What only the holder of a session is told: the session, as the document says, and its accounts.
+    async fn welcome(&self, session: &Session, token: &str) {
+        let wallets = &self.shared.app.wallets;
+        let raw = json!({
+            "session": token,
+            "token": token,
+            "address": session.address,
+            "expires": session.expires_at.millis(),
+            "info": { "network": wallets.network(), "title": self.shared.node.title, "pid": wallets.node() },
+        });
+        self.send(&format!("{}.session", wallets.network()), "session", "session", &raw);
+        if let Err(error) = self.shared.app.hub.seat(&self.conn, &private(&session.address)).await {
+            tracing::warn!(%error, "a wallet's own channel cannot be heard");
+        }
+        match wallets.accounts(session).await {
+            Ok(seen) => seen.iter().for_each(|view| {
+                self.send(&balance_channel(&view.account), "account", "balance", &balance_raw(&view.account));
+            }),
+            Err(error) => tracing::warn!(%error, "a wallet's accounts were not told"),
+        }
+    }
+
+    fn send(&self, channel: &str, module: &str, widget: &str, raw: &serde_json::Value) {
+        let now = self.shared.app.clock.now();
+        let Ok(raw) = serde_json::value::to_raw_value(raw) else { return };
+        let envelope = || Envelope { channel, module, widget, raw: &raw, timestamp: now.millis() };
+        let sent = SessionFrame { key: [channel], value: envelope(), flat: envelope() };
+        match serde_json::to_vec(&sent) {
+            Ok(json) => self.conn.send(frame::text(&json), now),
+            Err(error) => tracing::error!(%error, "a frame could not be written"),
         }
     }
 }
@@ -66,13 +102,30 @@ impl Inbound for Listener {
     }
 }
 
-/// Has the query a session?
+/// The session of a query; tokens need no escapes.
 fn session(query: &str) -> Option<&str> {
     query.split('&').find_map(|pair| pair.strip_prefix("session=")).filter(|session| !session.is_empty())
 }
 
+fn other(code: u16, reason: &'static str) -> Ending {
+    Ending::Other { code, reason: reason.into() }
+}
+
+/// The session that a token opens, or how to turn the client away.
+async fn admit(shared: &Shared, token: &str) -> Result<Session, Ending> {
+    match shared.app.wallets.session(token, shared.app.clock.now()).await {
+        Ok(session) if shared.sockets.has_room(&session.token) => Ok(session),
+        Ok(_) => Err(other(1013, "Too many connections")),
+        Err(error) if error.code == ErrorCode::UnauthenticatedInvalid => Err(Ending::Expired),
+        Err(error) => {
+            tracing::warn!(%error, "a session could not be looked up");
+            Err(other(1013, "Try again later"))
+        }
+    }
+}
+
 pub(crate) fn open(shared: Arc<Shared>, request: Request) -> Response {
-    let session = session(request.uri().query().unwrap_or_default()).map(str::to_owned);
+    let token = session(request.uri().query().unwrap_or_default()).map(str::to_owned);
     let upgrade = match Upgrade::of(request) {
         Ok(upgrade) => upgrade,
         Err(refusal) => return *refusal,
@@ -83,21 +136,33 @@ pub(crate) fn open(shared: Arc<Shared>, request: Request) -> Response {
     shared.tasks.clone().spawn_connection("webfix-socket", async move {
         let Some(socket) = socket.await else { return };
         let dialect = shared.dialect.clone();
-        if session.is_some() {
-            // sessions are opened by wallets; one that nobody opened here is an old one
-            return websocket::turn_away(socket, &[dialect.close(&Ending::Expired)]).await;
-        }
         if *shared.draining.borrow() {
             return websocket::turn_away(socket, &[dialect.close(&Ending::Shutdown)]).await;
         }
+        let session = match &token {
+            None => None,
+            Some(token) => match admit(&shared, token).await {
+                Ok(session) => Some(session),
+                Err(ending) => return websocket::turn_away(socket, &[dialect.close(&ending)]).await,
+            },
+        };
         let who = Who { user: None, client: "webfix".into() };
         // without a user there is no bound that could refuse it
-        let Ok(conn) = shared.app.hub.connect(Connecting { who, dialect, exclusive: false }) else { return };
-        shared.anonymous.fetch_add(1, Ordering::Relaxed);
+        let Ok(conn) = shared.app.hub.connect(Connecting { who, dialect: dialect.clone(), exclusive: false }) else {
+            return;
+        };
+        let of = session.as_ref().map(|session| session.token);
+        if !shared.sockets.add(of, &conn) {
+            shared.app.hub.disconnect(&conn);
+            return websocket::turn_away(socket, &[dialect.close(&other(1013, "Too many connections"))]).await;
+        }
         let listener = Listener { shared: shared.clone(), conn: conn.clone() };
+        if let (Some(session), Some(token)) = (&session, &token) {
+            listener.welcome(session, token).await;
+        }
         let (hub, clock) = (&shared.app.hub, shared.app.clock.clone());
         websocket::serve(socket, hub, conn.clone(), clock, MESSAGE_BYTES_MAX, listener).await;
-        shared.anonymous.fetch_sub(1, Ordering::Relaxed);
+        shared.sockets.remove(of, &conn);
         shared.app.hub.disconnect(&conn);
     });
     response

@@ -19,6 +19,8 @@ pub mod plans;
 pub mod tasks;
 pub mod trading;
 pub mod transfers;
+pub mod wallets;
+pub mod workers;
 
 mod ctx;
 
@@ -31,6 +33,8 @@ use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::{MarketStore, PriceFeed, SentimentFeed};
 use orrery_realtime::{Broker, ChannelStore};
 use orrery_storage::Cache;
+use orrery_wallets::WalletStore;
+use orrery_workers::WorkerStore;
 
 /// Everything outside that the use cases reach.
 #[derive(Clone)]
@@ -51,6 +55,10 @@ pub struct Ports {
     pub broker: Arc<dyn Broker>,
     /// Configured channels.
     pub channels: Arc<dyn ChannelStore>,
+    /// Sessions, accounts and transactions of wallets.
+    pub wallets: Arc<dyn WalletStore>,
+    /// Workers.
+    pub workers: Arc<dyn WorkerStore>,
     /// Source of prices and charts.
     pub price_feed: Arc<dyn PriceFeed>,
     /// Source of sentiment.
@@ -72,6 +80,8 @@ pub struct Settings {
     pub ledger: ledger_writer::LedgerSettings,
     /// Realtime channels.
     pub hub: hub::HubSettings,
+    /// Wallets.
+    pub wallets: wallets::WalletSettings,
     /// Bounds on requests.
     pub requests: limits::RequestPolicies,
     /// Given to every new user on registration; `demo` sets it, `serve` does not.
@@ -100,6 +110,10 @@ pub struct App {
     pub events: events::Events,
     /// Realtime channels.
     pub hub: Arc<hub::Hub>,
+    /// Wallets: sessions, exchange accounts, transactions.
+    pub wallets: Arc<wallets::Wallets>,
+    /// Workers.
+    pub workers: workers::Workers,
     /// Bounds on requests.
     pub limits: limits::RequestLimits,
     /// Time.
@@ -115,7 +129,7 @@ impl App {
     /// When the newest stored price cannot be read.
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
         let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
-        let Ports { broker, channels, price_feed, sentiment_feed, .. } = ports;
+        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, .. } = ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -140,9 +154,9 @@ impl App {
         let writer =
             ledger_writer::LedgerWriter::start(ledger.clone(), clock.clone(), &settings.ledger, events.clone(), tasks);
         let desk = desk::Desk {
-            writer,
-            store: ledger,
-            identity,
+            writer: writer.clone(),
+            store: ledger.clone(),
+            identity: identity.clone(),
             market: market.clone(),
             entropy: entropy.clone(),
             events: events.clone(),
@@ -159,6 +173,18 @@ impl App {
         hub.reload().await?;
         hub.start(&auth, &events, tasks);
         let limits = limits::RequestLimits::new(rates, settings.requests);
+        let node = settings.wallets.node.clone();
+        let workers = workers::Workers::new(workers, clock.clone(), entropy.clone(), node);
+        let ports = wallets::WalletPorts {
+            store: wallets,
+            ledger,
+            identity,
+            writer,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
+        let wallets = Arc::new(wallets::Wallets::new(ports, settings.wallets));
+        tasks.spawn("wallets-sweep", wallets.clone().sweep(tasks.stopping()));
         Ok(Arc::new(Self {
             auth,
             trading,
@@ -170,6 +196,8 @@ impl App {
             market,
             events,
             hub,
+            wallets,
+            workers,
             limits,
             clock,
             entropy,

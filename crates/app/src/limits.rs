@@ -29,6 +29,11 @@ impl RequestLimits {
         Self { store, policies }
     }
 
+    /// Where counts are kept.
+    pub fn store(&self) -> Arc<dyn RateStore> {
+        self.store.clone()
+    }
+
     /// One more request from `address`.
     pub async fn address(&self, address: IpAddr, now: Timestamp) -> Result<()> {
         self.take(&format!("requests:address:{address}"), &self.policies.address, now).await

@@ -100,6 +100,7 @@ fn settings() -> Settings {
         },
         ledger: LedgerSettings::default(),
         hub: orrery_app::hub::HubSettings::default(),
+        wallets: orrery_app::wallets::WalletSettings::new(Arc::new(orrery_testkit::fakes::keyring())),
         requests: RequestPolicies { address: many, user: many },
         welcome: None,
     }
@@ -112,6 +113,8 @@ async fn bench() -> Bench {
     let ports = Ports {
         broker: Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(3)))),
         channels: Arc::new(MemoryChannels::default()),
+        wallets: Arc::new(orrery_store_memory::MemoryWallets::default()),
+        workers: Arc::new(orrery_store_memory::MemoryWorkers::default()),
         ledger: ledger.clone(),
         plans: plans.clone(),
         identity: Arc::new(MemoryIdentity::default()),

@@ -12,6 +12,8 @@ use orrery_market::MarketStore;
 use orrery_realtime::ChannelStore;
 use orrery_store_postgres::Postgres;
 use orrery_store_sqlite::Sqlite;
+use orrery_wallets::WalletStore;
+use orrery_workers::WorkerStore;
 
 use crate::config::{Config, DatabaseUrl};
 use crate::health::Probe;
@@ -107,6 +109,22 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.channels(),
             Self::Postgres(db) => db.channels(),
+        }
+    }
+
+    /// The port of wallets.
+    pub fn wallets(&self) -> Arc<dyn WalletStore> {
+        match self {
+            Self::Sqlite(db) => db.wallets(),
+            Self::Postgres(db) => db.wallets(),
+        }
+    }
+
+    /// The port of workers.
+    pub fn workers(&self) -> Arc<dyn WorkerStore> {
+        match self {
+            Self::Sqlite(db) => db.workers(),
+            Self::Postgres(db) => db.workers(),
         }
     }
 

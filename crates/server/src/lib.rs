@@ -9,7 +9,9 @@ pub mod database;
 pub mod health;
 pub mod jobs;
 pub mod lifecycle;
+
 pub mod listen;
+pub mod master_keys;
 pub mod poller;
 pub mod router;
 pub mod secret;

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::config::{Config, Surface};
 use crate::health::{self, Health};
+use crate::system;
 
 /// The machine-readable description of every route.
 pub fn openapi() -> utoipa::openapi::OpenApi {
@@ -65,7 +66,7 @@ impl Surfaces {
         let channels =
             own_405(channels.router.with_state(app.clone())).layer(from_fn_with_state(origins.clone(), cors));
         let trading = routes.merge(sockets);
-        let webfix = orrery_api_webfix::WebFix::start(app, tasks, draining);
+        let webfix = orrery_api_webfix::WebFix::start(app, tasks, draining, webfix_options(config, app));
         let session_socket = |router| webfix.in_front_of(outer(router));
         let edge = |router| {
             let (clock, entropy) = (app.clock.clone(), app.entropy.clone());
@@ -103,11 +104,38 @@ fn options(config: &Config) -> Options {
         uri_bytes_max: server.uri_bytes_max,
         headers_max: server.headers_max,
         header_bytes_max: server.header_bytes_max,
-        body_bytes_max: JSON_BYTES_MAX as u64,
+        // routes have narrower bounds of their own
+        body_bytes_max: JSON_BYTES_MAX.max(orrery_api_webfix::BODY_BYTES_MAX) as u64,
         waiting_paths: vec![orrery_api_socketio::PATH],
         body_timeout: server.body_timeout,
         hosts: HostPolicy { names },
         trusted_proxies: server.trusted_proxies.clone(),
+    }
+}
+
+fn webfix_options(config: &Config, app: &App) -> orrery_api_webfix::Options {
+    let limits = &config.limits;
+    let node = &config.node;
+    orrery_api_webfix::Options {
+        limits: orrery_api_webfix::Limits {
+            worker: limits.webfix_worker,
+            account: limits.webfix_account,
+            wallet: limits.webfix_wallet,
+        },
+        rates: app.limits.store(),
+        public_url: config.stels.public_url.clone(),
+        tls: config.tls.is_some(),
+        node: orrery_api_webfix::NodeFacts {
+            title: node.title.clone(),
+            latitude: node.latitude,
+            longitude: node.longitude,
+            city: node.city.clone(),
+            country: node.country.clone(),
+            country_name: node.country_name.clone(),
+            timezone: node.timezone.clone(),
+            markets: vec!["BTC/INR".into()],
+        },
+        figures: Arc::new(system::figures),
     }
 }
 

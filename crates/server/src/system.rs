@@ -1,4 +1,4 @@
-//! The one real clock and the one real source of randomness.
+//! The one real clock, the one real source of randomness, and how the machine is.
 
 use orrery_kernel::{Clock, Entropy, Timestamp};
 use rand::Rng;
@@ -25,5 +25,23 @@ impl Entropy for SystemEntropy {
     fn fill(&self, out: &mut [u8]) {
         #[expect(clippy::disallowed_methods, reason = "this is the real source")]
         rand::rng().fill_bytes(out);
+    }
+}
+
+/// Load and memory as Linux tells them; zeros elsewhere.
+pub fn figures() -> orrery_api_webfix::Figures {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let mut parts = load.split(' ').map(|part| part.parse().unwrap_or(0.0));
+    let mut next = || parts.next().unwrap_or(0.0);
+    let load = [next(), next(), next()];
+    let kilobytes = |file: &str, key: &str| {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+        line.split_whitespace().next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0)
+    };
+    orrery_api_webfix::Figures {
+        load,
+        resident: kilobytes("/proc/self/status", "VmRSS:") * 1_024,
+        memory: kilobytes("/proc/meminfo", "MemTotal:") * 1_024,
     }
 }

@@ -10,6 +10,7 @@ use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
 use orrery_app::market::MarketSettings;
 use orrery_app::tasks::Tasks;
+use orrery_app::wallets::WalletSettings;
 use orrery_app::{Ports, Settings};
 use orrery_feeds::{AlternativeMe, CoinGecko, Simulated};
 use orrery_identity::RateStore;
@@ -24,6 +25,7 @@ use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisCache
 
 use crate::config::{Config, Market, Realtime, Source};
 use crate::database::Database;
+use crate::master_keys::{FileKeys, node_id};
 use crate::secret;
 use crate::system::{SystemClock, SystemEntropy};
 
@@ -82,6 +84,8 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
     Ok(Ports {
         broker,
         channels: parts.database.channels(),
+        wallets: parts.database.wallets(),
+        workers: parts.database.workers(),
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),
@@ -155,6 +159,23 @@ fn hub_settings(realtime: &Realtime) -> HubSettings {
     }
 }
 
+/// Wallets' settings, with the master keys and the node's name made or read.
+///
+/// # Errors
+/// When the keys cannot be used.
+pub fn wallet_settings(config: &Config, entropy: &dyn Entropy) -> Result<WalletSettings> {
+    let stels = &config.stels;
+    Ok(WalletSettings {
+        network: stels.network.clone(),
+        node: node_id(&config.node.id, &config.server.data_dir, entropy)?,
+        session_lifetime: stels.session,
+        allowed: stels.wallets.clone(),
+        grant: config.welcome_tst,
+        public_info: stels.public_wallet_info,
+        keys: Arc::new(FileKeys::open(&config.key_file, entropy)?),
+    })
+}
+
 /// Everything the use cases are configured with.
 ///
 /// # Errors
@@ -173,7 +194,8 @@ pub fn settings(config: &Config, entropy: &dyn Entropy) -> Result<Settings> {
             address: policy(config.limits.address_requests),
             user: policy(config.limits.user_requests),
         },
-        hub: hub_settings(&config.realtime),
+        hub: HubSettings { network: config.stels.network.clone(), ..hub_settings(&config.realtime) },
+        wallets: wallet_settings(config, entropy)?,
         welcome: config.welcome,
     })
 }

@@ -165,11 +165,10 @@ impl WalletStore for MemoryWallets {
         Ok(Stored::New)
     }
 
-    async fn settle_transaction(&self, hash: &str, state: State) -> Result<(), StoreError> {
-        if let Some(there) = self.tables().transactions.iter_mut().find(|t| t.hash == hash) {
-            there.state = state;
-        }
-        Ok(())
+    async fn settle_transaction(&self, hash: &str, state: State) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let there = tables.transactions.iter_mut().find(|t| t.hash == hash);
+        Ok(there.map(|there| there.state = state).is_some())
     }
 
     async fn forget_transaction(&self, hash: &str) -> Result<bool, StoreError> {

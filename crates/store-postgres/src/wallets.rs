@@ -160,9 +160,9 @@ impl WalletStore for Postgres {
         .await
     }
 
-    async fn settle_transaction(&self, hash: &str, state: State) -> Result<(), StoreError> {
+    async fn settle_transaction(&self, hash: &str, state: State) -> Result<bool, StoreError> {
         let settle = sql::SETTLE_TRANSACTION.call().bind(hash.to_owned()).bind(rows::entry(state));
-        self.write(Lock::wallet(hash), |tx| Box::pin(async move { tx.execute(settle).await.map(|_| ()) })).await
+        self.write(Lock::wallet(hash), |tx| Box::pin(async move { Ok(tx.execute(settle).await? == 1) })).await
     }
 
     async fn forget_transaction(&self, hash: &str) -> Result<bool, StoreError> {

@@ -153,9 +153,9 @@ impl WalletStore for Sqlite {
         .await
     }
 
-    async fn settle_transaction(&self, hash: &str, state: State) -> Result<(), StoreError> {
+    async fn settle_transaction(&self, hash: &str, state: State) -> Result<bool, StoreError> {
         let settle = sql::SETTLE_TRANSACTION.call().bind(hash.to_owned()).bind(rows::entry(state));
-        self.write(|tx| Box::pin(async move { tx.execute(settle).await.map(|_| ()) })).await
+        self.write(|tx| Box::pin(async move { Ok(tx.execute(settle).await? == 1) })).await
     }
 
     async fn forget_transaction(&self, hash: &str) -> Result<bool, StoreError> {

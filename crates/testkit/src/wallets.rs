@@ -153,7 +153,9 @@ pub async fn transactions(store: Store) {
     assert_eq!(put(&Transaction { token: "t2".into(), ..transaction("h4", Asset, "gb", "ga", 3) }).await, Stored::New);
     assert_eq!(store.transaction("h1").await.expect("answers"), Some(first.clone()));
     assert_eq!(store.last_smart("ga").await.expect("answers"), None, "none is confirmed");
-    let settle = async |hash, entry| store.settle_transaction(hash, State::Confirmed(entry)).await.expect("answers");
+    let settle =
+        async |hash, entry| assert!(store.settle_transaction(hash, State::Confirmed(entry)).await.expect("answers"));
+    assert!(!store.settle_transaction("h9", State::Confirmed(1)).await.expect("answers"));
     settle("h3", 7).await;
     settle("h2", 9).await;
     assert_eq!(store.last_smart("ga").await.expect("answers"), Some("h2".into()), "by its place in the journal");

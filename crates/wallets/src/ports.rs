@@ -101,8 +101,8 @@ pub trait WalletStore: Send + Sync {
 
     /// Writes a transaction down. [`Stored::Known`]: its hash is there.
     async fn put_transaction(&self, transaction: &Transaction) -> Result<Stored, StoreError>;
-    /// Says how far it is.
-    async fn settle_transaction(&self, hash: &str, state: State) -> Result<(), StoreError>;
+    /// Says how far it is. `false`: there is no such transaction.
+    async fn settle_transaction(&self, hash: &str, state: State) -> Result<bool, StoreError>;
     /// Forgets a transaction that is still pending. `false`: it is not.
     async fn forget_transaction(&self, hash: &str) -> Result<bool, StoreError>;
     /// A transaction by its hash.

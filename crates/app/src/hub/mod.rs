@@ -54,6 +54,8 @@ pub struct HubSettings {
     pub recovery_max: usize,
     /// May a user join a channel that nobody configured?
     pub open_channels: bool,
+    /// Name of the network, whose channels only the server publishes to.
+    pub network: String,
     /// Channels in memory.
     pub channels_max: usize,
     /// Tasks that write to sockets; each has its share of the connections.
@@ -77,6 +79,7 @@ impl Default for HubSettings {
             messages_per_second: 10_000,
             recovery_max: 300,
             open_channels: true,
+            network: "testnet".into(),
             channels_max: 20_000,
             writers: 1,
             outbox: Bounds::default(),
@@ -170,11 +173,11 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How long repeated messages are known; the brokers' too.
 const REPEATS_KNOWN: Duration = Duration::from_secs(300);
 /// Names that only the server publishes to.
-const RESERVED: [&str; 5] = ["topic/", "testnet.", "mainnet.", "account.", "user/"];
+const RESERVED: [&str; 6] = ["topic/", "testnet.", "mainnet.", "account.", "user/", "wallet/"];
 /// Channels that are told to everybody who asks, proof or not.
 const PUBLIC: [&str; 3] = ["topic/notifications", "testnet.", "mainnet."];
 /// Channels that nobody may join by name.
-const CLOSED: [&str; 2] = ["account.", "user/"];
+const CLOSED: [&str; 3] = ["account.", "user/", "wallet/"];
 
 /// After the process was told to stop, what is queued is still written until every connection is gone.
 async fn drained(hub: Arc<Hub>, stopping: CancellationToken) {
@@ -205,22 +208,41 @@ const JOINS: Policy = Policy::refuse(1_200, Duration::from_secs(60));
 /// Channels a minute that a user may make by naming them.
 const MADE: Policy = Policy::refuse(1_000, Duration::from_secs(60));
 
-/// The configuration of the server's own channels.
-fn built_in(name: &str) -> Option<ChannelConfig> {
-    if !starts(name, &RESERVED) {
-        return None;
-    }
-    let mode = if name.starts_with("topic/") { Mode::Stream } else { Mode::Latest };
-    let require_auth = !starts(name, &PUBLIC);
-    Some(ChannelConfig { max_connections: 0, require_auth, mode, ..ChannelConfig::default() })
-}
-
 fn unavailable(error: &StoreError) -> Error {
     tracing::warn!(%error, "the broker or the store of channels does not answer");
     Error::unavailable("Channels are not available; try again", Duration::from_secs(1))
 }
 
 impl Hub {
+    /// Does the name begin with the network's?
+    fn is_of_network(&self, name: &str) -> bool {
+        name.strip_prefix(&*self.settings.network).is_some_and(|rest| rest.starts_with('.'))
+    }
+
+    fn is_reserved(&self, name: &str) -> bool {
+        starts(name, &RESERVED) || self.is_of_network(name)
+    }
+
+    /// The configuration of the server's own channels.
+    fn built_in(&self, name: &str) -> Option<ChannelConfig> {
+        if !self.is_reserved(name) {
+            return None;
+        }
+        let require_auth = !starts(name, &PUBLIC) && !self.is_of_network(name);
+        let own = ChannelConfig { max_connections: 0, require_auth, mode: Mode::Latest, ..ChannelConfig::default() };
+        Some(if name.starts_with("topic/") || name.ends_with(".events") {
+            ChannelConfig { mode: Mode::Stream, ..own }
+        } else if name.starts_with("wallet/") {
+            // who may hear what changes: nothing is kept for later
+            ChannelConfig { mode: Mode::Stream, history_size: 0, ..own }
+        } else if self.is_of_network(name) {
+            // the document's batching
+            ChannelConfig { conflate: Duration::from_millis(200), ..own }
+        } else {
+            own
+        })
+    }
+
     /// A hub with nobody in it.
     pub fn new(ports: HubPorts, settings: HubSettings) -> Arc<Self> {
         let mut bits = [0; 8];
@@ -414,7 +436,7 @@ impl Hub {
 
     fn own_config(&self, name: &str) -> Option<ChannelConfig> {
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner).contains(name);
-        if own { built_in(name) } else { None }
+        if own { self.built_in(name) } else { None }
     }
 
     /// Refuses a user who makes channels by the thousand.
@@ -441,7 +463,7 @@ impl Hub {
             None => {
                 let config = match self.own_config(name) {
                     Some(config) => config,
-                    None if starts(name, &RESERVED) => {
+                    None if self.is_reserved(name) => {
                         return Err(Error::new(ErrorCode::NotFound, "Channel not found"));
                     }
                     None if self.settings.open_channels && known_user => ChannelConfig::default(),
@@ -527,6 +549,27 @@ impl Hub {
         Err(Error::unavailable("Channels are not available; try again", Duration::from_secs(1)))
     }
 
+    /// Puts a connection into a channel of the server's own that nobody may join by name; who may hear it is for the
+    /// caller to know.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn seat(&self, conn: &Arc<Conn>, name: &str) -> Result<()> {
+        for _ in 0..3 {
+            let channel = match self.known(name) {
+                Some(channel) => channel,
+                None => self.add(name, self.built_in(name).unwrap_or_default(), false)?,
+            };
+            channel.touch(self.now());
+            self.ready(&channel).await?;
+            let current = self.known(name).is_some_and(|known| Arc::ptr_eq(&known, &channel));
+            if current && channel.join(conn, None, self.settings.recovery_max, self.now()).is_ok() {
+                return Ok(());
+            }
+        }
+        Err(Error::unavailable("Channels are not available; try again", Duration::from_secs(1)))
+    }
+
     /// Lets a connection out of a channel; `false`: it was not in it.
     pub async fn leave(&self, conn: &Arc<Conn>, name: &str) -> bool {
         let Some(channel) = self.known(name) else { return false };
@@ -560,7 +603,7 @@ impl Hub {
     /// # Errors
     /// As [`Self::join`], `RateLimited`, `Forbidden` for the server's own channels.
     pub async fn publish(&self, conn: &Arc<Conn>, message: &Publish<'_>) -> Result<Accepted> {
-        if starts(message.channel, &RESERVED) {
+        if self.is_reserved(message.channel) {
             return Err(Error::new(ErrorCode::Forbidden, "Not authorized"));
         }
         self.admit_new(message.channel, conn.who.user).await?;
@@ -580,7 +623,7 @@ impl Hub {
         check_name(message.channel).map_err(|e| Error::invalid("channel", e.to_string()))?;
         let channel = match self.known(message.channel) {
             Some(channel) => channel,
-            None => self.add(message.channel, built_in(message.channel).unwrap_or_default(), false)?,
+            None => self.add(message.channel, self.built_in(message.channel).unwrap_or_default(), false)?,
         };
         self.append(&channel, message, None, idempotency, self.now()).await
     }
@@ -746,7 +789,7 @@ impl Hub {
     /// `Invalid` names the field; `Conflict` when there are too many.
     pub async fn configure(&self, name: &str, config: ChannelConfig) -> Result<Put> {
         check_name(name).map_err(|e| Error::invalid("name", e.to_string()))?;
-        if starts(name, &RESERVED) {
+        if self.is_reserved(name) {
             return Err(Error::invalid("name", "name belongs to the server's own channels"));
         }
         config.check().map_err(|e| Error::invalid(e.field, e.to_string()))?;

@@ -21,7 +21,8 @@ const ALIASES: [(&str, &str); 13] = [
 ];
 
 /// Spellings fixed for programs that start the server.
-const FIXED: [(&str, &str); 2] = [("ORRERY_LISTEN", "server.listen"), ("ORRERY_DATA_DIR", "server.data_dir")];
+const FIXED: [(&str, &str); 3] =
+    [("ORRERY_LISTEN", "server.listen"), ("ORRERY_DATA_DIR", "server.data_dir"), ("ORRERY_NETWORK", "stels.network")];
 
 const POSTGRES: [&str; 5] = ["DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"];
 const REDIS: [&str; 4] = ["REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB"];

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 pub use check::{ListenSpec, Surface};
 use orrery_http_kit::layers::Network;
+use orrery_identity::rate::Policy;
 use orrery_kernel::{Asset, Secret, parse_minor};
 use orrery_market::Multipliers;
 pub use print::print;
@@ -91,6 +92,14 @@ pub struct Config {
     pub log: Log,
     /// WebSocket channels.
     pub realtime: Realtime,
+    /// The STELS surface.
+    pub stels: Stels,
+    /// This node.
+    pub node: Node,
+    /// File of the master keys; absolute.
+    pub key_file: PathBuf,
+    /// Millionths of TST for each wallet's first login; only in `demo`.
+    pub welcome_tst: Option<i64>,
     /// Is `/metrics` served?
     pub metrics: bool,
     /// A listener for figures alone.
@@ -236,6 +245,48 @@ pub struct Limits {
     pub address_requests: u32,
     /// The window.
     pub window: Duration,
+    /// WebFix worker methods of a session.
+    pub webfix_worker: Policy,
+    /// `setAccount` of a session.
+    pub webfix_account: Policy,
+    /// `getWalletInfo` from an address.
+    pub webfix_wallet: Policy,
+}
+
+/// `[stels]`.
+#[derive(Clone, Debug)]
+pub struct Stels {
+    /// Small letters, digits and `-`.
+    pub network: String,
+    /// Of wallets.
+    pub session: Duration,
+    /// Addresses; empty lets all in.
+    pub wallets: Vec<String>,
+    /// May anybody read what is behind an address?
+    pub public_wallet_info: bool,
+    /// No slash at the end.
+    pub public_url: Option<String>,
+}
+
+/// `[node]`.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Empty: one is made.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// Degrees north.
+    pub latitude: f64,
+    /// Degrees east.
+    pub longitude: f64,
+    /// City.
+    pub city: String,
+    /// Code.
+    pub country: String,
+    /// Name.
+    pub country_name: String,
+    /// IANA.
+    pub timezone: String,
 }
 
 /// `[realtime]`.
@@ -445,6 +496,9 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         user_requests: r.whole("limits.bittrade_user_max", "", 1..=1_000_000_000),
         address_requests: r.whole("limits.bittrade_address_max", "", 1..=1_000_000_000),
         window: r.seconds("limits.bittrade_window_s", 1..=86_400),
+        webfix_worker: read_tier(r, "webfix_worker"),
+        webfix_account: read_tier(r, "webfix_account"),
+        webfix_wallet: read_tier(r, "webfix_wallet"),
     };
     for origin in r.list("cors.allowed_origins") {
         if let Err(message) = check::origin(&origin) {
@@ -476,7 +530,14 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     };
     let (inr, btc) = (money(r, "demo.welcome_inr", Asset::INR), money(r, "demo.welcome_btc", Asset::BTC));
     let welcome = (sources.demo && (inr > 0 || btc > 0)).then_some(orrery_app::trading::Welcome { inr, btc });
+    let tst = money(r, "demo.welcome_tst", Asset::TST);
+    let welcome_tst = (sources.demo && tst > 0).then_some(tst);
     let realtime = read_realtime(r);
+    let (stels, node) = (read_stels(r), read_node(r));
+    let key_file = match r.optional("secrets.key_file") {
+        Some(path) => sources.cwd.join(path),
+        None => server.data_dir.join(crate::master_keys::FILE),
+    };
     let metrics = r.flag("metrics.enabled");
     let metrics_port = Some(r.whole("metrics.port", "", 0..=65_535)).filter(|port| *port != 0 && metrics);
     let socketio_suite = variable(sources, "ORRERY_TEST__SOCKETIO_SUITE") == Some("on");
@@ -490,6 +551,10 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         ledger,
         limits,
         realtime,
+        stels,
+        node,
+        key_file,
+        welcome_tst,
         cors,
         log,
         metrics,
@@ -497,6 +562,67 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         socketio_suite,
         welcome,
     })
+}
+
+/// A tier's `_max` and `_window_s`.
+fn read_tier(r: &mut check::Reader<'_>, name: &str) -> Policy {
+    let max = r.whole(&format!("limits.{name}_max"), "", 1..=1_000_000_000);
+    Policy::refuse(max, r.seconds(&format!("limits.{name}_window_s"), 1..=86_400))
+}
+
+fn read_stels(r: &mut check::Reader<'_>) -> Stels {
+    let network = r.checked("stels.network", |name| {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let good = (1..=32).contains(&name.len()) && name.bytes().all(plain);
+        if good { Ok(()) } else { Err("must be 1 to 32 small letters, digits and -".into()) }
+    });
+    let days: u64 = r.whole("stels.session_days", "days", 1..=3_650);
+    let public_url = r.optional("stels.public_url").map(|url| url.trim_end_matches('/').to_owned());
+    if let Some(Err(message)) = public_url.as_deref().map(check::http_url) {
+        r.fault("stels.public_url", message);
+    }
+    Stels {
+        network,
+        session: Duration::from_secs(days * 86_400),
+        wallets: r.parsed_list("stels.wallets", |address| {
+            let good = orrery_crypto::is_address(address);
+            if good { Ok(address.to_owned()) } else { Err(format!("{address:?} is not a wallet's address")) }
+        }),
+        public_wallet_info: r.flag("stels.public_wallet_info"),
+        public_url,
+    }
+}
+
+fn read_node(r: &mut check::Reader<'_>) -> Node {
+    let id = r.checked("node.id", |id| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let good = id.len() <= 64 && id.bytes().all(plain);
+        if good { Ok(()) } else { Err("must be at most 64 letters, digits, - and _".into()) }
+    });
+    let mut degrees = |key: &str, most: f64| {
+        let found = r.text(key).parse::<f64>().ok().filter(|d| d.abs() <= most);
+        found.unwrap_or_else(|| {
+            r.fault(key, format!("must be degrees from -{most} to {most}"));
+            0.0
+        })
+    };
+    let (latitude, longitude) = (degrees("node.latitude", 90.0), degrees("node.longitude", 180.0));
+    let mut short = |key: &str| {
+        r.checked(
+            key,
+            |text| if text.chars().count() <= 100 { Ok(()) } else { Err("is longer than 100 characters".into()) },
+        )
+    };
+    Node {
+        id,
+        title: short("node.title"),
+        latitude,
+        longitude,
+        city: short("node.city"),
+        country: short("node.country"),
+        country_name: short("node.country_name"),
+        timezone: short("node.timezone"),
+    }
 }
 
 fn read_realtime(r: &mut check::Reader<'_>) -> Realtime {

@@ -134,6 +134,8 @@ pub async fn in_memory(dir: &Path, env: &[(&str, &str)], tasks: &Tasks) -> (Conf
     let ports = Ports {
         broker: Arc::new(MemoryBroker::new(Arc::new(SystemEntropy))),
         channels: Arc::new(MemoryChannels::default()),
+        wallets: Arc::new(orrery_store_memory::MemoryWallets::default()),
+        workers: Arc::new(orrery_store_memory::MemoryWorkers::default()),
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),

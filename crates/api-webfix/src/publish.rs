@@ -1,0 +1,235 @@
+//! What the server itself tells: connections, nodes, the network at a glance, balances, transactions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orrery_app::hub::Publish;
+use orrery_app::wallets::Submitted;
+use orrery_kernel::Timestamp;
+use orrery_protocol::stels::{ChannelName, NetworkConnections};
+use orrery_wallets::Account;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tokio::time::MissedTickBehavior;
+
+use crate::methods::{balance_channel, balance_raw};
+use crate::{BATCH, HEARTBEAT, PER_SESSION_MAX, Shared};
+
+/// Between two rounds.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// How the machine is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Load over 1, 5 and 15 minutes.
+    pub load: [f64; 3],
+    /// Bytes of memory that this process has.
+    pub resident: u64,
+    /// Bytes of memory that the machine has.
+    pub memory: u64,
+}
+
+/// What the operator says of this node.
+#[derive(Clone, Debug, Default)]
+pub struct NodeFacts {
+    /// A name for people.
+    pub title: String,
+    /// Degrees, north.
+    pub latitude: f64,
+    /// Degrees, east.
+    pub longitude: f64,
+    /// City.
+    pub city: String,
+    /// Country's code.
+    pub country: String,
+    /// Country.
+    pub country_name: String,
+    /// IANA name.
+    pub timezone: String,
+    /// Does it fetch prices and run jobs?
+    pub markets: Vec<String>,
+}
+
+impl Shared {
+    /// A key's newest value, to everybody in a group.
+    async fn tell(&self, group: &str, key: &str, raw: &Value) {
+        let content = match serde_json::value::to_raw_value(raw) {
+            Ok(content) => content,
+            Err(error) => return tracing::error!(%error, key, "a message could not be written"),
+        };
+        self.publish(&self.group(group), key, &content).await;
+    }
+
+    async fn publish(&self, channel: &str, key: &str, content: &RawValue) {
+        let publish = Publish { channel, content, key: Some(key), sequence: None };
+        if let Err(error) = self.app.hub.publish_own(&publish, None).await {
+            tracing::debug!(%error, key, "not told");
+        }
+    }
+
+    /// An account's balance, to its owner and viewers and nobody else.
+    pub(crate) async fn tell_balance(&self, account: &Account) {
+        let (key, raw) = (balance_channel(account), balance_raw(account));
+        let Ok(content) = serde_json::value::to_raw_value(&raw) else { return };
+        for who in std::iter::once(&account.owner).chain(account.viewers.iter().filter(|v| **v != account.owner)) {
+            self.publish(&private(who), &key, &content).await;
+        }
+    }
+
+    /// A transaction that reached the ledger, and what it emits.
+    pub(crate) async fn tell_transaction(&self, done: &Submitted) {
+        if done.replay {
+            return;
+        }
+        let sent = &done.transaction;
+        let raw = json!({
+            "tx_hash": sent.hash,
+            "type": sent.kind.name(),
+            "from": sent.sender,
+            "status": sent.state.name(),
+            "timestamp": sent.at.millis(),
+        });
+        let network = self.app.wallets.network();
+        self.tell("events", &format!("{network}.runtime.transactions"), &raw).await;
+        for event in &done.events {
+            let raw = json!({
+                "kind": event.kind,
+                "data": event.data.to_serde(),
+                "from": sent.sender,
+                "tx_hash": sent.hash,
+                "timestamp": sent.at.millis(),
+            });
+            self.tell("events", &format!("{network}.runtime.event.{}", event.kind), &raw).await;
+        }
+    }
+
+    async fn tell_connections(&self, now: Timestamp) {
+        let (anonymous, authenticated, sessions) = self.counts();
+        let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        let network = self.app.wallets.network();
+        let raw = NetworkConnections {
+            network,
+            total_clients: anonymous + authenticated,
+            anonymous_clients: anonymous,
+            authenticated_clients: authenticated,
+            session_count: sessions,
+            max_connections_per_session: PER_SESSION_MAX,
+            streaming_active: true,
+            data_transmission_interval: millis(BATCH),
+            heartbeat_interval: millis(HEARTBEAT),
+            cleanup_running: true,
+            timestamp: now.millis(),
+        };
+        let Ok(raw) = serde_json::to_value(&raw) else { return };
+        self.tell("network", &ChannelName::Connections(network.into()).to_string(), &raw).await;
+    }
+
+    /// `raw` of a node's setting, with the document's `config` and the client's fields beside it.
+    fn setting(&self) -> Value {
+        let wallets = &self.app.wallets;
+        let (facts, figures) = (&self.node, (self.figures)());
+        let config = json!({
+            "network": wallets.network(),
+            "title": facts.title,
+            "type": "gateway",
+            "brain": "network",
+            "tick": PERIOD.as_millis() as u64,
+            "connectors": [],
+            "markets": facts.markets,
+            "dns": { "public": false, "hetNet": { "socket": "/", "protocol": "webfix" } },
+        });
+        let mut raw = json!({
+            "nid": wallets.node(),
+            "location": {
+                "latitude": facts.latitude,
+                "longitude": facts.longitude,
+                "name": facts.title,
+                // an address is nobody's business but the operator's
+                "ip": "",
+                "network": wallets.network(),
+                "version": env!("CARGO_PKG_VERSION"),
+                "city": facts.city,
+                "country": facts.country,
+                "country_name": facts.country_name,
+                "timezone": facts.timezone,
+            },
+            "cpu": figures.load,
+            "memory": { "heapUsed": figures.resident, "heapTotal": figures.memory, "rss": figures.resident },
+        });
+        if let (Value::Object(raw), Value::Object(fields)) = (&mut raw, &config) {
+            raw.extend(fields.clone());
+            raw.insert("config".into(), config);
+        }
+        raw
+    }
+
+    async fn tell_sonar(&self, now: Timestamp) {
+        let (active, stopped) = match self.app.workers.count().await {
+            Ok(counts) => counts,
+            Err(error) => return tracing::debug!(%error, "workers were not counted"),
+        };
+        let (network, node) = (self.app.wallets.network(), self.app.wallets.node());
+        let total = active + stopped;
+        let workers = json!({ "active": active, "stopped": stopped, "total": total, "local": total, "network": 0 });
+        let operations =
+            json!({ "total": 0, "errors": 0, "networkErrors": 0, "criticalErrors": 0, "successRate": 100 });
+        let current = json!({ "id": node, "operations": operations, "workers": workers });
+        // no venue is connected yet, so there is nothing to add up
+        let raw = json!({
+            "liquidity": 0,
+            "available": 0,
+            "margin": { "balance": 0, "initial": 0, "maintenance": 0 },
+            "protection": 0,
+            "coins": {},
+            "rate": 0,
+            "timestamp": now.millis(),
+            "exchanges": [],
+            "accounts": [],
+            "workers": workers,
+            "totalNodes": 1,
+            "network": {
+                "totalOperations": 0,
+                "totalErrors": 0,
+                "totalWorkers": total,
+                "activeWorkers": active,
+                "successRate": 100,
+            },
+            "nodes": { node: { "raw": { "currentNode": current, "liquidity": 0, "exchanges": [] } } },
+            "connectors": [],
+            "uniqueExchange": [],
+            "currentNode": current,
+        });
+        let live = ChannelName::Sonar(network.into()).to_string();
+        self.tell("sonar", &ChannelName::SonarSnapshot(network.into()).to_string(), &raw).await;
+        self.tell("sonar", &live, &raw).await;
+        self.tell("runtime", &live, &raw).await;
+    }
+}
+
+/// The hub's channel of a wallet's own news.
+pub(crate) fn private(address: &str) -> String {
+    format!("wallet/{address}")
+}
+
+/// Tells all of it again and again, and ends the sockets of sessions that are over.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let stopping = shared.tasks.stopping();
+    let mut tick = tokio::time::interval(PERIOD);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            _ = tick.tick() => {}
+            () = shared.recheck.notified() => {
+                shared.end_dead_sessions().await;
+                continue;
+            }
+        }
+        let now = shared.app.clock.now();
+        shared.end_dead_sessions().await;
+        shared.tell_connections(now).await;
+        let setting = format!("{}.heterogen.{}.setting", shared.app.wallets.network(), shared.app.wallets.node());
+        shared.tell("network", &setting, &shared.setting()).await;
+        shared.tell_sonar(now).await;
+    }
+}
