@@ -67,6 +67,8 @@ impl Reply {
 
     /// `{webfix, result}`.
     pub fn result(result: Value) -> Self {
-        Self::ok(json!({ "webfix": "1.0", "result": result }))
+        let mut body = json!({ "webfix": "1.0" });
+        body["result"] = result;
+        Self::ok(body)
     }
 }

@@ -134,6 +134,9 @@ pub enum Command {
     /// Make, list and revoke API keys of a user
     #[command(subcommand)]
     ApiKey(KeyCommand),
+    /// The master keys that seal exchange keys at rest
+    #[command(subcommand)]
+    Keys(MasterKeyCommand),
     /// Make and use wallets; JSON on standard input and output, so that no key is an argument
     #[command(subcommand)]
     Wallet(WalletCommand),
@@ -150,6 +153,16 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print the OpenAPI description as JSON
     Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MasterKeyCommand {
+    /// List the keys: number, records that it seals
+    List,
+    /// Make a new key and seal every record with it; works while servers run
+    Rotate,
+    /// Remove the keys that seal no record; copies of older databases then stay closed
+    Prune,
 }
 
 #[derive(Debug, Subcommand)]
@@ -405,6 +418,9 @@ mod tests {
             "api-key create --email a@b.c --name bot --scope read,trade --days 30",
             "api-key list --email a@b.c",
             "api-key revoke --email a@b.c --id 3",
+            "keys list",
+            "keys rotate",
+            "keys prune",
             "wallet new",
             "wallet import",
             "wallet address",

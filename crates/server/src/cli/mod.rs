@@ -6,6 +6,7 @@ mod doctor;
 mod dump;
 mod keys;
 mod ledger;
+mod master_keys;
 pub(crate) mod output;
 mod users;
 mod wallet;
@@ -101,6 +102,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::User(command) => done(users::run(&loaded.config, command).await),
         Command::ApiKey(command) => done(keys::run(&loaded.config, command).await),
         Command::Ledger(command) => ledger::run(&loaded.config, command).await,
+        Command::Keys(command) => done(master_keys::run(&loaded.config, command).await),
         Command::Backup { to } => done(backup::backup(&loaded.config, &to).await),
         Command::Restore(restore) => done(backup::restore(&loaded.config, &restore).await),
         Command::Config(ConfigCommand::Print) => {
