@@ -64,3 +64,21 @@ pub fn buy(snapshot: SnapshotId, users: u64, n: u64) -> Command {
 pub fn buys(snapshot: SnapshotId, users: u64, from: u64, count: u64) -> Vec<Command> {
     (from..from + count).map(|n| buy(snapshot, users, n)).collect()
 }
+
+/// Signed basic transactions as they come over the wire, JSON: those of the recorded vectors that say so of
+/// themselves.
+pub fn signed_transactions() -> Vec<String> {
+    use orrery_crypto::json::{Duplicates, JsValue, parse};
+    let file = include_str!("../../testdata/gliesereum.json");
+    let file = parse(file, Duplicates::Refused).unwrap_or_else(|e| panic!("{e}"));
+    let groups = file.get("groups").and_then(JsValue::as_array).unwrap_or_default();
+    let named = |name: &str| {
+        let group = groups.iter().find(|g| g.get("id").and_then(JsValue::as_str) == Some(name));
+        group.and_then(|g| g.get("cases")).and_then(JsValue::as_array).unwrap_or_default()
+    };
+    let good = |case: &&JsValue| case.get("wire_validates").and_then(JsValue::as_bool) == Some(true);
+    let cases = named("basic_transaction_head").iter().chain(named("basic_transaction_seed"));
+    let wire = |case: &JsValue| case.get("wire_json").and_then(JsValue::as_str).map(str::to_owned);
+    // a few are as large as they may be, and would be all that is measured
+    cases.filter(good).filter_map(wire).filter(|text| text.len() < 4_096).collect()
+}

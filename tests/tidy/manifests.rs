@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::none;
 
 /// Arrows within a layer, as docs/architecture.md draws them.
-const ARROWS: [(&str, &str); 11] = [
+const ARROWS: [(&str, &str); 12] = [
     ("orrery-api-bittrade", "orrery-http-kit"),
     ("orrery-api-channels", "orrery-http-kit"),
     ("orrery-api-webfix", "orrery-http-kit"),
@@ -16,6 +16,7 @@ const ARROWS: [(&str, &str); 11] = [
     ("orrery-api-socketio", "orrery-api-bittrade"),
     ("orrery-console", "orrery-http-kit"),
     ("orrery-identity", "orrery-crypto"),
+    ("orrery-wallets", "orrery-crypto"),
     ("orrery-ledger", "orrery-storage"),
     ("orrery-market", "orrery-storage"),
     ("orrery-store-sqlite", "orrery-store-rows"),
@@ -37,6 +38,8 @@ const ONLY: [(&str, &[&str]); 13] = [
             "orrery-ledger",
             "orrery-market",
             "orrery-realtime",
+            "orrery-wallets",
+            "orrery-workers",
         ],
     ),
     (
@@ -47,7 +50,20 @@ const ONLY: [(&str, &[&str]); 13] = [
         "orrery-api-channels",
         &["orrery-kernel", "orrery-protocol", "orrery-identity", "orrery-realtime", "orrery-app", "orrery-http-kit"],
     ),
-    ("orrery-api-webfix", &["orrery-kernel", "orrery-protocol", "orrery-realtime", "orrery-app", "orrery-http-kit"]),
+    (
+        "orrery-api-webfix",
+        &[
+            "orrery-kernel",
+            "orrery-protocol",
+            "orrery-crypto",
+            "orrery-identity",
+            "orrery-realtime",
+            "orrery-wallets",
+            "orrery-workers",
+            "orrery-app",
+            "orrery-http-kit",
+        ],
+    ),
     ("orrery-client", &[]),
     (
         "orrery-api-bittrade",
@@ -85,7 +101,7 @@ const ONLY: [(&str, &[&str]); 13] = [
 const FOR_TESTS: [&str; 1] = ["orrery-testkit"];
 
 /// Outside crates of the layers without I/O. A new one needs a reason in the commit that adds it here.
-const CORE_OUTSIDE: [(&str, &[&str]); 8] = [
+const CORE_OUTSIDE: [(&str, &[&str]); 10] = [
     ("orrery-kernel", &["async-trait", "serde", "thiserror"]),
     ("orrery-protocol", &["serde", "serde_json", "utoipa"]),
     (
@@ -114,6 +130,8 @@ const CORE_OUTSIDE: [(&str, &[&str]); 8] = [
     ("orrery-storage", &["async-trait", "bytes", "thiserror"]),
     ("orrery-ledger", &["async-trait", "chrono", "hex", "sha2", "thiserror"]),
     ("orrery-market", &["async-trait", "rust_decimal", "thiserror"]),
+    ("orrery-wallets", &["async-trait", "thiserror"]),
+    ("orrery-workers", &["async-trait", "thiserror"]),
 ];
 
 /// Outside crates that belong to one place: who may use them at all, tests included.

@@ -11,23 +11,14 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use http_body_util::BodyExt;
-use orrery_app::auth::AuthSettings;
-use orrery_app::ledger_writer::LedgerSettings;
-use orrery_app::limits::RequestPolicies;
-use orrery_app::market::MarketSettings;
 use orrery_app::tasks::Tasks;
 use orrery_app::trading::Welcome;
-use orrery_app::{App, Ports, Settings};
+use orrery_app::{App, Settings};
 use orrery_http_kit::RequestMeta;
-use orrery_identity::rate::{Beyond, Policy};
 use orrery_identity::{Email, Role};
-use orrery_kernel::{Clock, Secret, Timestamp};
-use orrery_market::{
-    Chart, ChartPoint, FeedError, Multipliers, PriceFeed, Sentiment, SentimentFeed, SpotPrice, Timeframe,
-};
-use orrery_store_memory::{
-    MemoryBroker, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
-};
+use orrery_kernel::{Clock, Timestamp};
+use orrery_market::{Chart, ChartPoint, FeedError, PriceFeed, Sentiment, SentimentFeed, SpotPrice, Timeframe};
+use orrery_testkit::assembled::{ports, settings};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -91,47 +82,9 @@ struct Desk {
 
 impl Desk {
     async fn open() -> Self {
-        let many = |beyond| Policy { max: 1_000_000, window: Duration::from_secs(60), beyond };
         let clock = Arc::new(ManualClock::at(NOW));
-        let ports = Ports {
-            broker: Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(7)))),
-            channels: Arc::new(MemoryChannels::default()),
-            wallets: Arc::new(orrery_store_memory::MemoryWallets::default()),
-            workers: Arc::new(orrery_store_memory::MemoryWorkers::default()),
-            ledger: Arc::new(MemoryLedger::default()),
-            plans: Arc::new(MemoryPlans::default()),
-            identity: Arc::new(MemoryIdentity::default()),
-            market: Arc::new(MemoryMarket::default()),
-            cache: Arc::new(MemoryCache::default()),
-            rates: Arc::new(MemoryRates::default()),
-            price_feed: Arc::new(Fixed),
-            sentiment_feed: Arc::new(Fixed),
-            clock: clock.clone(),
-            entropy: Arc::new(SeededEntropy::new(7)),
-        };
-        let settings = Settings {
-            auth: AuthSettings {
-                jwt_secret: Secret::new(b"a secret of thirty-two bytes, at least".to_vec()),
-                jwt_algorithm: orrery_app::auth::Algorithm::Hs256,
-                jwt_lifetime: Duration::from_secs(86_400),
-                open_registration: true,
-                registrations_per_hour: 60,
-                account_failures: 5,
-                address_failures: 50,
-                bcrypt_cost: 4,
-                hash_workers: 2,
-                hash_queue: 16,
-            },
-            market: MarketSettings {
-                multipliers: Multipliers::new(91.into(), 88.into()).unwrap(),
-                max_age: Duration::from_secs(90),
-            },
-            ledger: LedgerSettings::default(),
-            hub: orrery_app::hub::HubSettings::default(),
-            wallets: orrery_app::wallets::WalletSettings::new(Arc::new(orrery_testkit::fakes::keyring())),
-            requests: RequestPolicies { address: many(Beyond::Refuse), user: many(Beyond::Refuse) },
-            welcome: Some(Welcome { inr: 1_000_000, btc: 0 }),
-        };
+        let ports = ports(clock.clone(), Arc::new(SeededEntropy::new(7)), Arc::new(Fixed));
+        let settings = Settings { welcome: Some(Welcome { inr: 1_000_000, btc: 0 }), ..settings() };
         let tasks = Tasks::new();
         let app = App::start(ports, settings, &tasks).await.unwrap();
         Self { app, clock, tasks }

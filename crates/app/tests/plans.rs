@@ -7,21 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use orrery_app::auth::AuthSettings;
-use orrery_app::ledger_writer::LedgerSettings;
-use orrery_app::limits::RequestPolicies;
-use orrery_app::market::MarketSettings;
 use orrery_app::plans::{PlanForm, PlanView};
 use orrery_app::tasks::Tasks;
-use orrery_app::{App, Ctx, Ports, Settings};
-use orrery_identity::rate::{Beyond, Policy};
+use orrery_app::{App, Ctx, Ports};
 use orrery_identity::{Caller, Proof, Role, SessionId};
-use orrery_kernel::{Asset, Clock, ONE_BTC, Secret, Timestamp, UserId};
+use orrery_kernel::{Asset, Clock, ONE_BTC, Timestamp, UserId};
 use orrery_ledger::{Frequency, LedgerStore, PlanStatus, PlanStore, Side, Size, Verifier};
-use orrery_market::{Chart, FeedError, Multipliers, PriceFeed, Sentiment, SentimentFeed, SpotPrice, Timeframe};
-use orrery_store_memory::{
-    MemoryBroker, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
-};
+use orrery_market::{Chart, FeedError, PriceFeed, Sentiment, SentimentFeed, SpotPrice, Timeframe};
+use orrery_store_memory::{MemoryLedger, MemoryPlans};
+use orrery_testkit::assembled::{ports, settings};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
 use orrery_testkit::ledger::START;
 
@@ -79,52 +73,14 @@ struct Bench {
     ports: Ports,
 }
 
-fn settings() -> Settings {
-    let many = Policy { max: 1_000_000, window: Duration::from_secs(60), beyond: Beyond::Refuse };
-    Settings {
-        auth: AuthSettings {
-            jwt_secret: Secret::new(b"a secret of thirty-two bytes, at least".to_vec()),
-            jwt_algorithm: orrery_crypto::Algorithm::Hs256,
-            jwt_lifetime: Duration::from_secs(86_400),
-            open_registration: true,
-            registrations_per_hour: 60,
-            account_failures: 5,
-            address_failures: 50,
-            bcrypt_cost: 4,
-            hash_workers: 1,
-            hash_queue: 16,
-        },
-        market: MarketSettings {
-            multipliers: Multipliers::new(91.into(), 88.into()).unwrap(),
-            max_age: Duration::from_secs(90),
-        },
-        ledger: LedgerSettings::default(),
-        hub: orrery_app::hub::HubSettings::default(),
-        wallets: orrery_app::wallets::WalletSettings::new(Arc::new(orrery_testkit::fakes::keyring())),
-        requests: RequestPolicies { address: many, user: many },
-        welcome: None,
-    }
-}
-
 async fn bench() -> Bench {
     let clock = Arc::new(ManualClock::at(START));
     let (ledger, plans) = (Arc::new(MemoryLedger::default()), Arc::new(MemoryPlans::default()));
     let dial = Arc::new(Dial(4_500_000.into()));
     let ports = Ports {
-        broker: Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(3)))),
-        channels: Arc::new(MemoryChannels::default()),
-        wallets: Arc::new(orrery_store_memory::MemoryWallets::default()),
-        workers: Arc::new(orrery_store_memory::MemoryWorkers::default()),
         ledger: ledger.clone(),
         plans: plans.clone(),
-        identity: Arc::new(MemoryIdentity::default()),
-        market: Arc::new(MemoryMarket::default()),
-        cache: Arc::new(MemoryCache::default()),
-        rates: Arc::new(MemoryRates::default()),
-        price_feed: dial.clone(),
-        sentiment_feed: dial.clone(),
-        clock: clock.clone(),
-        entropy: Arc::new(SeededEntropy::new(3)),
+        ..ports(clock.clone(), Arc::new(SeededEntropy::new(3)), dial.clone())
     };
     let tasks = Tasks::new();
     let app = App::start(ports.clone(), settings(), &tasks).await.unwrap();

@@ -7,6 +7,7 @@
     reason = "for tests only, where a panic is a failed test and tasks end with the runtime"
 )]
 
+pub mod assembled;
 pub mod broker;
 pub mod bus;
 pub mod cache;

@@ -12,8 +12,8 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use orrery_api_bittrade::BitTrade;
+use orrery_app::App;
 use orrery_app::tasks::Tasks;
-use orrery_app::{App, Ports};
 use orrery_feeds::Simulated;
 use orrery_http_kit::layers::{Edge, HostPolicy, Options, note_route};
 use orrery_http_kit::{ErrorShape, RequestMeta, read_body};
@@ -22,9 +22,7 @@ use orrery_server::listen::{self, Bounds, Serving};
 use orrery_server::system::{SystemClock, SystemEntropy};
 use orrery_server::tls::Tls;
 use orrery_server::wire;
-use orrery_store_memory::{
-    MemoryBroker, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
-};
+use orrery_testkit::assembled::ports;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
@@ -131,22 +129,7 @@ pub async fn in_memory(dir: &Path, env: &[(&str, &str)], tasks: &Tasks) -> (Conf
     let config = load(&Sources { cwd: dir.to_owned(), env, ..Sources::default() }).unwrap().config;
     orrery_server::secret::prepare_data_dir(&config.server.data_dir).unwrap();
     let simulated = Arc::new(Simulated::new(1, 50_000));
-    let ports = Ports {
-        broker: Arc::new(MemoryBroker::new(Arc::new(SystemEntropy))),
-        channels: Arc::new(MemoryChannels::default()),
-        wallets: Arc::new(orrery_store_memory::MemoryWallets::default()),
-        workers: Arc::new(orrery_store_memory::MemoryWorkers::default()),
-        ledger: Arc::new(MemoryLedger::default()),
-        plans: Arc::new(MemoryPlans::default()),
-        identity: Arc::new(MemoryIdentity::default()),
-        market: Arc::new(MemoryMarket::default()),
-        cache: Arc::new(MemoryCache::default()),
-        rates: Arc::new(MemoryRates::default()),
-        price_feed: simulated.clone(),
-        sentiment_feed: simulated,
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-    };
+    let ports = ports(Arc::new(SystemClock), Arc::new(SystemEntropy), simulated);
     let settings = wire::settings(&config, &SystemEntropy).unwrap();
     let app = App::start(ports, settings, tasks).await.unwrap();
     (config, app)
