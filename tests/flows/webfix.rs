@@ -9,6 +9,8 @@ use orrery_crypto::json::{Duplicates, JsValue, parse};
 use orrery_crypto::transaction::{NewBasic, NewSmart, PublicKeyForm, create_basic, create_smart};
 use serde_json::{Value, json};
 
+use super::scale::House;
+
 const SOON: Duration = Duration::from_secs(20);
 
 fn wallet(n: u8) -> Wallet {
@@ -31,9 +33,13 @@ fn js(value: &Value) -> JsValue {
 
 /// Room for everything but what a test is about.
 fn roomy() -> Options {
+    roomy_of(Options::default())
+}
+
+fn roomy_of(options: Options) -> Options {
     ["WORKER", "ACCOUNT", "WALLET"]
         .iter()
-        .fold(Options::default(), |options, tier| options.env(&format!("ORRERY_LIMITS__WEBFIX_{tier}_MAX"), "100000"))
+        .fold(options, |options, tier| options.env(&format!("ORRERY_LIMITS__WEBFIX_{tier}_MAX"), "100000"))
 }
 
 /// The signed transaction of a login.
@@ -135,6 +141,20 @@ impl Holder {
         }
         socket
     }
+}
+
+/// Submits transactions at the same moment, by each of `who` in turn.
+async fn submit_at_once(who: &[&Holder], sent: &[Value]) -> Vec<Answer> {
+    at_once(sent.len(), |n| {
+        let holder = who[n % who.len()];
+        let (client, session, transaction) = (holder.client.clone(), holder.session.clone(), sent[n].clone());
+        async move {
+            let request = json!({"webfix": "1.0", "method": "submitAssetTransaction", "params": ["testnet"],
+                "body": {"transaction": transaction}});
+            client.send("POST", "/", &[("stels-session", &session)], Some(request.to_string().into_bytes())).await
+        }
+    })
+    .await
 }
 
 /// Frames until `seen` says that it has seen enough.
@@ -517,16 +537,7 @@ async fn transactions_move_money_once_and_whole() {
     let done = ann.submit(&basic).await.expect(200).body;
     assert_eq!((&done["result"]["success"], &done["result"]["tx_hash"]), (&json!(true), &basic["hash"]));
     assert_eq!(done["result"]["status"], "confirmed");
-    for answer in at_once(8, |_| {
-        let (client, session, sent) = (ann.client.clone(), ann.session.clone(), basic.clone());
-        async move {
-            let request = json!({"webfix": "1.0", "method": "submitAssetTransaction", "params": ["testnet"],
-                "body": {"transaction": sent}});
-            client.send("POST", "/", &[("stels-session", &session)], Some(request.to_string().into_bytes())).await
-        }
-    })
-    .await
-    {
+    for answer in submit_at_once(&[&ann], &vec![basic.clone(); 8]).await {
         assert_eq!(answer.expect(200).body["result"]["tx_hash"], basic["hash"]);
     }
     assert_eq!(ann.balance(&from).await, "998.499999");
@@ -555,15 +566,7 @@ async fn transactions_move_money_once_and_whole() {
     assert_eq!(ann.submit(&ann.smart(&pay("1.000000"), Some(&"0".repeat(64)), now())).await.status, 409);
     // of many that claim one place, one gets it
     let rivals: Vec<Value> = (0..8).map(|n| ann.smart(&pay("1.000000"), Some(&hash), now() - n)).collect();
-    let answers = at_once(8, |n| {
-        let (client, session, sent) = (ann.client.clone(), ann.session.clone(), rivals[n].clone());
-        async move {
-            let request = json!({"webfix": "1.0", "method": "submitAssetTransaction", "params": ["testnet"],
-                "body": {"transaction": sent}});
-            client.send("POST", "/", &[("stels-session", &session)], Some(request.to_string().into_bytes())).await
-        }
-    })
-    .await;
+    let answers = submit_at_once(&[&ann], &rivals).await;
     let won: Vec<&Answer> = answers.iter().filter(|a| a.status == 200).collect();
     assert_eq!(won.len(), 1, "{:?}", answers.iter().map(|a| (a.status, &a.body)).collect::<Vec<_>>());
     let last = won[0].body["result"]["tx_hash"].as_str().unwrap().to_owned();
@@ -705,6 +708,106 @@ async fn the_documented_limits() {
         let answer = ben.call("getWalletInfo", &[], &asked).await;
         assert_eq!(answer.status, if n < 20 { 200 } else { 429 }, "{n}");
     }
+}
+
+// the links to the servers run beside commands that are waited for
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn two_gateways_on_one_database() {
+    let house = House::new().await;
+    let (migrated, said) = house.cli(&["migrate"]);
+    assert!(migrated, "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("master.key");
+    let options = || roomy_of(house.options()).env("ORRERY_SECRETS__KEY_FILE", keys.to_str().unwrap());
+    let (one, two) = (Gateway::start(options()).await, Gateway::start(options()).await);
+    let ann = Holder::login(&one, 1).await;
+    let there = Holder { client: two.client(), wallet: wallet(1), session: ann.session.clone() };
+    let ben = Holder::login(&two, 2).await;
+    let grant = ["ledger", "grant", "--wallet", ann.wallet.address(), "--tst", "100", "--key", "first"];
+    one.cli(&grant);
+    assert!(one.cli(&grant).contains("nothing was added"));
+    assert_eq!(there.balance(ann.wallet.address()).await, "100.000000");
+    assert!(!one.command(&["ledger", "grant", "--wallet", "g123", "--tst", "1"], "").status.success());
+
+    // the same login, shown to the other server, is a replay
+    let sent = login_transaction(&ann.wallet, "testnet", now() - 500, PublicKeyForm::Compressed);
+    one.client().post("/", &login_request(&ann.wallet, &sent, one.base())).await.expect(200);
+    two.client().post("/", &login_request(&ann.wallet, &sent, two.base())).await.expect(401);
+
+    // an account set at one is heard at the other, by its viewer
+    let mut socket = ben.socket(&two).await;
+    let account = json!({"nid": "main", "connection": true, "exchange": "okx", "note": "", "apiKey": "k",
+        "secret": "s", "status": "active", "viewers": [ben.wallet.address()]});
+    until(&mut socket, |frame| frame["channel"] == "testnet.network.connections").await;
+    ann.set_account(&account).await.expect(200);
+    let channel = format!("account.balance.{}.okx.main", ann.wallet.address());
+    until(&mut socket, |frame| frame["channel"] == channel.as_str()).await;
+
+    // rivals for one place in a chain, half at each server
+    let to = ben.wallet.address();
+    let pay = json!([{"op": "transfer", "to": to, "amount": "1.000000"}]);
+    let mut prev: Option<String> = None;
+    for round in 1..=5 {
+        let rivals: Vec<Value> = (0..6).map(|n| ann.smart(&pay, prev.as_deref(), now() - n)).collect();
+        let answers = submit_at_once(&[&ann, &there], &rivals).await;
+        let won: Vec<_> = answers.iter().filter(|a| a.status == 200).collect();
+        assert_eq!(won.len(), 1, "{:?}", answers.iter().map(|a| (a.status, &a.body)).collect::<Vec<_>>());
+        prev = won[0].body["result"]["tx_hash"].as_str().map(str::to_owned);
+        assert_eq!(ben.balance(to).await, format!("{round}.000000"));
+    }
+    one.cli(&["ledger", "verify"]);
+    // a session ended at one server is over at the other, its sockets too
+    let mut elsewhere = there.socket(&two).await;
+    until(&mut elsewhere, |frame| frame["channel"] == "testnet.network.connections").await;
+    ann.call("endSession", &[], &json!({})).await.expect(200);
+    assert_eq!(elsewhere.end().await, (4401, "Session expired".to_owned()));
+    assert_eq!(there.call("listWorkers", &[], &json!({})).await.status, 401);
+}
+
+#[test]
+fn wallets_by_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&str], input: &str| {
+        let output = Options::default().run(folder.path(), args, input);
+        let said = String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned();
+        (output.status.code(), said, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let vectors = e2e::repository().join("testdata/gliesereum.json");
+    let check = |file: &std::path::Path| run(&["wallet", "check-vectors", file.to_str().unwrap()], "");
+    let (code, said, _) = check(&vectors);
+    assert_eq!((code, said.lines().last()), (Some(0), Some("vectors: 315/315")));
+    assert!(said.starts_with("wallets 10/10\n"), "{said}");
+    let text = std::fs::read_to_string(&vectors).unwrap();
+    let file = folder.path().join("altered.json");
+    std::fs::write(&file, text.replacen("\"c9836fb8f5e8fff95df30bad82e16044f207693e\"", "\"00\"", 1)).unwrap();
+    let (code, said, _) = check(&file);
+    assert_eq!((code, said.lines().last()), (Some(1), Some("vectors: 314/315")));
+    for bad in ["", "{}", "{\"groups\":5,\"clock_ms\":1}", "\u{0}"] {
+        std::fs::write(&file, bad).unwrap();
+        let (code, _, err) = check(&file);
+        assert!(code == Some(1) && err.starts_with("error: "), "{bad:?}: {err}");
+    }
+
+    let (_, made, _) = run(&["wallet", "new"], "");
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let key = made["private_key"].as_str().unwrap();
+    let (_, again, _) = run(&["wallet", "import"], &made.to_string());
+    assert_eq!(serde_json::from_str::<Value>(&again).unwrap(), made);
+    let (_, shown, _) = run(&["wallet", "address"], &made.to_string());
+    assert!(shown.contains(made["address"].as_str().unwrap()) && !shown.contains(key), "{shown}");
+    let (_, signed, _) = run(&["wallet", "sign"], &json!({"private_key": key, "data": "hello"}).to_string());
+    let signed: Value = serde_json::from_str(&signed).unwrap();
+    for (data, good) in [("hello", "true"), ("hallo", "false")] {
+        let input = json!({"data": data, "signature": signed["signature"], "public_key": made["public_key"]});
+        assert_eq!(run(&["wallet", "verify"], &input.to_string()).1, good);
+    }
+    let (_, text, _) = run(&["wallet", "canonicalize"], r#" {"b": 1.0, "a": [1e21, "\u00e9"], "a": 2} "#);
+    assert_eq!(text, r#"{"a":2,"b":1}"#);
+    for (command, input) in [("import", r#"{"private_key":"zz"}"#), ("sign", "[]"), ("verify", "{")] {
+        let (code, said, err) = run(&["wallet", command], input);
+        assert!(code == Some(1) && said.is_empty() && err.starts_with("error: "), "{command}: {err}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is made but what the test made");
 }
 
 #[tokio::test]

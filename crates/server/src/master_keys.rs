@@ -214,7 +214,8 @@ pub fn node_id(configured: &str, data_dir: &Path, entropy: &dyn Entropy) -> Resu
         _ => {}
     }
     let name = format!("s-{}", &nonce(entropy)[..8]);
-    std::fs::write(&path, format!("{name}\n")).map_err(io)?;
+    let made = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    made.and_then(|mut file| writeln!(file, "{name}")).map_err(io)?;
     Ok(name)
 }
 

@@ -681,7 +681,7 @@ impl Hub {
         if duplicate {
             metrics::counter!("hub_duplicates_total").increment(1);
         } else {
-            self.stats.published(now);
+            self.stats.published(conn.is_some(), now);
             // the broker's own word of it may still be on its way, or lost
             let publication = orrery_realtime::Publication {
                 offset: position.offset,

@@ -50,9 +50,13 @@ impl Stats {
         metrics::gauge!("hub_connections").set(active as f64);
     }
 
-    pub(super) fn published(&self, now: Timestamp) {
-        self.published.fetch_add(1, Ordering::Relaxed);
+    /// One more message was accepted; the server's own are not of those that clients are told the rate of.
+    pub(super) fn published(&self, by_client: bool, now: Timestamp) {
         metrics::counter!("hub_published_total").increment(1);
+        if !by_client {
+            return;
+        }
+        self.published.fetch_add(1, Ordering::Relaxed);
         let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
         *rate = rate.at(now);
         rate.per_second += 1.0 / RATE_SPAN.as_secs_f64();

@@ -309,6 +309,18 @@ pub enum LedgerCommand {
         #[arg(long)]
         key: Option<String>,
     },
+    /// Give a wallet TST from outside; works while the server runs
+    Grant {
+        /// The wallet's address
+        #[arg(long, value_name = "ADDRESS")]
+        wallet: String,
+        /// How much, as 100 or 0.5
+        #[arg(long, value_name = "TST")]
+        tst: String,
+        /// Idempotency key: the same key grants once, however often the command runs
+        #[arg(long)]
+        key: Option<String>,
+    },
     /// Replay the journal against everything stored; fails on any fault. Prints the head last
     Verify,
     /// Print every entry on a line, then the head
@@ -413,6 +425,7 @@ mod tests {
             "ledger deposit --email a@b.c --btc-sat 5 --key k",
             "ledger fund --bucket inventory --btc-sat 100",
             "ledger fund --bucket treasury --inr 100",
+            "ledger grant --wallet gkVcmZanoMEk3LWHpJYC24pZte8FgW5mBy --tst 10.5 --key k",
             "ledger verify",
             "ledger export",
             "api-key create --email a@b.c --name bot --scope read,trade --days 30",

@@ -44,6 +44,20 @@ pub async fn run(config: &Config, command: LedgerCommand) -> Result<ExitCode> {
             post(config, &parts, "fund", &target, operation, key).await?;
             parts.database.close().await;
         }
+        LedgerCommand::Grant { wallet, tst, key } => {
+            if !orrery_crypto::is_address(&wallet) {
+                bail!("--wallet {wallet} is not a wallet's address");
+            }
+            let amount = parse_minor(&tst, Asset::TST.decimals()).with_context(|| format!("--tst {tst}"))?;
+            if amount == 0 {
+                bail!("--tst {tst}: must be more than nothing");
+            }
+            let parts = wire::open(config, true).await?;
+            let target = format!("wallet:{wallet} TST {amount}");
+            let operation = Operation::Grant { wallet: wallet.into(), amount };
+            post(config, &parts, "grant", &target, operation, key).await?;
+            parts.database.close().await;
+        }
         LedgerCommand::Verify => return verify(config).await,
         LedgerCommand::Export => export(config).await?,
     }
