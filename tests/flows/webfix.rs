@@ -565,7 +565,8 @@ async fn transactions_move_money_once_and_whole() {
     assert_eq!(ann.submit(&ann.smart(&pay("1.000000"), None, now())).await.status, 409);
     assert_eq!(ann.submit(&ann.smart(&pay("1.000000"), Some(&"0".repeat(64)), now())).await.status, 409);
     // of many that claim one place, one gets it
-    let rivals: Vec<Value> = (0..8).map(|n| ann.smart(&pay("1.000000"), Some(&hash), now() - n)).collect();
+    let at = now();
+    let rivals: Vec<Value> = (0..8).map(|n| ann.smart(&pay("1.000000"), Some(&hash), at - n)).collect();
     let answers = submit_at_once(&[&ann], &rivals).await;
     let won: Vec<&Answer> = answers.iter().filter(|a| a.status == 200).collect();
     assert_eq!(won.len(), 1, "{:?}", answers.iter().map(|a| (a.status, &a.body)).collect::<Vec<_>>());
@@ -748,7 +749,8 @@ async fn two_gateways_on_one_database() {
     let pay = json!([{"op": "transfer", "to": to, "amount": "1.000000"}]);
     let mut prev: Option<String> = None;
     for round in 1..=5 {
-        let rivals: Vec<Value> = (0..6).map(|n| ann.smart(&pay, prev.as_deref(), now() - n)).collect();
+        let at = now();
+        let rivals: Vec<Value> = (0..6).map(|n| ann.smart(&pay, prev.as_deref(), at - n)).collect();
         let answers = submit_at_once(&[&ann, &there], &rivals).await;
         let won: Vec<_> = answers.iter().filter(|a| a.status == 200).collect();
         assert_eq!(won.len(), 1, "{:?}", answers.iter().map(|a| (a.status, &a.body)).collect::<Vec<_>>());

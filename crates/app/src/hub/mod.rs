@@ -125,6 +125,7 @@ pub struct Hub {
     broker_lost: AtomicBool,
     broker_lost_at: AtomicI64,
     back: tokio::sync::Notify,
+    departures: sweep::Departures,
     /// Nothing is written any more.
     written_out: CancellationToken,
 }
@@ -265,6 +266,7 @@ impl Hub {
             broker_lost: AtomicBool::new(false),
             broker_lost_at: AtomicI64::new(0),
             back: tokio::sync::Notify::new(),
+            departures: sweep::Departures::default(),
             written_out: CancellationToken::new(),
         });
         let weak = Arc::downgrade(&hub);
@@ -288,6 +290,7 @@ impl Hub {
         tasks.spawn("hub-drained", drained(self.clone(), tasks.stopping()));
         tasks.spawn("hub-flush", flush::run(self.clone(), tasks.stopping()));
         tasks.spawn("hub-operators", sweep::follow_operators(self.clone(), tasks.stopping()));
+        tasks.spawn("hub-departures", sweep::tell_departures(self.clone(), tasks.stopping()));
         tasks.spawn("hub-sweep", sweep::run(self.clone(), tasks.stopping()));
         tasks.spawn("hub-restore", sweep::restore(self.clone(), tasks.stopping()));
     }
@@ -583,8 +586,11 @@ impl Hub {
     fn left(&self, channel: &Arc<Channel>, conn: &Arc<Conn>, now: Timestamp) {
         if channel.leave(conn, now) && channel.config().presence {
             let (user, client) = (conn.who.user.map(|u| u.0), conn.who.client.clone());
-            // the others here; those elsewhere learn it by looking
-            channel.tell(&Notice::Presence { channel: &channel.name, user, client: &client, here: false }, now);
+            let signal = sweep::Signal::Presence { user, client: (&*client).into(), here: false }.bytes();
+            if self.departures.0.try_send((channel.name.clone(), signal)).is_err() {
+                // too many leave at once: the others here are told, those elsewhere learn it by looking
+                channel.tell(&Notice::Presence { channel: &channel.name, user, client: &client, here: false }, now);
+            }
         }
     }
 
@@ -657,8 +663,7 @@ impl Hub {
             known: channel.position().filter(|p| p.offset > 0),
         };
         // a broker that lost its memory has forgotten which messages it knows; this node has not
-        let doubtful = now.since(Timestamp::from_micros(self.broker_lost_at.load(Ordering::Relaxed))) < REPEATS_KNOWN;
-        if doubtful
+        if self.may_have_forgotten(now)
             && let (Some(conn), Some(sequence)) = (conn, message.sequence)
             && let Some(position) = channel.find(conn.who.user.map(|u| u.0), &conn.who.client, sequence)
         {
@@ -694,6 +699,11 @@ impl Hub {
             }
         }
         Ok(Accepted { position, duplicate })
+    }
+
+    /// Was the broker lost not long ago?
+    fn may_have_forgotten(&self, now: Timestamp) -> bool {
+        now.since(Timestamp::from_micros(self.broker_lost_at.load(Ordering::Relaxed))) < REPEATS_KNOWN
     }
 
     async fn give_back(&self, channel: &Arc<Channel>) -> Result<()> {

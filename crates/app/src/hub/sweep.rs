@@ -2,13 +2,14 @@
 //! that nobody uses, the broker's health.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use orrery_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::channel::After;
@@ -56,6 +57,39 @@ pub(super) fn signalled(hub: &Hub, channel: &str, body: &[u8]) {
             hub.operator_said(&message, Severity::parse(&severity).unwrap_or(Severity::Info), channel.as_deref());
         }
         Err(error) => tracing::debug!(%error, "a signal of another version"),
+    }
+}
+
+/// Departures that wait to be told.
+const DEPARTURES_MAX: usize = 10_000;
+
+/// Who left which channel.
+type Departure = (Arc<str>, Bytes);
+
+/// Who left which channel, for all nodes to hear: a connection ends where nothing can be waited for.
+pub(super) struct Departures(pub mpsc::Sender<Departure>, Mutex<Option<mpsc::Receiver<Departure>>>);
+
+impl Default for Departures {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::channel(DEPARTURES_MAX);
+        Self(sender, Mutex::new(Some(receiver)))
+    }
+}
+
+pub(super) async fn tell_departures(hub: Arc<Hub>, stopping: CancellationToken) {
+    let taken = hub.departures.1.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(mut departures) = taken else { return };
+    loop {
+        let (channel, signal) = tokio::select! {
+            () = stopping.cancelled() => return,
+            next = departures.recv() => match next {
+                Some(next) => next,
+                None => return,
+            },
+        };
+        if let Err(error) = hub.ports.broker.signal(&channel, signal).await {
+            tracing::debug!(%error, "who left was not told");
+        }
     }
 }
 
@@ -164,6 +198,12 @@ async fn look_at_channel(hub: &Hub, channel: &Arc<Channel>, now: Timestamp) {
 
 async fn refill(hub: &Hub, channel: &Arc<Channel>) {
     let now = hub.now();
+    // reading what a broker with an empty memory has would begin a new epoch there
+    if hub.may_have_forgotten(now)
+        && let Err(error) = hub.give_back(channel).await
+    {
+        return tracing::debug!(%error, channel = %channel.name, "a channel was not given back");
+    }
     match hub.ports.broker.tail(&channel.name, &channel.config(), now).await {
         Ok(tail) => {
             if channel.fill(tail, now) == After::Flush {
