@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
 use orrery_http_kit::ErrorShape;
 use orrery_kernel::{Error, ErrorCode};
 use orrery_protocol::aether::{ErrorDetails, ErrorFrame};
@@ -62,25 +61,6 @@ pub(crate) fn frame(error: &Error) -> ErrorFrame<'static> {
 }
 
 impl ErrorShape for Aether {
-    fn status(code: ErrorCode) -> StatusCode {
-        match code {
-            ErrorCode::Invalid | ErrorCode::InsufficientFunds => StatusCode::BAD_REQUEST,
-            ErrorCode::UnauthenticatedMissing
-            | ErrorCode::UnauthenticatedInvalid
-            | ErrorCode::UnauthenticatedExpired
-            | ErrorCode::BadCredentials => StatusCode::UNAUTHORIZED,
-            ErrorCode::Forbidden => StatusCode::FORBIDDEN,
-            ErrorCode::NotFound => StatusCode::NOT_FOUND,
-            ErrorCode::Conflict => StatusCode::CONFLICT,
-            ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            ErrorCode::Upstream => StatusCode::BAD_GATEWAY,
-            ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
     fn body(error: &Error) -> Value {
         serde_json::to_value(frame(error)).unwrap_or_default()
     }

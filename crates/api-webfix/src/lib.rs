@@ -5,6 +5,7 @@
 //! documented client takes any other failure for the end of its session and erases its wallet. For the same
 //! reason no reason here has the words session, expired or invalid in it unless that is meant.
 
+mod call;
 mod dialect;
 mod http;
 mod methods;

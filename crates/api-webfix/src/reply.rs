@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use orrery_http_kit::ErrorShape;
-use orrery_kernel::{Error, ErrorCode};
+use orrery_kernel::Error;
 use serde_json::{Value, json};
 
 /// Errors in the document's shape (section "Standard Error Format"): `{webfix, error: {code, message, details}}`,
@@ -10,25 +10,6 @@ use serde_json::{Value, json};
 pub struct Shape;
 
 impl ErrorShape for Shape {
-    fn status(code: ErrorCode) -> StatusCode {
-        match code {
-            ErrorCode::Invalid | ErrorCode::InsufficientFunds => StatusCode::BAD_REQUEST,
-            ErrorCode::UnauthenticatedMissing
-            | ErrorCode::UnauthenticatedInvalid
-            | ErrorCode::UnauthenticatedExpired
-            | ErrorCode::BadCredentials => StatusCode::UNAUTHORIZED,
-            ErrorCode::Forbidden => StatusCode::FORBIDDEN,
-            ErrorCode::NotFound => StatusCode::NOT_FOUND,
-            ErrorCode::Conflict => StatusCode::CONFLICT,
-            ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,
-            ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            ErrorCode::Upstream => StatusCode::BAD_GATEWAY,
-            ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
     fn body(error: &Error) -> Value {
         let mut inner = json!({ "code": Self::status(error.code).as_str(), "message": error.public });
         if let Some(field) = error.field {
@@ -42,10 +23,6 @@ impl ErrorShape for Shape {
 pub struct PlainShape;
 
 impl ErrorShape for PlainShape {
-    fn status(code: ErrorCode) -> StatusCode {
-        Shape::status(code)
-    }
-
     fn body(error: &Error) -> Value {
         json!({ "webfix": "1.0", "success": false, "error": error.public })
     }

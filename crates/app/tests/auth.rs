@@ -27,18 +27,7 @@ struct Bench {
 }
 
 fn settings() -> AuthSettings {
-    AuthSettings {
-        jwt_secret: Secret::new(b"a secret of thirty-two bytes or more".to_vec()),
-        jwt_algorithm: orrery_crypto::Algorithm::Hs256,
-        jwt_lifetime: Duration::from_secs(86_400),
-        open_registration: true,
-        registrations_per_hour: 60,
-        account_failures: 5,
-        address_failures: 50,
-        bcrypt_cost: 4,
-        hash_workers: 1,
-        hash_queue: 16,
-    }
+    AuthSettings { hash_workers: 1, ..orrery_testkit::assembled::settings().auth }
 }
 
 fn bench(settings: AuthSettings) -> Bench {

@@ -8,8 +8,25 @@ use orrery_kernel::{Error, ErrorCode};
 
 /// How a surface shows errors. Implemented once per surface.
 pub trait ErrorShape: Send + Sync + 'static {
-    /// Status for a code.
-    fn status(code: ErrorCode) -> StatusCode;
+    /// Status for a code; a surface whose document says otherwise says so.
+    fn status(code: ErrorCode) -> StatusCode {
+        match code {
+            ErrorCode::Invalid | ErrorCode::InsufficientFunds => StatusCode::BAD_REQUEST,
+            ErrorCode::UnauthenticatedMissing
+            | ErrorCode::UnauthenticatedInvalid
+            | ErrorCode::UnauthenticatedExpired
+            | ErrorCode::BadCredentials => StatusCode::UNAUTHORIZED,
+            ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+            ErrorCode::NotFound => StatusCode::NOT_FOUND,
+            ErrorCode::Conflict => StatusCode::CONFLICT,
+            ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            ErrorCode::Upstream => StatusCode::BAD_GATEWAY,
+            ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
 
     /// Body for an error.
     fn body(error: &Error) -> serde_json::Value;

@@ -7,7 +7,10 @@ pub(crate) mod identity;
 pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod plans;
+// these both databases take as they are
+#[path = "../../store-rows/sql/wallets.rs"]
 pub(crate) mod wallets;
+#[path = "../../store-rows/sql/workers.rs"]
 pub(crate) mod workers;
 
 /// A named statement.
@@ -74,8 +77,8 @@ mod tests {
             include_str!("sql/ledger.rs"),
             include_str!("sql/market.rs"),
             include_str!("sql/plans.rs"),
-            include_str!("sql/wallets.rs"),
-            include_str!("sql/workers.rs"),
+            include_str!("../../store-rows/sql/wallets.rs"),
+            include_str!("../../store-rows/sql/workers.rs"),
         ];
         for (text, list) in files.into_iter().zip(ALL) {
             assert_eq!(text.matches(": Sql =").count(), list.len());

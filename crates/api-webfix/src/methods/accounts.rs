@@ -6,7 +6,7 @@ use orrery_protocol::stels::ChannelName;
 use orrery_wallets::{Account, SECRETS};
 use serde_json::{Value, json};
 
-use crate::http::Call;
+use crate::call::Call;
 use crate::reply::Reply;
 
 pub(crate) fn balance_channel(account: &Account) -> String {

@@ -7,7 +7,7 @@ use orrery_kernel::{Asset, Error, Result};
 use orrery_wallets::{Token, Transaction, TransactionQuery};
 use serde_json::{Value, json};
 
-use crate::http::Call;
+use crate::call::Call;
 use crate::reply::Reply;
 
 /// Transactions in an overview.

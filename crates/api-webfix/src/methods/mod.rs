@@ -7,7 +7,7 @@ mod workers;
 
 use orrery_kernel::{Error, ErrorCode, Result};
 
-use crate::http::Call;
+use crate::call::Call;
 use crate::reply::Reply;
 
 pub(crate) use accounts::{balance_channel, balance_raw};

@@ -6,7 +6,7 @@ use orrery_kernel::{Error, Result};
 use orrery_wallets::Action;
 use serde_json::{Value, json};
 
-use crate::http::Call;
+use crate::call::Call;
 use crate::reply::Reply;
 
 pub(super) async fn connect(call: &Call<'_>) -> Result<Reply> {

@@ -8,7 +8,7 @@ use orrery_wallets::Session;
 use orrery_workers::{Draft, Spec, Worker};
 use serde_json::{Value, json};
 
-use crate::http::{Call, text};
+use crate::call::{Call, text};
 use crate::reply::Reply;
 
 async fn session(call: &Call<'_>) -> Result<Session> {
