@@ -17,6 +17,8 @@ pub struct Limits {
     pub account: Policy,
     /// `getWalletInfo`, an address.
     pub wallet: Policy,
+    /// Logins, an address: each good one leaves a session behind.
+    pub login: Policy,
 }
 
 /// Counts them. When the store of counts fails, requests pass.
@@ -40,6 +42,10 @@ impl Tiers {
 
     pub(crate) async fn wallet(&self, address: IpAddr, now: Timestamp) -> Result<()> {
         self.take("wallet", &address.to_string(), &self.limits.wallet, now).await
+    }
+
+    pub(crate) async fn login(&self, address: IpAddr, now: Timestamp) -> Result<()> {
+        self.take("login", &address.to_string(), &self.limits.login, now).await
     }
 
     async fn take(&self, tier: &str, of: &str, policy: &Policy, now: Timestamp) -> Result<()> {

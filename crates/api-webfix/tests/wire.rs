@@ -48,7 +48,7 @@ impl Server {
         let (sender, draining) = watch::channel(false);
         let many = Policy::refuse(1_000_000, Duration::from_secs(60));
         let options = Options {
-            limits: Limits { worker: many, account: many, wallet: many },
+            limits: Limits { worker: many, account: many, wallet: many, login: many },
             rates: app.limits.store(),
             public_url: None,
             tls: false,

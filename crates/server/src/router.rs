@@ -121,6 +121,7 @@ fn webfix_options(config: &Config, app: &App) -> orrery_api_webfix::Options {
             worker: limits.webfix_worker,
             account: limits.webfix_account,
             wallet: limits.webfix_wallet,
+            login: limits.webfix_login,
         },
         rates: app.limits.store(),
         public_url: config.stels.public_url.clone(),

@@ -20,6 +20,7 @@ pub(super) async fn developer(call: &Call<'_>) -> Result<Reply> {
 }
 
 async fn open(call: &Call<'_>, body: &JsValue, action: Action) -> Result<Reply> {
+    call.shared.tiers.login(call.ctx.address, call.ctx.now).await?;
     let wallets = &call.shared.app.wallets;
     let opened = wallets.login(&call.ctx, body, action).await?;
     let asked = call.body.get("api").and_then(JsValue::as_str);

@@ -251,6 +251,8 @@ pub struct Limits {
     pub webfix_account: Policy,
     /// `getWalletInfo` from an address.
     pub webfix_wallet: Policy,
+    /// Wallets' logins from an address.
+    pub webfix_login: Policy,
 }
 
 /// `[stels]`.
@@ -499,6 +501,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         webfix_worker: read_tier(r, "webfix_worker"),
         webfix_account: read_tier(r, "webfix_account"),
         webfix_wallet: read_tier(r, "webfix_wallet"),
+        webfix_login: read_tier(r, "webfix_login"),
     };
     for origin in r.list("cors.allowed_origins") {
         if let Err(message) = check::origin(&origin) {
