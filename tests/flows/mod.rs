@@ -15,6 +15,7 @@ mod routes;
 mod scale;
 mod secrets;
 mod trade;
+mod venues;
 mod webfix;
 
 use e2e::{Gateway, Options, Upstream};

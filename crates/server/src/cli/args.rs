@@ -140,6 +140,9 @@ pub enum Command {
     /// Make and use wallets; JSON on standard input and output, so that no key is an argument
     #[command(subcommand)]
     Wallet(WalletCommand),
+    /// Connectors to exchanges
+    #[command(subcommand)]
+    Venues(VenuesCommand),
     /// Copy the database of a running server, with a manifest
     Backup {
         /// Directory to make the copy in
@@ -183,6 +186,15 @@ pub enum WalletCommand {
     CheckVectors {
         /// The file, in the layout of testdata/gliesereum.json
         file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum VenuesCommand {
+    /// Run recorded cases of exchanges; ends with 1 if any case fails and with 3 if they cannot be read
+    CheckFixtures {
+        /// The directory, in the layout of testdata/venues
+        directory: PathBuf,
     },
 }
 

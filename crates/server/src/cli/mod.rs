@@ -9,6 +9,7 @@ mod ledger;
 mod master_keys;
 pub(crate) mod output;
 mod users;
+mod venues;
 mod wallet;
 
 use std::process::ExitCode;
@@ -83,6 +84,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Command::Wallet(command) => return wallet::run(command),
+        Command::Venues(command) => return Ok(venues::run(command)),
         _ => {}
     }
     let demo = matches!(command, Command::Demo);
@@ -110,9 +112,11 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
             loaded.notes.iter().for_each(|note| output::complain(&format!("note: {note}")));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Openapi | Command::Doctor | Command::Wallet(_) | Command::Config(ConfigCommand::Reference) => {
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Openapi
+        | Command::Doctor
+        | Command::Wallet(_)
+        | Command::Venues(_)
+        | Command::Config(ConfigCommand::Reference) => Ok(ExitCode::SUCCESS),
     }
 }
 

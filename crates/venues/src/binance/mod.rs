@@ -1,0 +1,5 @@
+//! The connector to Binance.
+
+mod refusal;
+
+pub(crate) use refusal::refusal;

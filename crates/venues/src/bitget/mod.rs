@@ -1,0 +1,5 @@
+//! The connector to Bitget.
+
+mod refusal;
+
+pub(crate) use refusal::refusal;

@@ -1,0 +1,5 @@
+//! The connector to Bybit.
+
+mod refusal;
+
+pub(crate) use refusal::refusal;

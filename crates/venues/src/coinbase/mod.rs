@@ -1,0 +1,5 @@
+//! The connector to Coinbase Advanced.
+
+mod refusal;
+
+pub(crate) use refusal::refusal;

@@ -1,0 +1,5 @@
+//! The connector to Gate.
+
+mod refusal;
+
+pub(crate) use refusal::refusal;

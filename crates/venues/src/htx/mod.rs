@@ -1,0 +1,5 @@
+//! The connector to HTX.
+
+mod refusal;
+
+pub(crate) use refusal::refusal;

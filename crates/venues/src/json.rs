@@ -1,0 +1,133 @@
+//! JSON as an exchange sent it: borrowed, and with every number as its digits.
+
+use std::borrow::Cow;
+
+use hifijson::SliceLexer;
+use hifijson::token::Lex as _;
+use hifijson::value::parse_bounded;
+
+/// Deepest nesting that is read; no exchange goes beyond ten.
+const DEPTH_MAX: usize = 64;
+
+/// A parsed text.
+pub type Json<'t> = hifijson::value::Value<&'t str, Cow<'t, str>>;
+
+/// The value of a text, or none if it is not JSON, or nested deeper than 64.
+///
+/// ```
+/// use orrery_venues::json::{self, Access as _};
+///
+/// let book = json::parse(r#"{"price":0.10000000000000000001,"id":"7"}"#).unwrap();
+/// assert_eq!(book.get("price").text(), Some("0.10000000000000000001"));
+/// assert_eq!(book.get("id").text(), Some("7"));
+/// assert_eq!(book.get("size").get("base").text(), None);
+/// ```
+pub fn parse(text: &str) -> Option<Json<'_>> {
+    let mut lexer = SliceLexer::new(text.as_bytes());
+    lexer.exactly_one(hifijson::SliceLexer::ws_peek, |next, lexer| parse_bounded(DEPTH_MAX, next, lexer)).ok()
+}
+
+/// Reading what may not be there: each step of a path that is missing leaves nothing, as does `null`.
+pub trait Access<'v, 't> {
+    /// The member of this name; of one that is there twice, the last, as JavaScript has it.
+    fn get(self, name: &str) -> Option<&'v Json<'t>>;
+    /// The element at this place, counted from 0.
+    fn at(self, index: usize) -> Option<&'v Json<'t>>;
+    /// A string's text or a number's digits.
+    fn text(self) -> Option<&'v str>;
+    /// The elements of a list.
+    fn list(self) -> Option<&'v [Json<'t>]>;
+    /// A boolean.
+    fn flag(self) -> Option<bool>;
+    /// The text of the first of these members that has one which is not empty.
+    fn text_of(self, names: &[&str]) -> Option<&'v str>;
+}
+
+impl<'v, 't> Access<'v, 't> for Option<&'v Json<'t>> {
+    fn get(self, name: &str) -> Option<&'v Json<'t>> {
+        match self? {
+            Json::Object(members) => members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    fn at(self, index: usize) -> Option<&'v Json<'t>> {
+        self.list()?.get(index)
+    }
+
+    fn text(self) -> Option<&'v str> {
+        match self? {
+            Json::String(text) => Some(text),
+            Json::Number((digits, _)) => Some(digits),
+            _ => None,
+        }
+    }
+
+    fn list(self) -> Option<&'v [Json<'t>]> {
+        match self? {
+            Json::Array(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    fn flag(self) -> Option<bool> {
+        match self? {
+            Json::Bool(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    fn text_of(self, names: &[&str]) -> Option<&'v str> {
+        names.iter().find_map(|name| self.get(name).text().filter(|text| !text.is_empty()))
+    }
+}
+
+impl<'v, 't> Access<'v, 't> for &'v Json<'t> {
+    fn get(self, name: &str) -> Option<&'v Json<'t>> {
+        Some(self).get(name)
+    }
+
+    fn at(self, index: usize) -> Option<&'v Json<'t>> {
+        Some(self).at(index)
+    }
+
+    fn text(self) -> Option<&'v str> {
+        Some(self).text()
+    }
+
+    fn list(self) -> Option<&'v [Json<'t>]> {
+        Some(self).list()
+    }
+
+    fn flag(self) -> Option<bool> {
+        Some(self).flag()
+    }
+
+    fn text_of(self, names: &[&str]) -> Option<&'v str> {
+        Some(self).text_of(names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_json_is_nothing() {
+        for text in ["", "<html></html>", "{\"a\":1", "{\"a\":1} x", "01", "nul", "\"\\ud800\""] {
+            assert!(parse(text).is_none(), "{text}");
+        }
+        assert!(parse(&("[".repeat(63) + &"]".repeat(63))).is_some());
+        assert!(parse(&"[".repeat(100_000)).is_none());
+    }
+
+    #[test]
+    fn members_are_found_by_name() {
+        let value = parse(r#"{"a":null,"b":"","c":-1e-7,"c":"last","d":[true,{"é\n":"ü"}]}"#).unwrap();
+        assert_eq!(value.text_of(&["a", "b", "c"]), Some("last"));
+        assert_eq!(value.get("d").at(0).flag(), Some(true));
+        assert_eq!(value.get("d").at(1).get("é\n").text(), Some("ü"));
+        assert_eq!(value.get("d").list().map(<[_]>::len), Some(2));
+        assert_eq!(value.get("d").at(2).get("x").at(0).flag(), None);
+    }
+}

@@ -1,0 +1,5 @@
+//! The connector to Kraken.
+
+mod refusal;
+
+pub(crate) use refusal::refusal;

@@ -1,0 +1,5 @@
+//! The connector to KuCoin.
+
+mod refusal;
+
+pub(crate) use refusal::refusal;

@@ -1,0 +1,38 @@
+//! Ten exchanges behind one unified interface, with CCXT's names of methods, errors and fields.
+//!
+//! Text stays text: numbers of an exchange are read as the digits it sent ([`json`]) and never pass through a
+//! float. What the exchanges' documents say of endpoints, costs and error codes is data ([`Description`]), taken
+//! from CCXT 4.5.84 (MIT; the licence lies beside the files).
+//!
+//! ```
+//! use orrery_venues::{ErrorClass, Reply, Venue};
+//!
+//! let body = r#"{"code":-2013,"msg":"Order does not exist."}"#;
+//! let reply = Reply { status: 400, url: "https://api.binance.com/api/v3/order", body };
+//! let refused = Venue::Binance.read(&reply).err().map(|error| error.class());
+//! assert_eq!(refused, Some(ErrorClass::OrderNotFound));
+//! assert!(ErrorClass::OrderNotFound.is_a(ErrorClass::InvalidOrder));
+//! ```
+
+pub mod conformance;
+pub mod json;
+
+mod binance;
+mod bitget;
+mod bybit;
+mod coinbase;
+mod description;
+mod error;
+mod gate;
+mod htx;
+mod kraken;
+mod kucoin;
+mod okx;
+mod reply;
+mod upbit;
+mod venue;
+
+pub use description::{Description, Exceptions, Table};
+pub use error::{ErrorClass, UnknownClass, VenueError};
+pub use reply::Reply;
+pub use venue::{UnknownVenue, Venue};

@@ -1,0 +1,5 @@
+//! The connector to OKX.
+
+mod refusal;
+
+pub(crate) use refusal::refusal;

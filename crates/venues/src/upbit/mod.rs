@@ -1,0 +1,5 @@
+//! The connector to Upbit.
+
+mod refusal;
+
+pub(crate) use refusal::refusal;
