@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::ErrorClass;
+use crate::{ErrorClass, Number};
 
 /// What CCXT's `describe()` of an exchange says, as far as it is used.
 #[derive(Debug, Deserialize)]
@@ -20,6 +20,56 @@ pub struct Description {
     pub exceptions: Exceptions,
     /// Errors by HTTP status, for answers that say nothing themselves.
     pub http_exceptions: BTreeMap<u16, ErrorClass>,
+    /// Fees of those who have no discount.
+    pub fees: Fees,
+    /// Currencies that the exchange names otherwise than the rest of the world.
+    common_currencies: BTreeMap<String, String>,
+}
+
+impl Description {
+    /// The common name of a currency that the exchange names `id`.
+    pub fn currency(&self, id: &str) -> String {
+        let upper = id.to_uppercase();
+        self.common_currencies.get(&upper).cloned().unwrap_or(upper)
+    }
+}
+
+/// Fees of an exchange and of its parts.
+#[derive(Debug, Default, Deserialize)]
+pub struct Fees {
+    /// Of trades.
+    pub trading: TradingFees,
+    #[serde(flatten)]
+    parts: BTreeMap<String, PartFees>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct PartFees {
+    trading: Option<TradingFees>,
+}
+
+/// Fees of trades.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TradingFees {
+    /// Whether they fall with volume.
+    pub tier_based: Option<bool>,
+    /// Whether they are shares of the cost.
+    pub percentage: Option<bool>,
+    /// Which side they are taken from: `get`.
+    pub fee_side: Option<String>,
+    /// Of orders that meet one that is there.
+    pub taker: Option<Number>,
+    /// Of orders that are there.
+    pub maker: Option<Number>,
+}
+
+impl Fees {
+    /// Of a part of the exchange, or of the whole.
+    pub fn of(&self, part: Option<&str>) -> &TradingFees {
+        let of_part = part.and_then(|part| self.parts.get(part)).and_then(|part| part.trading.as_ref());
+        of_part.unwrap_or(&self.trading)
+    }
 }
 
 /// Errors by the exchange's own codes and words.

@@ -16,23 +16,28 @@
 
 pub mod conformance;
 pub mod json;
+pub mod unified;
 
 mod binance;
 mod bitget;
 mod bybit;
 mod coinbase;
 mod description;
+mod dialect;
 mod error;
 mod gate;
 mod htx;
 mod kraken;
 mod kucoin;
+mod number;
 mod okx;
 mod reply;
 mod upbit;
 mod venue;
 
-pub use description::{Description, Exceptions, Table};
+pub use description::{Description, Exceptions, Fees, Table, TradingFees};
+pub use dialect::{Context, Dialect};
 pub use error::{ErrorClass, UnknownClass, VenueError};
+pub use number::Number;
 pub use reply::Reply;
 pub use venue::{UnknownVenue, Venue};

@@ -3,7 +3,9 @@
 //! A directory of cases holds a folder for each kind, and in it a file for each exchange, `requests/okx.json`; names
 //! that begin with an underscore are not read. Source: cases made with CCXT 4.5.84 on a standing clock.
 
+mod compare;
 mod errors;
+mod responses;
 mod unconnected;
 
 use std::collections::BTreeMap;
@@ -111,7 +113,8 @@ pub fn check(directory: &Path) -> Result<Vec<Row>, InputError> {
             let text = read(&file)?;
             let outcomes = match kind {
                 Kind::Errors => errors::outcomes(venue, &text),
-                Kind::Requests | Kind::Responses | Kind::Ws => unconnected::outcomes(&text),
+                Kind::Responses => responses::outcomes(venue, &text),
+                Kind::Requests | Kind::Ws => unconnected::outcomes(&text),
             };
             rows.extend(by_method(venue, kind, outcomes.map_err(|error| InputError::Malformed(file, error))?));
         }

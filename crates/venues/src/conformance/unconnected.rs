@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use super::Outcome;
 
+/// What is said of such a case.
+pub(super) const FAULT: &str = "the connector does not do this yet";
+
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
@@ -27,6 +30,5 @@ fn message() -> String {
 pub(super) fn outcomes(text: &str) -> Result<Vec<Outcome>, serde_json::Error> {
     let File { cases, subscriptions, messages } = serde_json::from_str(text)?;
     let all = cases.into_iter().chain(subscriptions).chain(messages);
-    let fault = || Some("the connector does not do this yet".to_owned());
-    Ok(all.map(|case| Outcome { method: case.method, fault: fault() }).collect())
+    Ok(all.map(|case| Outcome { method: case.method, fault: Some(FAULT.to_owned()) }).collect())
 }

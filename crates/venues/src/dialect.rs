@@ -1,0 +1,50 @@
+//! How an exchange's answers become unified structures.
+
+use crate::json::Json;
+use crate::unified::{Candle, Market, Markets, Ticker, Trade};
+use crate::{Venue, binance};
+
+/// Where a part of an answer stands: the exchange's markets, and the one that was asked for, if one was.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'m> {
+    /// Every market of the exchange.
+    pub markets: &'m Markets,
+    /// The market of the question.
+    pub asked: Option<&'m Market>,
+}
+
+impl<'m> Context<'m> {
+    /// The market of an answer that names it `id`: by its name; of two markets with one name the contract or the
+    /// other; for a name that is not known, or none, the one that was asked for.
+    pub fn market(&self, id: Option<&str>, contract: bool) -> Option<&'m Market> {
+        id.and_then(|id| self.markets.named(id, contract)).or(self.asked)
+    }
+
+    /// The market and its symbol; the symbol of one that is not known is the exchange's name.
+    pub fn symbol(&self, id: Option<&str>, contract: bool) -> (Option<&'m Market>, Option<String>) {
+        let market = self.market(id, contract);
+        (market, market.map(|market| market.symbol.clone()).or_else(|| id.map(str::to_owned)))
+    }
+}
+
+/// What one exchange's answers mean. Fields that are missing or make no sense are left out of what is made.
+pub trait Dialect: Sync {
+    /// The markets of the answers to the questions for them, in that order; `of` is the address that was asked.
+    fn markets(&self, of: &str, answer: &Json<'_>) -> Vec<Market>;
+    /// A ticker.
+    fn ticker(&self, raw: &Json<'_>, context: Context<'_>) -> Ticker;
+    /// A trade.
+    fn trade(&self, raw: &Json<'_>, context: Context<'_>) -> Trade;
+    /// A candle.
+    fn candle(&self, raw: &Json<'_>, context: Context<'_>) -> Candle;
+}
+
+impl Venue {
+    /// The dialect, of those that have one yet.
+    pub fn dialect(self) -> Option<&'static dyn Dialect> {
+        match self {
+            Self::Binance => Some(&binance::Dialect),
+            _ => None,
+        }
+    }
+}

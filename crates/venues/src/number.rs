@@ -1,0 +1,144 @@
+//! Numbers of exchanges: from digits to exact decimals and back to digits; a float only at the JSON edge.
+
+use std::str::FromStr as _;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Digits after the point that a quotient keeps; the rest is cut off.
+const QUOTIENT_DIGITS: u32 = 18;
+
+/// A decimal that is a number in JSON: the double that is nearest to it, as scripts know numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Number(pub Decimal);
+
+impl Number {
+    /// The number of these digits (`12.50`, `1e-7`), or none: for no digits, for words, and for what is beyond
+    /// 28 digits.
+    ///
+    /// ```
+    /// use orrery_venues::Number;
+    ///
+    /// assert_eq!(Number::parse("0.00001000").unwrap().to_string(), "0.00001");
+    /// assert_eq!(Number::parse("2.5e-7").unwrap().to_string(), "0.00000025");
+    /// assert_eq!(Number::parse("NaN"), None);
+    /// ```
+    pub fn parse(digits: &str) -> Option<Self> {
+        let read =
+            if digits.contains(['e', 'E']) { Decimal::from_scientific(digits) } else { Decimal::from_str(digits) };
+        read.ok().map(|decimal| Self(decimal.normalize()))
+    }
+
+    /// Ten to the power of minus `digits`: the step of numbers with so many digits after the point.
+    pub fn step(digits: u32) -> Option<Self> {
+        Decimal::try_from_i128_with_scale(1, digits).ok().map(|step| Self(step.normalize()))
+    }
+
+    /// Digits after the point.
+    pub fn digits(self) -> u32 {
+        self.0.normalize().scale()
+    }
+
+    /// Nothing for zero: the way many exchanges say that there is no value.
+    pub fn nonzero(self) -> Option<Self> {
+        (!self.0.is_zero()).then_some(self)
+    }
+
+    /// The sum, unless it is beyond 28 digits.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(|sum| Self(sum.normalize()))
+    }
+
+    /// The difference, unless it is beyond 28 digits.
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(|difference| Self(difference.normalize()))
+    }
+
+    /// The product, unless it is beyond 28 digits.
+    pub fn times(self, other: Self) -> Option<Self> {
+        self.0.checked_mul(other.0).map(|product| Self(product.normalize()))
+    }
+
+    /// The quotient, cut off after 18 digits; none for a divisor of zero.
+    pub fn over(self, divisor: Self) -> Option<Self> {
+        self.over_to(divisor, QUOTIENT_DIGITS)
+    }
+
+    /// The quotient, cut off after so many digits; none for a divisor of zero.
+    pub fn over_to(self, divisor: Self, digits: u32) -> Option<Self> {
+        let quotient = self.0.checked_div(divisor.0)?;
+        Some(Self(quotient.round_dp_with_strategy(digits, RoundingStrategy::ToZero).normalize()))
+    }
+
+    /// The double that is nearest.
+    pub fn as_f64(self) -> f64 {
+        // by its digits: shortest text and double stand for each other
+        self.to_string().parse().unwrap_or(f64::NAN)
+    }
+}
+
+impl std::fmt::Display for Number {
+    /// Plain digits: no exponent, no zeros at the end.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.normalize().fmt(f)
+    }
+}
+
+impl From<u32> for Number {
+    fn from(number: u32) -> Self {
+        Self(number.into())
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.as_f64())
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    /// From a double: the number of its shortest digits.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let double = f64::deserialize(deserializer)?;
+        Self::parse(&double.to_string()).ok_or_else(|| de::Error::custom(format!("{double} is beyond 28 digits")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn n(digits: &str) -> Number {
+        Number::parse(digits).unwrap()
+    }
+
+    #[test]
+    fn quotients_are_cut_off() {
+        assert_eq!(n("73721.21").over_to(n("2"), 2), Some(n("36860.6")));
+        assert_eq!(n("0.047").over(n("0.912")).and_then(|q| q.times(n("100"))), Some(n("5.1535087719298245")));
+        assert_eq!(n("-1").over(n("3")), Some(n("-0.333333333333333333")));
+        assert_eq!(n("1").over(n("0")), None);
+    }
+
+    #[test]
+    fn what_is_too_large_is_nothing() {
+        assert_eq!(Number::parse(&"9".repeat(40)), None);
+        assert_eq!(Number::parse("1e400"), None);
+        assert_eq!(n("79228162514264337593543950335").times(n("10")), None);
+        for text in ["", " ", "abc", "0x10", "1,5", "∞", "--1"] {
+            assert_eq!(Number::parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_double_goes_through_unchanged(mantissa in -9_999_999_999_999i64..9_999_999_999_999, scale in 0u32..12) {
+            let number = Number(Decimal::new(mantissa, scale));
+            prop_assert_eq!(n(&number.to_string()), Number(number.0.normalize()));
+            let expected: f64 = format!("{mantissa}e-{scale}").parse().unwrap();
+            prop_assert_eq!(number.as_f64(), expected);
+        }
+    }
+}

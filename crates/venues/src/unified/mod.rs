@@ -1,0 +1,38 @@
+//! What every exchange's answers become: CCXT's structures, named and shaped as its manual has them.
+
+mod candle;
+mod market;
+mod ticker;
+mod time;
+mod trade;
+
+pub use candle::Candle;
+pub use market::{FeeRules, Limits, Market, MarketKind, Markets, Precision, Range};
+pub use ticker::Ticker;
+pub use time::Time;
+pub use trade::{Fee, Side, TakerOrMaker, Trade};
+
+use serde::{Serialize, Serializer};
+
+/// The exchange's own words, as they came.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Raw(Box<str>);
+
+impl Raw {
+    /// Of a part of an answer.
+    pub fn of(value: &crate::json::Json<'_>) -> Self {
+        Self(value.to_string().into())
+    }
+
+    /// JSON text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for Raw {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &serde_json::value::RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}

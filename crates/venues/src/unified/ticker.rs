@@ -1,0 +1,100 @@
+//! The last day of a market.
+
+use serde::Serialize;
+
+use super::{Market, Raw, Time};
+use crate::Number;
+
+/// Prices, change and volumes over the last 24 hours.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ticker {
+    /// The market: `BTC/USDT`.
+    pub symbol: Option<String>,
+    /// When the exchange made it.
+    #[serde(flatten)]
+    pub time: Time,
+    /// Highest price.
+    pub high: Option<Number>,
+    /// Lowest price.
+    pub low: Option<Number>,
+    /// Best price that somebody buys at.
+    pub bid: Option<Number>,
+    /// How much is wanted at it.
+    pub bid_volume: Option<Number>,
+    /// Best price that somebody sells at.
+    pub ask: Option<Number>,
+    /// How much is offered at it.
+    pub ask_volume: Option<Number>,
+    /// Average price, weighted by volume.
+    pub vwap: Option<Number>,
+    /// First price.
+    pub open: Option<Number>,
+    /// Last price.
+    pub close: Option<Number>,
+    /// Last price too.
+    pub last: Option<Number>,
+    /// Last price of the day before.
+    pub previous_close: Option<Number>,
+    /// Last price less the first.
+    pub change: Option<Number>,
+    /// The change in hundredths of the first price.
+    pub percentage: Option<Number>,
+    /// Middle between first and last price, cut to the market's digits.
+    pub average: Option<Number>,
+    /// Volume in the base currency.
+    pub base_volume: Option<Number>,
+    /// Volume in the quote currency.
+    pub quote_volume: Option<Number>,
+    /// What positions are valued at.
+    pub mark_price: Option<Number>,
+    /// What the index says.
+    pub index_price: Option<Number>,
+    /// As the exchange said it.
+    pub info: Raw,
+}
+
+impl Ticker {
+    /// The ticker with what follows from the rest: a price, change or percentage that is missing, the average, the
+    /// weighted price. Prices of zero are none.
+    pub(crate) fn completed(mut self, market: Option<&Market>) -> Self {
+        let price = |price: Option<Number>| price.and_then(Number::nonzero);
+        for field in [&mut self.open, &mut self.high, &mut self.low, &mut self.bid, &mut self.ask] {
+            *field = price(*field);
+        }
+        let mut close = price(self.close.or(self.last));
+        let (mut open, mut change, mut percentage) = (self.open, price(self.change), price(self.percentage));
+        let mut average = price(self.average);
+        let hundred = Number::from(100);
+        let share = percentage.and_then(|percentage| percentage.over(hundred));
+        let grown = share.and_then(|share| share.plus(Number::from(1)));
+        if let Some(change) = change {
+            let half = || change.over(Number::from(2));
+            close = close.or_else(|| average?.plus(half()?));
+            open = open.or_else(|| close?.minus(change));
+        } else if percentage.is_some() {
+            close = close.or_else(|| {
+                let first = open.or_else(|| {
+                    let both = average?.times(Number::from(2))?;
+                    both.over(share?.plus(Number::from(2))?)
+                });
+                first?.times(grown?)
+            });
+            open = open.or_else(|| close?.over(grown?));
+        }
+        change = change.or_else(|| match (open, close) {
+            (Some(open), Some(close)) => close.minus(open),
+            (None, Some(close)) => share?.times(close)?.over(grown?),
+            (Some(open), None) => open.times(share?),
+            (None, None) => None,
+        });
+        close = close.or_else(|| open?.plus(change?));
+        percentage = percentage.or_else(|| change?.over(open?)?.times(hundred));
+        average = average.or_else(|| {
+            let digits = market.and_then(|market| market.precision.price).map_or(18, Number::digits);
+            open?.plus(close?)?.over_to(Number::from(2), digits)
+        });
+        self.vwap = self.vwap.or_else(|| price(self.quote_volume)?.over(self.base_volume?));
+        Self { open, close, last: close, change, percentage, average, ..self }
+    }
+}

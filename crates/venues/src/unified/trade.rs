@@ -1,0 +1,99 @@
+//! A trade, of anybody or of the account.
+
+use serde::Serialize;
+
+use super::{Raw, Time};
+use crate::Number;
+
+/// Which way an order or a trade goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// Takes the base currency and pays with the quote currency.
+    Buy,
+    /// The other way.
+    Sell,
+}
+
+impl Side {
+    /// Of a word in any case.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            _ if word.eq_ignore_ascii_case("buy") => Some(Self::Buy),
+            _ if word.eq_ignore_ascii_case("sell") => Some(Self::Sell),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the account's order was there first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TakerOrMaker {
+    /// It met an order that was there.
+    Taker,
+    /// It was there.
+    Maker,
+}
+
+/// What a trade or an order cost.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Fee {
+    /// How much; negative for what is paid back.
+    pub cost: Option<Number>,
+    /// In which currency.
+    pub currency: Option<String>,
+}
+
+/// One exchange of base for quote currency.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trade {
+    /// As the exchange said it.
+    pub info: Raw,
+    /// When.
+    #[serde(flatten)]
+    pub time: Time,
+    /// The market: `BTC/USDT`.
+    pub symbol: Option<String>,
+    /// The exchange's name of it.
+    pub id: Option<String>,
+    /// The account's order that it filled.
+    pub order: Option<String>,
+    /// That order's type: `limit`.
+    #[serde(rename = "type")]
+    pub order_type: Option<String>,
+    /// Which way the taker went, or the account.
+    pub side: Option<Side>,
+    /// Which the account was.
+    pub taker_or_maker: Option<TakerOrMaker>,
+    /// In the quote currency.
+    pub price: Option<Number>,
+    /// In the base currency, or in contracts.
+    pub amount: Option<Number>,
+    /// In the quote currency.
+    pub cost: Option<Number>,
+    /// What it cost, if there is one fee.
+    pub fee: Option<Fee>,
+    /// All it cost.
+    pub fees: Vec<Fee>,
+}
+
+impl Trade {
+    /// The trade with what follows from the rest: its cost, and its one fee in both places.
+    pub(crate) fn completed(mut self, market: Option<&super::Market>) -> Self {
+        let size = market.and_then(|market| market.contract_size);
+        self.cost = self.cost.or_else(|| {
+            let cost = self.price?.times(self.amount?)?;
+            size.map_or(Some(cost), |size| cost.times(size))
+        });
+        if let Some(fee) = &self.fee
+            && fee.cost.is_some()
+            && self.fees.is_empty()
+        {
+            self.fees.push(fee.clone());
+        }
+        self.fee.get_or_insert_default();
+        self
+    }
+}
