@@ -1,7 +1,7 @@
 //! How an exchange's answers become unified structures.
 
 use crate::json::Json;
-use crate::unified::{Candle, Market, Markets, Ticker, Trade};
+use crate::unified::{Candle, Market, Markets, Order, Ticker, Trade};
 use crate::{Venue, binance};
 
 /// Where a part of an answer stands: the exchange's markets, and the one that was asked for, if one was.
@@ -35,6 +35,8 @@ pub trait Dialect: Sync {
     fn ticker(&self, raw: &Json<'_>, context: Context<'_>) -> Ticker;
     /// A trade.
     fn trade(&self, raw: &Json<'_>, context: Context<'_>) -> Trade;
+    /// An order of the account.
+    fn order(&self, raw: &Json<'_>, context: Context<'_>) -> Order;
     /// A candle.
     fn candle(&self, raw: &Json<'_>, context: Context<'_>) -> Candle;
 }

@@ -1,6 +1,7 @@
 //! The connector to Binance.
 
 mod markets;
+mod order;
 mod parse;
 mod refusal;
 

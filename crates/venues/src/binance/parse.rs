@@ -1,9 +1,9 @@
 //! Answers: "Market Data endpoints" and "Account endpoints" of the spot and of the contract markets.
 
-use super::markets;
+use super::{markets, order};
 use crate::dialect::Context;
 use crate::json::{Access as _, Json};
-use crate::unified::{Candle, Fee, Market, Raw, Side, TakerOrMaker, Ticker, Time, Trade};
+use crate::unified::{Candle, Fee, Market, Order, Raw, Side, TakerOrMaker, Ticker, Time, Trade};
 use crate::{Number, Venue};
 
 /// Fields that only trades of the spot market have.
@@ -85,6 +85,10 @@ impl crate::Dialect for Dialect {
             fees: Vec::new(),
         }
         .completed(market)
+    }
+
+    fn order(&self, raw: &Json<'_>, context: Context<'_>) -> Order {
+        order::order(self, raw, context)
     }
 
     fn candle(&self, raw: &Json<'_>, context: Context<'_>) -> Candle {

@@ -68,6 +68,7 @@ impl Case<'_> {
         match self.method.as_str() {
             "parseTicker" => Some(value(&dialect.ticker(&raw, context))),
             "parseTrade" => Some(value(&dialect.trade(&raw, context))),
+            "parseOrder" => Some(value(&dialect.order(&raw, context))),
             "parseOHLCV" => Some(value(&dialect.candle(&raw, context))),
             _ => None,
         }

@@ -2,12 +2,14 @@
 
 mod candle;
 mod market;
+mod order;
 mod ticker;
 mod time;
 mod trade;
 
 pub use candle::Candle;
 pub use market::{FeeRules, Limits, Market, MarketKind, Markets, Precision, Range};
+pub use order::{Order, OrderStatus};
 pub use ticker::Ticker;
 pub use time::Time;
 pub use trade::{Fee, Side, TakerOrMaker, Trade};
