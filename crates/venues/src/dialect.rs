@@ -1,5 +1,6 @@
 //! How an exchange's answers become unified structures.
 
+use crate::exchange::Connector;
 use crate::json::Json;
 use crate::unified::{Candle, Market, Markets, Order, Ticker, Trade};
 use crate::{Venue, binance};
@@ -44,6 +45,14 @@ pub trait Dialect: Sync {
 impl Venue {
     /// The dialect, of those that have one yet.
     pub fn dialect(self) -> Option<&'static dyn Dialect> {
+        match self {
+            Self::Binance => Some(&binance::Dialect),
+            _ => None,
+        }
+    }
+
+    /// The connector, of those that have one yet.
+    pub(crate) fn connector(self) -> Option<&'static dyn Connector> {
         match self {
             Self::Binance => Some(&binance::Dialect),
             _ => None,

@@ -70,6 +70,29 @@ impl Number {
         Some(Self(quotient.round_dp_with_strategy(digits, RoundingStrategy::ToZero).normalize()))
     }
 
+    /// Without its sign.
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+
+    /// Cut off after so many digits.
+    pub fn cut(self, digits: u32) -> Option<Self> {
+        self.over_to(Self::from(1), digits)
+    }
+
+    /// The largest multiple of `step` that is not beyond, towards zero.
+    pub fn cut_to(self, step: Self) -> Option<Self> {
+        let steps = self.0.checked_div(step.0)?.trunc();
+        steps.checked_mul(step.0).map(|cut| Self(cut.normalize()))
+    }
+
+    /// The nearest multiple of `step`; halves away from zero.
+    pub fn round_to(self, step: Self) -> Option<Self> {
+        let steps = self.0.checked_div(step.0)?.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
+        steps.checked_mul(step.0).map(|rounded| Self(rounded.normalize()))
+    }
+
     /// The double that is nearest.
     pub fn as_f64(self) -> f64 {
         // by its digits: shortest text and double stand for each other
@@ -120,6 +143,15 @@ mod tests {
         assert_eq!(n("0.047").over(n("0.912")).and_then(|q| q.times(n("100"))), Some(n("5.1535087719298245")));
         assert_eq!(n("-1").over(n("3")), Some(n("-0.333333333333333333")));
         assert_eq!(n("1").over(n("0")), None);
+    }
+
+    #[test]
+    fn steps_are_kept_to() {
+        assert_eq!(n("0.0012345678901").cut_to(n("0.00001")), Some(n("0.00123")));
+        assert_eq!(n("1999.999").round_to(n("0.01")), Some(n("2000")));
+        assert_eq!(n("0.125").round_to(n("0.05")), Some(n("0.15")));
+        assert_eq!(n("7.3").cut_to(n("0.5")), Some(n("7")));
+        assert_eq!(n("1").cut_to(n("0")), None);
     }
 
     #[test]

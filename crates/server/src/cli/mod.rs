@@ -84,7 +84,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Command::Wallet(command) => return wallet::run(command),
-        Command::Venues(command) => return Ok(venues::run(command)),
+        Command::Venues(command) => return Ok(venues::run(command).await),
         _ => {}
     }
     let demo = matches!(command, Command::Demo);

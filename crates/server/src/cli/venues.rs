@@ -11,14 +11,14 @@ use super::output::{Lines, complain};
 /// What the process ends with when the cases cannot be read.
 const UNREADABLE: u8 = 3;
 
-pub fn run(command: &VenuesCommand) -> ExitCode {
+pub async fn run(command: &VenuesCommand) -> ExitCode {
     match command {
-        VenuesCommand::CheckFixtures { directory } => check_fixtures(directory),
+        VenuesCommand::CheckFixtures { directory } => check_fixtures(directory).await,
     }
 }
 
-fn check_fixtures(directory: &Path) -> ExitCode {
-    let rows = match check(directory) {
+async fn check_fixtures(directory: &Path) -> ExitCode {
+    let rows = match check(directory).await {
         Ok(rows) => rows,
         Err(error) => {
             complain(&format!("error: {error}"));

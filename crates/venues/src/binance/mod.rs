@@ -1,9 +1,13 @@
 //! The connector to Binance.
 
+mod http;
 mod markets;
+mod new_order;
 mod order;
 mod parse;
+mod position;
 mod refusal;
+mod sign;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;

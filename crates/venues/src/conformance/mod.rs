@@ -5,6 +5,8 @@
 
 mod compare;
 mod errors;
+mod recorded;
+mod requests;
 mod responses;
 mod unconnected;
 
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::Venue;
+use crate::unified::Markets;
 
 /// Largest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -98,7 +101,7 @@ pub enum InputError {
 /// Checks every case of a directory.
 ///
 /// Errors: what is wrong with the directory itself; a case that fails is no error.
-pub fn check(directory: &Path) -> Result<Vec<Row>, InputError> {
+pub async fn check(directory: &Path) -> Result<Vec<Row>, InputError> {
     let mut rows = Vec::new();
     let mut found = false;
     for kind in Kind::ALL {
@@ -113,13 +116,27 @@ pub fn check(directory: &Path) -> Result<Vec<Row>, InputError> {
             let text = read(&file)?;
             let outcomes = match kind {
                 Kind::Errors => errors::outcomes(venue, &text),
-                Kind::Responses => responses::outcomes(venue, &text),
-                Kind::Requests | Kind::Ws => unconnected::outcomes(&text),
+                Kind::Responses => responses::outcomes(venue, &text).await,
+                Kind::Requests => {
+                    let markets = markets(venue, directory).await?;
+                    requests::outcomes(venue, &text, &markets).await
+                }
+                Kind::Ws => unconnected::outcomes(&text),
             };
             rows.extend(by_method(venue, kind, outcomes.map_err(|error| InputError::Malformed(file, error))?));
         }
     }
     if found { Ok(rows) } else { Err(InputError::NoCases(directory.to_owned())) }
+}
+
+/// The markets of the exchange's recorded answers, which its requests are made with; none if there are no answers.
+async fn markets(venue: Venue, directory: &Path) -> Result<Markets, InputError> {
+    let file = directory.join(Kind::Responses.name()).join(format!("{venue}.json"));
+    if !file.exists() {
+        return Ok(Markets::default());
+    }
+    let text = read(&file)?;
+    responses::markets(venue, &text).await.map_err(|error| InputError::Malformed(file, error))
 }
 
 /// How one case came out: its method, and what was wrong.
@@ -173,9 +190,9 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/venues")
     }
 
-    #[test]
-    fn every_recorded_case_passes() {
-        let rows = check(&recorded()).unwrap();
+    #[tokio::test]
+    async fn every_recorded_case_passes() {
+        let rows = check(&recorded()).await.unwrap();
         let failed: Vec<_> = rows.iter().filter(|row| !row.failed.is_empty()).collect();
         assert!(failed.is_empty(), "{failed:#?}");
         assert_eq!(rows.iter().filter(|row| row.kind == Kind::Errors).map(|row| row.total).sum::<usize>(), 62);
@@ -195,18 +212,18 @@ mod tests {
         assert_eq!(rows[0].failed, expected);
     }
 
-    #[test]
-    fn broken_input_is_told() {
+    #[tokio::test]
+    async fn broken_input_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(check(folder.path()), Err(InputError::NoCases(_))));
+        assert!(matches!(check(folder.path()).await, Err(InputError::NoCases(_))));
         std::fs::create_dir(folder.path().join("errors")).unwrap();
         let put = |name: &str, text: &str| std::fs::write(folder.path().join("errors").join(name), text).unwrap();
         put("_hierarchy.json", "not read");
-        assert_eq!(check(folder.path()).unwrap(), []);
+        assert_eq!(check(folder.path()).await.unwrap(), []);
         put("okx.json", "{");
-        assert!(matches!(check(folder.path()), Err(InputError::Malformed(..))));
+        assert!(matches!(check(folder.path()).await, Err(InputError::Malformed(..))));
         put("okx.json", r#"{"cases":[]}"#);
         put("mtgox.json", r#"{"cases":[]}"#);
-        assert!(matches!(check(folder.path()), Err(InputError::Venue(..))));
+        assert!(matches!(check(folder.path()).await, Err(InputError::Venue(..))));
     }
 }

@@ -4,67 +4,86 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::recorded::{Account, Recorded, exchange};
 use super::{Outcome, compare, unconnected};
 use crate::json::{self, Json};
-use crate::unified::{Market, Markets};
-use crate::{Context, Dialect, Venue};
+use crate::unified::Markets;
+use crate::{Context, ErrorClass, Fields, Venue};
 
 #[derive(Deserialize)]
-struct File<'t> {
-    #[serde(borrow)]
-    cases: Vec<Case<'t>>,
+#[serde(rename_all = "camelCase")]
+struct File {
+    clock_ms: i64,
+    cases: Vec<Case>,
 }
 
 #[derive(Deserialize)]
-struct Case<'t> {
+struct Case {
     method: String,
     #[serde(default)]
-    args: Vec<Value>,
-    #[serde(borrow, default)]
-    http: Vec<Answer<'t>>,
-    #[serde(borrow)]
-    raw: Option<&'t RawValue>,
+    args: Vec<Box<RawValue>>,
+    #[serde(default)]
+    http: Vec<Recorded>,
+    raw: Option<Box<RawValue>>,
     #[serde(default)]
     result: Value,
 }
 
-#[derive(Deserialize)]
-struct Answer<'t> {
-    #[serde(rename = "urlContains", default)]
-    of: String,
-    #[serde(borrow)]
-    body: &'t RawValue,
-}
-
-pub(super) fn outcomes(venue: Venue, text: &str) -> Result<Vec<Outcome>, serde_json::Error> {
-    let file: File<'_> = serde_json::from_str(text)?;
-    let Some(dialect) = venue.dialect() else { return unconnected::outcomes(text) };
-    let asked = file.cases.iter().find(|case| case.method == "fetchMarkets");
-    let markets = Markets::new(asked.map(|case| case.markets(dialect)).unwrap_or_default());
-    Ok(file.cases.iter().map(|case| case.outcome(dialect, &markets)).collect())
-}
-
-impl Case<'_> {
-    fn markets(&self, dialect: &dyn Dialect) -> Vec<Market> {
-        let answers = self.http.iter().filter_map(|answer| Some((answer.of.as_str(), json::parse(answer.body.get())?)));
-        answers.flat_map(|(of, answer)| dialect.markets(of, &answer)).collect()
-    }
-
-    fn outcome(&self, dialect: &dyn Dialect, markets: &Markets) -> Outcome {
-        let found =
-            if self.method == "fetchMarkets" { Some(value(markets.all())) } else { self.parsed(dialect, markets) };
+pub(super) async fn outcomes(venue: Venue, text: &str) -> serde_json::Result<Vec<Outcome>> {
+    let file: File = serde_json::from_str(text)?;
+    let markets = file.markets(venue).await;
+    let mut outcomes = Vec::new();
+    for case in &file.cases {
+        let found = match &case.raw {
+            Some(raw) => case.parsed(venue, raw, &markets),
+            None => Some(case.fetched(venue, file.clock_ms, &markets).await),
+        };
         let fault = match found {
             None => Some(unconnected::FAULT.to_owned()),
-            Some(Err(error)) => Some(error.to_string()),
-            Some(Ok(found)) => compare::difference(&self.result, &found),
+            Some(Err(error)) => Some(error),
+            Some(Ok(found)) => compare::difference(&case.result, &found),
         };
-        Outcome { method: self.method.clone(), fault }
+        outcomes.push(Outcome { method: case.method.clone(), fault });
+    }
+    Ok(outcomes)
+}
+
+/// The markets of the file.
+pub(super) async fn markets(venue: Venue, text: &str) -> serde_json::Result<Markets> {
+    Ok(serde_json::from_str::<File>(text)?.markets(venue).await)
+}
+
+impl File {
+    async fn markets(&self, venue: Venue) -> Markets {
+        let Some(case) = self.cases.iter().find(|case| case.method == "fetchMarkets") else {
+            return Markets::default();
+        };
+        let (exchange, _) = exchange(venue, None, self.clock_ms, case.http.clone(), None);
+        Markets::new(exchange.fetch_markets(Fields::new()).await.unwrap_or_default())
+    }
+}
+
+impl Case {
+    /// What the method makes of the recorded answers. Markets are open to everybody, the rest is the account's.
+    async fn fetched(&self, venue: Venue, clock_ms: i64, markets: &Markets) -> Result<Value, String> {
+        let account = (self.method != "fetchMarkets").then(Account::any);
+        let (exchange, _) = exchange(venue, account.as_ref(), clock_ms, self.http.clone(), Some(markets.clone()));
+        let arguments: Option<Vec<Json<'_>>> = self.args.iter().map(|raw| json::parse(raw.get())).collect();
+        let result = exchange.call(&self.method, &arguments.unwrap_or_default()).await;
+        result.map_err(|error| match error.class() {
+            ErrorClass::NotSupported => unconnected::FAULT.to_owned(),
+            class => format!("{class}: {error}"),
+        })
     }
 
-    fn parsed(&self, dialect: &dyn Dialect, markets: &Markets) -> Option<serde_json::Result<Value>> {
-        let raw: Json<'_> = json::parse(self.raw?.get())?;
-        let symbol = self.args.iter().find_map(|argument| argument.get("$market")?.as_str());
-        let context = Context { markets, asked: symbol.and_then(|symbol| markets.of(symbol).ok()) };
+    fn parsed(&self, venue: Venue, raw: &RawValue, markets: &Markets) -> Option<Result<Value, String>> {
+        let dialect = venue.dialect()?;
+        let raw = json::parse(raw.get())?;
+        let symbol = self.args.iter().find_map(|argument| {
+            let argument: Value = serde_json::from_str(argument.get()).ok()?;
+            Some(argument.get("$market")?.as_str()?.to_owned())
+        });
+        let context = Context { markets, asked: symbol.and_then(|symbol| markets.of(&symbol).ok()) };
         match self.method.as_str() {
             "parseTicker" => Some(value(&dialect.ticker(&raw, context))),
             "parseTrade" => Some(value(&dialect.trade(&raw, context))),
@@ -76,6 +95,7 @@ impl Case<'_> {
 }
 
 /// As a script sees it.
-fn value<T: Serialize + ?Sized>(of: &T) -> serde_json::Result<Value> {
-    serde_json::from_str(&serde_json::to_string(of)?)
+fn value<T: Serialize + ?Sized>(of: &T) -> Result<Value, String> {
+    let text = serde_json::to_string(of).map_err(|error| error.to_string())?;
+    serde_json::from_str(&text).map_err(|error| error.to_string())
 }

@@ -1,18 +1,28 @@
 //! What every exchange's answers become: CCXT's structures, named and shaped as its manual has them.
 
+mod balance;
 mod candle;
 mod market;
 mod order;
+mod order_book;
+mod position;
+mod rates;
 mod ticker;
 mod time;
 mod trade;
+mod transfer;
 
+pub use balance::{Balance, Balances};
 pub use candle::Candle;
 pub use market::{FeeRules, Limits, Market, MarketKind, Markets, Precision, Range};
 pub use order::{Order, OrderStatus};
+pub use order_book::OrderBook;
+pub use position::Position;
+pub use rates::{FundingRate, TradingFee};
 pub use ticker::Ticker;
 pub use time::Time;
 pub use trade::{Fee, Side, TakerOrMaker, Trade};
+pub use transfer::Transfer;
 
 use serde::{Serialize, Serializer};
 

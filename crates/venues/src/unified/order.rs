@@ -23,7 +23,7 @@ pub enum OrderStatus {
     Rejected,
 }
 
-/// What an exchange says of an order; [`Order::completed`] adds what follows from it.
+/// An order, as far as the exchange said it and as it follows from that.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Order {
     /// As the exchange said it.

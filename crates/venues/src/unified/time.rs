@@ -1,6 +1,6 @@
 //! When something was, twice: as a number and as text.
 
-use chrono::{DateTime, SecondsFormat};
+use orrery_kernel::Timestamp;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
@@ -17,13 +17,13 @@ impl Time {
 
     /// `231114`, as it stands in symbols of contracts with an end.
     pub fn day(self) -> Option<String> {
-        Some(DateTime::from_timestamp_millis(self.0?)?.format("%y%m%d").to_string())
+        let digits = Timestamp::from_millis(self.0?).date().replace('-', "");
+        digits.get(2..).map(str::to_owned)
     }
 
     /// `2023-11-14T22:13:20.000Z`
     pub fn iso(self) -> Option<String> {
-        let time = DateTime::from_timestamp_millis(self.0?)?;
-        Some(time.to_rfc3339_opts(SecondsFormat::Millis, true))
+        self.0.map(|ms| Timestamp::from_millis(ms).iso())
     }
 }
 

@@ -1,0 +1,78 @@
+//! The way to an exchange and back, as a port: what is sent, what came, and who carries it.
+
+use async_trait::async_trait;
+use orrery_kernel::Secret;
+
+use crate::VenueError;
+
+/// What is done with an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are HTTP's")]
+pub enum Verb {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Verb {
+    /// As HTTP writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// A request that is ready to be sent. Its address and headers may hold a signature: neither belongs in a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What is done.
+    pub verb: Verb,
+    /// The whole address.
+    pub url: String,
+    /// Headers beyond those of every request.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Option<String>,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let address = self.url.split('?').next().unwrap_or_default();
+        write!(f, "{} {address}", self.verb.name())
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The whole body.
+    pub body: String,
+}
+
+/// Carries requests. Implementations bound the time and the size of an answer.
+///
+/// Errors: [`crate::ErrorClass::RequestTimeout`] or [`crate::ErrorClass::NetworkError`] if no whole answer came;
+/// the exchange may have done what was asked all the same.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Sends one request, once.
+    async fn send(&self, request: Request) -> Result<Answer, VenueError>;
+}
+
+/// What an exchange knows an account by.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The key's name; it is sent with each signed request.
+    pub api_key: String,
+    /// What requests are signed with.
+    pub secret: Secret<String>,
+    /// The passphrase of exchanges that have one.
+    pub password: Option<Secret<String>>,
+}
