@@ -3,7 +3,7 @@
 use crate::exchange::Connector;
 use crate::json::Json;
 use crate::unified::{Candle, Market, Markets, Order, Ticker, Trade};
-use crate::{Venue, binance};
+use crate::{Venue, binance, bybit};
 
 /// Where a part of an answer stands: the exchange's markets, and the one that was asked for, if one was.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +47,7 @@ impl Venue {
     pub fn dialect(self) -> Option<&'static dyn Dialect> {
         match self {
             Self::Binance => Some(&binance::Dialect),
+            Self::Bybit => Some(&bybit::Dialect),
             _ => None,
         }
     }
@@ -55,6 +56,7 @@ impl Venue {
     pub(crate) fn connector(self) -> Option<&'static dyn Connector> {
         match self {
             Self::Binance => Some(&binance::Dialect),
+            Self::Bybit => Some(&bybit::Dialect),
             _ => None,
         }
     }

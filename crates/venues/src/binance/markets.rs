@@ -48,6 +48,7 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
     let (price, lot) = (filter(&["PRICE_FILTER"]), filter(&["LOT_SIZE"]));
     let (lot_of_markets, least) = (filter(&["MARKET_LOT_SIZE"]), filter(&["MIN_NOTIONAL", "NOTIONAL"]));
     Some(Market {
+        lowercase_id: Some(id.to_lowercase()),
         id,
         symbol,
         base,
@@ -83,6 +84,7 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
             market: Some(range(lot_of_markets, "minQty", "maxQty")),
         },
         margin_modes: Some((contract, contract)),
+        stock: Some(false),
         created: Time::parse(raw.get("onboardDate").text()).0,
         fee_rules: FeeRules {
             tier_based: rules.tier_based,

@@ -81,6 +81,7 @@ impl crate::Dialect for Dialect {
             fee: raw.get("commission").text().map(|cost| Fee {
                 cost: Number::parse(cost),
                 currency: raw.get("commissionAsset").text().map(|id| Venue::Binance.description().currency(id)),
+                rate: None,
             }),
             fees: Vec::new(),
         }

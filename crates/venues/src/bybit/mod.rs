@@ -1,5 +1,11 @@
 //! The connector to Bybit.
 
+mod http;
+mod markets;
+mod new_order;
+mod parse;
 mod refusal;
+mod sign;
 
+pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;

@@ -67,6 +67,8 @@ pub struct Limits {
 pub struct Market {
     /// The exchange's name: `BTCUSDT`.
     pub id: String,
+    /// The same in lower case, where the exchange's streams name it so.
+    pub lowercase_id: Option<String>,
     /// The name that is the same everywhere: `BTC/USDT`, `BTC/USDT:USDT` for a contract settled in USDT.
     pub symbol: String,
     /// What is traded.
@@ -103,6 +105,8 @@ pub struct Market {
     pub limits: Limits,
     /// Whether positions may share the account's margin, and whether they may have their own.
     pub margin_modes: Option<(bool, bool)>,
+    /// Whether it is a company's share, where the exchange has any.
+    pub stock: Option<bool>,
     /// Since when it is there.
     pub created: Option<i64>,
     /// Whether fees fall with volume, whether they are shares, and which side pays them, if all markets of the
@@ -138,7 +142,7 @@ impl Serialize for Market {
         let sub = self.linear.map(|linear| if linear { "linear" } else { "inverse" });
         let (cross, isolated) = self.margin_modes.unzip();
         map.serialize_entry("id", &self.id)?;
-        map.serialize_entry("lowercaseId", &self.id.to_lowercase())?;
+        map.serialize_entry("lowercaseId", &self.lowercase_id)?;
         map.serialize_entry("symbol", &self.symbol)?;
         map.serialize_entry("base", &self.base)?;
         map.serialize_entry("quote", &self.quote)?;
@@ -172,7 +176,7 @@ impl Serialize for Market {
         map.serialize_entry("tierBased", &self.fee_rules.tier_based)?;
         map.serialize_entry("percentage", &self.fee_rules.percentage)?;
         map.serialize_entry("feeSide", &self.fee_rules.side)?;
-        map.serialize_entry("stock", &false)?;
+        map.serialize_entry("stock", &self.stock)?;
         map.serialize_entry("info", &self.info)?;
         map.end()
     }

@@ -36,6 +36,16 @@ impl Raw {
         Self(value.to_string().into())
     }
 
+    /// With one more member, if it is an object.
+    pub(crate) fn with(self, name: &str, text: &str) -> Self {
+        let member = format!("{}:{}", serde_json::Value::from(name), serde_json::Value::from(text));
+        match self.0.strip_suffix('}') {
+            Some("{") => Self(format!("{{{member}}}").into()),
+            Some(rest) => Self(format!("{rest},{member}}}").into()),
+            None => self,
+        }
+    }
+
     /// JSON text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -46,5 +56,18 @@ impl Serialize for Raw {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let raw: &serde_json::value::RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
         raw.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_added_to_objects_only() {
+        let raw = |text| Raw::of(&crate::json::parse(text).unwrap()).with("c", "\"x").0;
+        assert_eq!(&*raw(r#"{"a": 1}"#), r#"{"a":1,"c":"\"x"}"#);
+        assert_eq!(&*raw("{}"), r#"{"c":"\"x"}"#);
+        assert_eq!(&*raw("[1]"), "[1]");
     }
 }

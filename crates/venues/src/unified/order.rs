@@ -215,7 +215,7 @@ mod tests {
     }
 
     fn fill(amount: &str, price: &str, fee: &str, currency: &str) -> Trade {
-        let fee = Fee { cost: n(fee), currency: Some(currency.to_owned()) };
+        let fee = Fee { cost: n(fee), currency: Some(currency.to_owned()), rate: None };
         Trade { amount: n(amount), price: n(price), fee: Some(fee), ..Trade::default() }.completed(None)
     }
 

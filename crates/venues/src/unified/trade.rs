@@ -43,6 +43,9 @@ pub struct Fee {
     pub cost: Option<Number>,
     /// In which currency.
     pub currency: Option<String>,
+    /// That as a share of the cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Number>,
 }
 
 /// One exchange of base for quote currency.
