@@ -70,7 +70,7 @@ pub trait Transport: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The key's name; it is sent with each signed request.
-    pub api_key: String,
+    pub api_key: Secret<String>,
     /// What requests are signed with.
     pub secret: Secret<String>,
     /// The passphrase of exchanges that have one.

@@ -9,7 +9,7 @@ use crate::exchange::{Connector, NewOrder, Page, Result, Status, not_supported, 
 use crate::json::{Access as _, Json};
 use crate::unified::{
     Balance, Balances, Candle, FundingRate, Market, MarketKind, Markets, Order, OrderBook, OrderStatus, Position, Raw,
-    Ticker, Time, Trade, TradingFee, Transfer,
+    Ticker, Time, Trade, TradingFee, Transfer, levels,
 };
 use crate::{Context, Dialect as _, Exchange, Fields, Number, Venue, VenueError, Verb};
 
@@ -203,17 +203,12 @@ impl Connector for Dialect {
         let market = markets.of(symbol)?;
         let fields = Fields::new().with("symbol", market.id.as_str()).with_some("limit", limit).and(params);
         let request = request(exchange, apis(market)?.0, Verb::Get, "depth", fields)?;
-        let levels = |body: &Json<'_>, side: &str| {
-            let all = body.get(side).list().unwrap_or_default().iter();
-            let number = |level: &Json<'_>, place: usize| level.at(place).text().and_then(Number::parse);
-            all.filter_map(|level| Some((number(level, 0)?, number(level, 1)?))).collect()
-        };
         exchange
             .ask(request, |body| {
                 let book = OrderBook {
                     symbol: Some(market.symbol.clone()),
-                    bids: levels(body, "bids"),
-                    asks: levels(body, "asks"),
+                    bids: levels(body.get("bids")),
+                    asks: levels(body.get("asks")),
                     time: Time::parse(body.get("T").text()),
                     nonce: body.text_of(&["lastUpdateId", "u"]).and_then(|digits| digits.parse().ok()),
                 };

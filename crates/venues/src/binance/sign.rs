@@ -50,7 +50,7 @@ pub(super) fn request(exchange: &Exchange, api: Api, verb: Verb, path: &str, fie
         .map_err(|error| VenueError::new(ErrorClass::AuthenticationError, &format!("the secret: {error}")))?;
     mac.update(query.as_bytes());
     let signed = format!("{query}&signature={}", hex::encode(mac.finalize().into_bytes()));
-    let key = ("X-MBX-APIKEY", credentials.api_key.clone());
+    let key = ("X-MBX-APIKEY", credentials.api_key.expose().clone());
     Ok(match verb {
         Verb::Get | Verb::Delete => Request { verb, url: format!("{url}?{signed}"), headers: vec![key], body: None },
         Verb::Post | Verb::Put => {

@@ -8,7 +8,7 @@ use super::sign::{private, public};
 use crate::exchange::{Connector, NewOrder, Page, Result, not_supported, required};
 use crate::json::{Access as _, Json};
 use crate::unified::{
-    Candle, FundingRate, Market, MarketKind, Markets, Order, OrderBook, Raw, Ticker, Time, Trade, TradingFee,
+    Candle, FundingRate, Market, MarketKind, Markets, Order, OrderBook, Raw, Ticker, Time, Trade, TradingFee, levels,
 };
 use crate::{Context, Dialect as _, ErrorClass, Exchange, Fields, Number, Venue, VenueError, Verb};
 
@@ -161,17 +161,12 @@ impl Connector for Dialect {
         let (market, fields) = asked(&markets, symbol)?;
         let depth = limit.unwrap_or(DEPTH[usize::from(market.contract())]);
         let fields = fields.with("category", category(&market)).with("limit", depth).and(params);
-        let levels = |body: &Json<'_>, side: &str| {
-            let all = body.get(side).list().unwrap_or_default().iter();
-            let number = |level: &Json<'_>, place: usize| level.at(place).text().and_then(Number::parse);
-            all.filter_map(|level| Some((number(level, 0)?, number(level, 1)?))).collect()
-        };
         let read = |body: &Json<'_>| {
             let Some(book) = body.get("result") else { return OrderBook::default() };
             OrderBook {
                 symbol: Some(market.symbol.clone()),
-                bids: levels(book, "b"),
-                asks: levels(book, "a"),
+                bids: levels(book.get("b")),
+                asks: levels(book.get("a")),
                 time: Time::parse(book.get("ts").text()),
                 nonce: None,
             }

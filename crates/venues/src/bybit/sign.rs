@@ -26,12 +26,12 @@ pub(super) fn private(exchange: &Exchange, verb: Verb, path: &str, fields: &Fiel
     };
     let mut mac = Hmac::<Sha256>::new_from_slice(credentials.secret.expose().as_bytes())
         .map_err(|error| VenueError::new(ErrorClass::AuthenticationError, &format!("the secret: {error}")))?;
-    for part in [time.as_str(), &credentials.api_key, RECEIVE_WINDOW, body.as_deref().unwrap_or(&query)] {
+    for part in [time.as_str(), credentials.api_key.expose(), RECEIVE_WINDOW, body.as_deref().unwrap_or(&query)] {
         mac.update(part.as_bytes());
     }
     let mut headers = vec![
         ("Content-Type", "application/json".to_owned()),
-        ("X-BAPI-API-KEY", credentials.api_key.clone()),
+        ("X-BAPI-API-KEY", credentials.api_key.expose().clone()),
         ("X-BAPI-TIMESTAMP", time),
         ("X-BAPI-RECV-WINDOW", RECEIVE_WINDOW.to_owned()),
         ("X-BAPI-SIGN", hex::encode(mac.finalize().into_bytes())),

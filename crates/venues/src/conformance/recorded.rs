@@ -12,7 +12,7 @@ use crate::unified::Markets;
 use crate::{Answer, Credentials, Exchange, Request, Transport, Venue, VenueError};
 
 /// The account of the cases.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Account {
     api_key: String,
@@ -29,7 +29,7 @@ impl Account {
 
     fn credentials(&self) -> Credentials {
         Credentials {
-            api_key: self.api_key.clone(),
+            api_key: Secret::new(self.api_key.clone()),
             secret: Secret::new(self.secret.clone()),
             password: self.password.clone().map(Secret::new),
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Time;
 use crate::Number;
+use crate::json::{Access as _, Json};
 
 /// A book at one moment. Bids fall and asks rise; each level is price and amount.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -19,6 +20,13 @@ pub struct OrderBook {
     pub time: Time,
     /// The exchange's number of this state.
     pub nonce: Option<i64>,
+}
+
+/// One side of a book whose levels are lists of price and amount; what is no level is left out.
+pub(crate) fn levels(side: Option<&Json<'_>>) -> Vec<(Number, Number)> {
+    let number = |level: &Json<'_>, place: usize| level.at(place).text().and_then(Number::parse);
+    let all = side.list().unwrap_or_default().iter();
+    all.filter_map(|level| Some((number(level, 0)?, number(level, 1)?))).collect()
 }
 
 impl OrderBook {
