@@ -303,6 +303,11 @@ async fn logins_that_prove_nothing() {
     refused("another hash", with(&good, "transaction/hash", json!("0".repeat(64)))).await;
     refused("a signature of something else", with(&good, "transaction/signature", json!(one.sign("x")))).await;
     refused("data with another time", with(&good, "transaction/data", json!("{}"))).await;
+    for name in ["title", "nid"] {
+        let mut long = request(&good);
+        long["body"][name] = json!("x".repeat(257));
+        refused("a name without an end", long).await;
+    }
     // the twin of a signature, with a high s
     let high = high_s(good["signature"].as_str().unwrap());
     refused("a high S", with(&good, "transaction/signature", json!(high))).await;

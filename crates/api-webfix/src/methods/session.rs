@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::reply::Reply;
 
+/// Longest name that the answer repeats.
+const ECHOED_BYTES_MAX: usize = 256;
+
 pub(super) async fn connect(call: &Call<'_>) -> Result<Reply> {
     let inner = call.body.get("payload").and_then(|payload| payload.get("body"));
     let inner = inner.ok_or_else(|| Error::invalid("payload", "payload.body is missing"))?;
@@ -22,11 +25,11 @@ pub(super) async fn developer(call: &Call<'_>) -> Result<Reply> {
 async fn open(call: &Call<'_>, body: &JsValue, action: Action) -> Result<Reply> {
     call.shared.tiers.login(call.ctx.address, call.ctx.now).await?;
     let wallets = &call.shared.app.wallets;
+    let title = echoed(call, "title")?.unwrap_or("heterogen");
+    let nid = echoed(call, "nid")?.unwrap_or_else(|| wallets.node());
     let opened = wallets.login(&call.ctx, body, action).await?;
     let asked = call.body.get("api").and_then(JsValue::as_str);
     let (api, socket) = addresses(call.shared.public_url.as_deref(), call.headers, asked, call.shared.tls);
-    let title = call.body.get("title").and_then(JsValue::as_str).unwrap_or("heterogen");
-    let nid = call.body.get("nid").and_then(JsValue::as_str).unwrap_or_else(|| wallets.node());
     let token = opened.token.expose();
     let raw = json!({
         "session": token,
@@ -44,6 +47,15 @@ async fn open(call: &Call<'_>, body: &JsValue, action: Action) -> Result<Reply> 
         "raw": raw,
         "timestamp": call.ctx.now.millis(),
     })))
+}
+
+/// A name that the answer repeats; what is no text is passed over.
+fn echoed<'c>(call: &'c Call<'_>, field: &'static str) -> Result<Option<&'c str>> {
+    let name = call.body.get(field).and_then(JsValue::as_str);
+    if name.is_some_and(|name| name.len() > ECHOED_BYTES_MAX) {
+        return Err(Error::invalid(field, format!("{field} has to be at most {ECHOED_BYTES_MAX} bytes")));
+    }
+    Ok(name)
 }
 
 fn info(call: &Call<'_>, title: &str, nid: &str, api: &str, socket: &str) -> Value {
