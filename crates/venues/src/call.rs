@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::exchange::{NewOrder, Page, Result, not_supported, required};
+use crate::exchange::{NewOrder, Result, not_supported, required};
 use crate::json::{Access as _, Json};
+use crate::query::Page;
 use crate::unified::{Side, Ticker};
 use crate::{ErrorClass, Exchange, Fields, Number, VenueError};
 
@@ -113,7 +114,7 @@ impl Exchange {
     pub async fn call(&self, method: &str, arguments: &[Json<'_>]) -> Result<Value> {
         let a = Arguments { exchange: self, method, given: arguments };
         if let Some(order) = a.order()? {
-            return value(&self.create_order(order).await?);
+            return value(&self.create_order(&order).await?);
         }
         match method {
             "fetchTime" => value(&self.fetch_time(a.params(0)).await?),
@@ -158,9 +159,57 @@ impl Exchange {
             "fetchOrderTrades" => {
                 value(&self.fetch_order_trades(a.needed(0, "id")?, a.text(1), a.page(2), a.params(4)).await?)
             }
+            "createOrders" => {
+                let orders = arguments.first().list().unwrap_or_default().iter().map(|one| listed_order(self, one));
+                value(&self.create_orders(orders.collect::<Result<_>>()?, a.params(1)).await?)
+            }
+            "editOrder" => {
+                let order = NewOrder {
+                    symbol: a.needed(1, "symbol")?.to_owned(),
+                    order_type: a.needed(2, "type")?.to_owned(),
+                    side: a.side(3)?,
+                    amount: a.number(4, "amount")?,
+                    price: a.number(5, "price")?,
+                    params: a.params(6),
+                };
+                value(&self.edit_order(a.needed(0, "id")?, &order).await?)
+            }
+            "cancelOrders" => {
+                let ids = a.texts(0).ok_or_else(|| required(self.venue(), method, "ids"))?;
+                value(&self.cancel_orders(&ids, a.text(1), a.params(2)).await?)
+            }
+            "fetchCanceledOrders" => value(&self.fetch_canceled_orders(a.text(0), a.page(1), a.params(3)).await?),
+            "fetchCanceledAndClosedOrders" => {
+                value(&self.fetch_canceled_and_closed_orders(a.text(0), a.page(1), a.params(3)).await?)
+            }
+            "fetchLedger" => value(&self.fetch_ledger(a.text(0), a.page(1), a.params(3)).await?),
+            "fetchDepositAddress" => value(&self.fetch_deposit_address(a.needed(0, "code")?, a.params(1)).await?),
+            "fetchPosition" => value(&self.fetch_position(a.needed(0, "symbol")?, a.params(1)).await?),
+            "closePosition" => value(&self.close_position(a.needed(0, "symbol")?, a.text(1), a.params(2)).await?),
+            "fetchLeverage" => value(&self.fetch_leverage(a.needed(0, "symbol")?, a.params(1)).await?),
+            "fetchFundingRateHistory" => {
+                value(&self.fetch_funding_rate_history(a.text(0), a.page(1), a.params(3)).await?)
+            }
             _ => Err(not_supported(self.venue(), &format!("{method}()"))),
         }
     }
+}
+
+/// One order of a list of them.
+fn listed_order(exchange: &Exchange, one: &Json<'_>) -> Result<NewOrder> {
+    let missing = |name: &str| required(exchange.venue(), "createOrders", name);
+    let text = |name: &str| one.text_of(&[name]).ok_or_else(|| missing(name));
+    Ok(NewOrder {
+        symbol: text("symbol")?.to_owned(),
+        order_type: text("type")?.to_owned(),
+        side: Side::parse(text("side")?).ok_or_else(|| missing("side of buy or sell"))?,
+        amount: one.number_of(&["amount"]),
+        price: one.number_of(&["price"]),
+        params: match one.get("params").map(crate::Value::of) {
+            Some(crate::Value::Object(fields)) => fields,
+            _ => Fields::new(),
+        },
+    })
 }
 
 /// Tickers by their symbols.

@@ -1,9 +1,9 @@
 //! How an exchange's answers become unified structures.
 
-use crate::exchange::Connector;
 use crate::json::Json;
-use crate::unified::{Candle, Market, Markets, Order, Ticker, Trade};
-use crate::{Venue, binance, bybit};
+use crate::methods::Connector;
+use crate::unified::{Balances, Candle, Market, Markets, Order, Position, Ticker, Trade};
+use crate::{Venue, binance, bitget, bybit, coinbase, gate, htx, kraken, kucoin, okx, upbit};
 
 /// Where a part of an answer stands: the exchange's markets, and the one that was asked for, if one was.
 #[derive(Debug, Clone, Copy)]
@@ -40,24 +40,37 @@ pub trait Dialect: Sync {
     fn order(&self, raw: &Json<'_>, context: Context<'_>) -> Order;
     /// A candle.
     fn candle(&self, raw: &Json<'_>, context: Context<'_>) -> Candle;
+    /// What the account has; none where the answer of one part of the exchange is not told from another's.
+    fn balance(&self, raw: &Json<'_>, context: Context<'_>) -> Option<Balances> {
+        let _ = (raw, context);
+        None
+    }
+    /// A position; none where one answer does not say all of it.
+    fn position(&self, raw: &Json<'_>, context: Context<'_>) -> Option<Position> {
+        let _ = (raw, context);
+        None
+    }
 }
 
 impl Venue {
-    /// The dialect, of those that have one yet.
-    pub fn dialect(self) -> Option<&'static dyn Dialect> {
-        match self {
-            Self::Binance => Some(&binance::Dialect),
-            Self::Bybit => Some(&bybit::Dialect),
-            _ => None,
-        }
+    /// How its answers are read.
+    pub fn dialect(self) -> &'static dyn Dialect {
+        self.connector()
     }
 
-    /// The connector, of those that have one yet.
-    pub(crate) fn connector(self) -> Option<&'static dyn Connector> {
+    /// How it is asked.
+    pub(crate) fn connector(self) -> &'static dyn Connector {
         match self {
-            Self::Binance => Some(&binance::Dialect),
-            Self::Bybit => Some(&bybit::Dialect),
-            _ => None,
+            Self::Binance => &binance::Dialect,
+            Self::Bybit => &bybit::Dialect,
+            Self::Okx => &okx::Dialect,
+            Self::Coinbase => &coinbase::Dialect,
+            Self::Kraken => &kraken::Dialect,
+            Self::Kucoin => &kucoin::Dialect,
+            Self::Htx => &htx::Dialect,
+            Self::Gate => &gate::Dialect,
+            Self::Bitget => &bitget::Dialect,
+            Self::Upbit => &upbit::Dialect,
         }
     }
 }

@@ -6,6 +6,8 @@ use hifijson::SliceLexer;
 use hifijson::token::Lex as _;
 use hifijson::value::parse_bounded;
 
+use crate::Number;
+
 /// Deepest nesting that is read; no exchange goes beyond ten.
 const DEPTH_MAX: usize = 64;
 
@@ -28,7 +30,7 @@ pub fn parse(text: &str) -> Option<Json<'_>> {
 }
 
 /// Reading what may not be there: each step of a path that is missing leaves nothing, as does `null`.
-pub trait Access<'v, 't> {
+pub trait Access<'v, 't: 'v> {
     /// The member of this name; of one that is there twice, the last, as JavaScript has it.
     fn get(self, name: &str) -> Option<&'v Json<'t>>;
     /// The element at this place, counted from 0.
@@ -41,6 +43,38 @@ pub trait Access<'v, 't> {
     fn flag(self) -> Option<bool>;
     /// The text of the first of these members that has one which is not empty.
     fn text_of(self, names: &[&str]) -> Option<&'v str>;
+
+    /// The same, owned.
+    fn string_of(self, names: &[&str]) -> Option<String>
+    where
+        Self: Sized,
+    {
+        self.text_of(names).map(str::to_owned)
+    }
+
+    /// The number of the first of these members that has a text which is not empty.
+    fn number_of(self, names: &[&str]) -> Option<Number>
+    where
+        Self: Sized,
+    {
+        self.text_of(names).and_then(Number::parse)
+    }
+
+    /// The number at this place, counted from 0.
+    fn number_at(self, index: usize) -> Option<Number>
+    where
+        Self: Sized,
+    {
+        self.at(index).text().and_then(Number::parse)
+    }
+
+    /// What becomes of each element of a list; nothing of what is no list.
+    fn each<T>(self, one: impl FnMut(&'v Json<'t>) -> T) -> Vec<T>
+    where
+        Self: Sized,
+    {
+        self.list().unwrap_or_default().iter().map(one).collect()
+    }
 }
 
 impl<'v, 't> Access<'v, 't> for Option<&'v Json<'t>> {

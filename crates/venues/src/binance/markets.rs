@@ -63,8 +63,7 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
         linear,
         taker: fees.taker,
         maker: fees.maker,
-        contract_size: contract
-            .then(|| raw.text_of(&["contractSize", "unit"]).and_then(Number::parse).unwrap_or(1.into())),
+        contract_size: contract.then(|| raw.number_of(&["contractSize", "unit"]).unwrap_or(1.into())),
         expiry,
         precision: Precision {
             amount: number(lot, "stepSize").or_else(|| digits(&["quantityPrecision"])),

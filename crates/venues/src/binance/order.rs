@@ -13,7 +13,7 @@ pub(super) fn order(dialect: &super::Dialect, raw: &Json<'_>, context: Context<'
         let info = Raw::of(raw);
         return Order { info, status: Some(OrderStatus::Rejected), ..Order::default() }.completed(None);
     }
-    let number = |names: &[&str]| raw.text_of(names).and_then(Number::parse);
+    let number = |names: &[&str]| raw.number_of(names);
     let text = |names: &[&str]| raw.text_of(names).map(str::to_owned);
     let time = |names: &[&str]| Time::parse(raw.text_of(names));
     let contract = raw.get("positionSide").is_some() || raw.get("cumQuote").is_some();

@@ -51,7 +51,7 @@ impl crate::Dialect for Dialect {
     }
 
     fn trade(&self, raw: &Json<'_>, context: Context<'_>) -> Trade {
-        let number = |names: &[&str]| raw.text_of(names).and_then(Number::parse);
+        let number = |names: &[&str]| raw.number_of(names);
         let text = |names: &[&str]| raw.text_of(names).map(str::to_owned);
         let contract = !OF_SPOT_TRADES.iter().any(|name| raw.get(name).is_some());
         let (market, symbol) = context.symbol(raw.get("symbol").text(), contract);

@@ -1,10 +1,7 @@
 //! Requests: "General API Information", sections "Request Security" and "SIGNED Endpoint security".
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-
 use crate::exchange::Result;
-use crate::{ErrorClass, Exchange, Fields, Request, VenueError, Verb};
+use crate::{Exchange, Fields, Request, Verb, mac};
 
 /// How long after its time the exchange takes a request, in milliseconds.
 const RECEIVE_WINDOW: i64 = 10_000;
@@ -46,10 +43,8 @@ pub(super) fn request(exchange: &Exchange, api: Api, verb: Verb, path: &str, fie
     let window: i64 = fields.text(&["recvWindow"]).and_then(|text| text.parse().ok()).unwrap_or(RECEIVE_WINDOW);
     let fields = Fields::new().with("timestamp", exchange.now()).and(fields).with("recvWindow", window);
     let query = fields.query();
-    let mut mac = Hmac::<Sha256>::new_from_slice(credentials.secret.expose().as_bytes())
-        .map_err(|error| VenueError::new(ErrorClass::AuthenticationError, &format!("the secret: {error}")))?;
-    mac.update(query.as_bytes());
-    let signed = format!("{query}&signature={}", hex::encode(mac.finalize().into_bytes()));
+    let signature = mac::sha256(credentials.secret.expose().as_bytes(), &[query.as_bytes()])?;
+    let signed = format!("{query}&signature={}", hex::encode(signature));
     let key = ("X-MBX-APIKEY", credentials.api_key.expose().clone());
     Ok(match verb {
         Verb::Get | Verb::Delete => Request { verb, url: format!("{url}?{signed}"), headers: vec![key], body: None },

@@ -5,12 +5,14 @@ use async_trait::async_trait;
 use super::new_order;
 use super::parse::{Dialect, list};
 use super::sign::{private, public};
-use crate::exchange::{Connector, NewOrder, Page, Result, not_supported, required};
+use crate::exchange::{NewOrder, Result, not_supported};
 use crate::json::{Access as _, Json};
+use crate::methods::Connector;
+use crate::query::{Page, Query};
 use crate::unified::{
     Candle, FundingRate, Market, MarketKind, Markets, Order, OrderBook, Raw, Ticker, Time, Trade, TradingFee, levels,
 };
-use crate::{Context, Dialect as _, ErrorClass, Exchange, Fields, Number, Venue, VenueError, Verb};
+use crate::{Context, Dialect as _, ErrorClass, Fields, Number, Venue, VenueError, Verb};
 
 /// Candles of one answer if no number is asked for.
 const CANDLES: i64 = 200;
@@ -26,14 +28,9 @@ pub(super) fn category(market: &Market) -> &'static str {
     }
 }
 
-fn asked(markets: &Markets, symbol: &str) -> Result<(Market, Fields)> {
-    let market = markets.of(symbol)?.clone();
-    let fields = Fields::new().with("symbol", market.id.as_str());
-    Ok((market, fields))
-}
-
-fn needed<'s>(symbol: Option<&'s str>, method: &str) -> Result<&'s str> {
-    symbol.ok_or_else(|| required(Venue::Bybit, method, "symbol"))
+fn asked<'m>(q: &Query<'_>, markets: &'m Markets) -> Result<(&'m Market, Fields)> {
+    let market = q.market(markets)?;
+    Ok((market, Fields::new().with("symbol", market.id.as_str())))
 }
 
 /// Says in the first element of a page where the next one begins, as CCXT does.
@@ -44,12 +41,11 @@ fn continued(body: &Json<'_>, first: Option<&mut Raw>) {
 }
 
 impl Dialect {
-    async fn tickers(&self, exchange: &Exchange, symbols: Option<&[String]>, params: Fields) -> Result<Vec<Ticker>> {
-        let markets = exchange.load_markets().await?;
-        let wanted: Vec<&Market> =
-            symbols.unwrap_or_default().iter().map(|symbol| markets.of(symbol)).collect::<Result<_>>()?;
+    async fn tickers(&self, q: Query<'_>) -> Result<Vec<Ticker>> {
+        let markets = q.markets().await?;
+        let wanted = q.listed(&markets)?;
         let part = wanted.first().map_or("spot", |market| category(market));
-        let request = public("v5/market/tickers", &Fields::new().with("category", part).and(params));
+        let request = public("v5/market/tickers", &Fields::new().with("category", part).and(q.params));
         let contract = part != "spot";
         let read = |body: &Json<'_>| {
             let one = |raw: &Json<'_>| {
@@ -58,61 +54,55 @@ impl Dialect {
             };
             list(body).iter().map(one).collect::<Vec<_>>()
         };
-        let mut tickers = exchange.ask(request, read).await?;
+        let mut tickers = q.exchange.ask(request, read).await?;
         let named = |ticker: &Ticker| wanted.iter().any(|market| ticker.symbol.as_ref() == Some(&market.symbol));
         tickers.retain(|ticker| wanted.is_empty() || named(ticker));
         Ok(tickers)
     }
 
-    async fn orders(
-        &self,
-        exchange: &Exchange,
-        (path, symbol, status): (&str, Option<&str>, Option<&str>),
-        page: Page,
-        params: Fields,
-    ) -> Result<Vec<Order>> {
-        let markets = exchange.load_markets().await?;
-        let market = symbol.map(|symbol| markets.of(symbol)).transpose()?;
+    async fn orders(&self, q: Query<'_>, path: &str, status: Option<&str>) -> Result<Vec<Order>> {
+        let markets = q.markets().await?;
+        let market = q.market_if_any(&markets)?;
         let fields = match market {
             Some(market) => Fields::new().with("symbol", market.id.as_str()).with("category", category(market)),
             None => Fields::new().with("settleCoin", "USDT").with("category", "linear"),
         };
-        let fields = fields.with_some("limit", page.limit).with_some("startTime", page.since);
-        let fields = fields.with_some("orderStatus", status).and(params);
-        let request = private(exchange, Verb::Get, path, &fields)?;
+        let fields = fields.with_some("limit", q.page.limit).with_some("startTime", q.page.since);
+        let fields = fields.with_some("orderStatus", status).and(q.params);
+        let request = private(q.exchange, Verb::Get, path, &fields)?;
         let context = Context { markets: &markets, asked: market };
         let read = |body: &Json<'_>| {
             let mut orders: Vec<Order> = list(body).iter().map(|raw| self.order(raw, context)).collect();
             continued(body, orders.first_mut().map(|order| &mut order.info));
             orders
         };
-        let mut orders = exchange.ask(request, read).await?;
+        let mut orders = q.exchange.ask(request, read).await?;
         orders.sort_by_key(|order| order.time.0);
-        Ok(page.of(orders, |order| order.time.0))
+        Ok(q.page.of(orders, |order| order.time.0))
     }
 }
 
 #[async_trait]
 impl Connector for Dialect {
-    async fn fetch_time(&self, exchange: &Exchange, params: Fields) -> Result<i64> {
-        let request = public("v5/market/time", &params);
-        let time = exchange.ask(request, |body| Time::parse(body.get("time").text()).0).await?;
+    async fn fetch_time(&self, q: Query<'_>) -> Result<i64> {
+        let request = public("v5/market/time", &q.params);
+        let time = q.exchange.ask(request, |body| Time::parse(body.get("time").text()).0).await?;
         time.ok_or_else(|| VenueError::new(ErrorClass::BadResponse, "bybit fetchTime() has no time"))
     }
 
-    async fn fetch_markets(&self, exchange: &Exchange, params: Fields) -> Result<Vec<Market>> {
+    async fn fetch_markets(&self, q: Query<'_>) -> Result<Vec<Market>> {
         let mut all = Vec::new();
         for part in ["spot", "linear", "inverse"] {
             let fields = Fields::new().with("category", part).with_some("limit", (part != "spot").then_some(1000));
             let mut cursor: Option<String> = None;
-            // pages of contracts; the number of pages is bounded by what an exchange can have
+            // pages of contracts; the number of pages is bounded by what an q.exchange can have
             for _ in 0..32 {
-                let fields = fields.clone().and(params.clone()).with_some("cursor", cursor.take());
+                let fields = fields.clone().and(q.params.clone()).with_some("cursor", cursor.take());
                 let read = |body: &Json<'_>| {
-                    let next = body.get("result").text_of(&["nextPageCursor"]).map(str::to_owned);
+                    let next = body.get("result").string_of(&["nextPageCursor"]);
                     (self.markets(part, body), next)
                 };
-                let (markets, next) = exchange.ask(public("v5/market/instruments-info", &fields), read).await?;
+                let (markets, next) = q.exchange.ask(public("v5/market/instruments-info", &fields), read).await?;
                 all.extend(markets);
                 if next.is_none() {
                     break;
@@ -123,44 +113,28 @@ impl Connector for Dialect {
         Ok(all)
     }
 
-    async fn fetch_ticker(&self, exchange: &Exchange, symbol: &str, params: Fields) -> Result<Ticker> {
-        let markets = exchange.load_markets().await?;
-        let (market, fields) = asked(&markets, symbol)?;
-        let request = public("v5/market/tickers", &fields.with("category", category(&market)).and(params));
+    async fn fetch_ticker(&self, q: Query<'_>) -> Result<Ticker> {
+        let markets = q.markets().await?;
+        let (market, fields) = asked(&q, &markets)?;
+        let request = public("v5/market/tickers", &fields.with("category", category(market)).and(q.params));
         let none = || VenueError::new(ErrorClass::BadResponse, "bybit fetchTicker() has no ticker");
         let read = |body: &Json<'_>| list(body).first().map(|raw| self.ticker(raw, market.context(&markets)));
-        exchange.ask(request, read).await?.ok_or_else(none)
+        q.exchange.ask(request, read).await?.ok_or_else(none)
     }
 
-    async fn fetch_tickers(
-        &self,
-        exchange: &Exchange,
-        symbols: Option<&[String]>,
-        params: Fields,
-    ) -> Result<Vec<Ticker>> {
-        self.tickers(exchange, symbols, params).await
+    async fn fetch_tickers(&self, q: Query<'_>) -> Result<Vec<Ticker>> {
+        self.tickers(q).await
     }
 
-    async fn fetch_bids_asks(
-        &self,
-        exchange: &Exchange,
-        symbols: Option<&[String]>,
-        params: Fields,
-    ) -> Result<Vec<Ticker>> {
-        self.tickers(exchange, symbols, params).await
+    async fn fetch_bids_asks(&self, q: Query<'_>) -> Result<Vec<Ticker>> {
+        self.tickers(q).await
     }
 
-    async fn fetch_order_book(
-        &self,
-        exchange: &Exchange,
-        symbol: &str,
-        limit: Option<i64>,
-        params: Fields,
-    ) -> Result<OrderBook> {
-        let markets = exchange.load_markets().await?;
-        let (market, fields) = asked(&markets, symbol)?;
-        let depth = limit.unwrap_or(DEPTH[usize::from(market.contract())]);
-        let fields = fields.with("category", category(&market)).with("limit", depth).and(params);
+    async fn fetch_order_book(&self, q: Query<'_>) -> Result<OrderBook> {
+        let markets = q.markets().await?;
+        let (market, fields) = asked(&q, &markets)?;
+        let depth = q.depth.unwrap_or(DEPTH[usize::from(market.contract())]);
+        let fields = fields.with("category", category(market)).with("limit", depth).and(q.params);
         let read = |body: &Json<'_>| {
             let Some(book) = body.get("result") else { return OrderBook::default() };
             OrderBook {
@@ -172,163 +146,133 @@ impl Connector for Dialect {
             }
             .sorted()
         };
-        exchange.ask(public("v5/market/orderbook", &fields), read).await
+        q.exchange.ask(public("v5/market/orderbook", &fields), read).await
     }
 
-    async fn fetch_trades(&self, exchange: &Exchange, symbol: &str, page: Page, params: Fields) -> Result<Vec<Trade>> {
-        let markets = exchange.load_markets().await?;
-        let (market, fields) = asked(&markets, symbol)?;
-        let fields = fields.with_some("limit", page.limit).with("category", category(&market)).and(params);
+    async fn fetch_trades(&self, q: Query<'_>) -> Result<Vec<Trade>> {
+        let markets = q.markets().await?;
+        let (market, fields) = asked(&q, &markets)?;
+        let fields = fields.with_some("limit", q.page.limit).with("category", category(market)).and(q.params);
         let context = market.context(&markets);
         let read = |body: &Json<'_>| list(body).iter().map(|raw| self.trade(raw, context)).collect::<Vec<_>>();
-        let mut trades = exchange.ask(public("v5/market/recent-trade", &fields), read).await?;
+        let mut trades = q.exchange.ask(public("v5/market/recent-trade", &fields), read).await?;
         trades.sort_by_key(|trade| trade.time.0);
-        Ok(page.of(trades, |trade| trade.time.0))
+        Ok(q.page.of(trades, |trade| trade.time.0))
     }
 
-    async fn fetch_ohlcv(
-        &self,
-        exchange: &Exchange,
-        symbol: &str,
-        timeframe: &str,
-        page: Page,
-        params: Fields,
-    ) -> Result<Vec<Candle>> {
-        let markets = exchange.load_markets().await?;
-        let (market, fields) = asked(&markets, symbol)?;
-        let (interval, length) = interval(timeframe).ok_or_else(|| {
-            VenueError::new(ErrorClass::BadRequest, &format!("bybit has no candles of {timeframe:?}"))
+    async fn fetch_ohlcv(&self, q: Query<'_>) -> Result<Vec<Candle>> {
+        let markets = q.markets().await?;
+        let (market, fields) = asked(&q, &markets)?;
+        let (interval, length) = interval(q.timeframe).ok_or_else(|| {
+            VenueError::new(ErrorClass::BadRequest, &format!("bybit has no candles of {:?}", q.timeframe))
         })?;
         // the first candle that begins at the time or after it
-        let start = page.since.map(|since| since.saturating_add(length - 1).div_euclid(length).saturating_mul(length));
+        let start =
+            q.page.since.map(|since| since.saturating_add(length - 1).div_euclid(length).saturating_mul(length));
         let fields = fields
             .with_some("start", start)
-            .with("limit", page.limit.unwrap_or(CANDLES))
+            .with("limit", q.page.limit.unwrap_or(CANDLES))
             .with("interval", interval)
-            .with("category", category(&market))
-            .and(params);
+            .with("category", category(market))
+            .and(q.params);
         let context = market.context(&markets);
         let read = |body: &Json<'_>| list(body).iter().map(|raw| self.candle(raw, context)).collect::<Vec<_>>();
-        let mut candles = exchange.ask(public("v5/market/kline", &fields), read).await?;
+        let mut candles = q.exchange.ask(public("v5/market/kline", &fields), read).await?;
         candles.sort_by_key(|candle| candle.0);
-        Ok(page.of(candles, |candle| candle.0))
+        Ok(q.page.of(candles, |candle| candle.0))
     }
 
-    async fn create_order(&self, exchange: &Exchange, order: NewOrder) -> Result<Order> {
-        let markets = exchange.load_markets().await?;
-        let market = markets.of(&order.symbol)?;
-        let request = private(exchange, Verb::Post, "v5/order/create", &new_order::fields(market, &order)?)?;
-        exchange.ask(request, |body| self.named(body, market, &markets)).await
+    async fn create_order(&self, q: Query<'_>, order: &NewOrder) -> Result<Order> {
+        let markets = q.markets().await?;
+        let market = q.market(&markets)?;
+        let request = private(q.exchange, Verb::Post, "v5/order/create", &new_order::fields(market, order)?)?;
+        q.exchange.ask(request, |body| self.named(body, market, &markets)).await
     }
 
-    async fn cancel_order(&self, exchange: &Exchange, id: &str, symbol: Option<&str>, params: Fields) -> Result<Order> {
-        let markets = exchange.load_markets().await?;
-        let (market, mut fields) = asked(&markets, needed(symbol, "cancelOrder")?)?;
+    async fn cancel_order(&self, q: Query<'_>) -> Result<Order> {
+        let markets = q.markets().await?;
+        let (market, mut fields) = asked(&q, &markets)?;
         if !market.contract() {
             fields.set("orderFilter", "Order");
         }
-        if params.text(&["orderLinkId"]).is_none() {
-            fields.set("orderId", id);
+        if q.params.text(&["orderLinkId"]).is_none() {
+            fields.set("orderId", q.id);
         }
-        let fields = fields.with("category", category(&market)).and(params);
-        let request = private(exchange, Verb::Post, "v5/order/cancel", &fields)?;
-        exchange.ask(request, |body| self.named(body, &market, &markets)).await
+        let fields = fields.with("category", category(market)).and(q.params);
+        let request = private(q.exchange, Verb::Post, "v5/order/cancel", &fields)?;
+        q.exchange.ask(request, |body| self.named(body, market, &markets)).await
     }
 
-    async fn cancel_all_orders(&self, exchange: &Exchange, symbol: Option<&str>, params: Fields) -> Result<Vec<Order>> {
-        let markets = exchange.load_markets().await?;
-        let (market, fields) = asked(&markets, needed(symbol, "cancelAllOrders")?)?;
-        let fields = fields.with("category", category(&market)).and(params);
-        let request = private(exchange, Verb::Post, "v5/order/cancel-all", &fields)?;
+    async fn cancel_all_orders(&self, q: Query<'_>) -> Result<Vec<Order>> {
+        let markets = q.markets().await?;
+        let (market, fields) = asked(&q, &markets)?;
+        let fields = fields.with("category", category(market)).and(q.params);
+        let request = private(q.exchange, Verb::Post, "v5/order/cancel-all", &fields)?;
         let read = |body: &Json<'_>| match body.get("result").get("list").list() {
             Some(orders) => orders.iter().map(|raw| self.order(raw, market.context(&markets))).collect(),
             None => vec![Order { info: Raw::of(body), ..Order::default() }.completed(None)],
         };
-        exchange.ask(request, read).await
+        q.exchange.ask(request, read).await
     }
 
-    async fn fetch_order(&self, exchange: &Exchange, id: &str, symbol: Option<&str>, params: Fields) -> Result<Order> {
-        if !params.flag("acknowledged") {
-            let message = "bybit fetchOrder() sees the last 500 orders only; set params[\"acknowledged\"] = true, or use \
+    async fn fetch_order(&self, q: Query<'_>) -> Result<Order> {
+        if !q.params.flag("acknowledged") {
+            let message = "bybit fetchOrder() sees the last 500 orders only; set q.params[\"acknowledged\"] = true, or use \
                            fetchOpenOrders or fetchClosedOrders";
             return Err(VenueError::new(ErrorClass::ArgumentsRequired, message));
         }
-        let markets = exchange.load_markets().await?;
-        let (market, fields) = asked(&markets, needed(symbol, "fetchOrder")?)?;
-        let fields = fields.with("orderId", id).with("category", category(&market));
+        let markets = q.markets().await?;
+        let (market, fields) = asked(&q, &markets)?;
+        let fields = fields.with("orderId", q.id).with("category", category(market));
         let request =
-            private(exchange, Verb::Get, "v5/order/realtime", &fields.and(params.without(&["acknowledged"])))?;
-        let none = || VenueError::new(ErrorClass::OrderNotFound, &format!("bybit has no order {id}"));
+            private(q.exchange, Verb::Get, "v5/order/realtime", &fields.and(q.params.without(&["acknowledged"])))?;
+        let none = || VenueError::new(ErrorClass::OrderNotFound, &format!("bybit has no order {}", q.id));
         let read = |body: &Json<'_>| list(body).first().map(|raw| self.order(raw, market.context(&markets)));
-        exchange.ask(request, read).await?.ok_or_else(none)
+        q.exchange.ask(request, read).await?.ok_or_else(none)
     }
 
-    async fn fetch_open_orders(
-        &self,
-        exchange: &Exchange,
-        symbol: Option<&str>,
-        page: Page,
-        params: Fields,
-    ) -> Result<Vec<Order>> {
-        let unbounded = Page { since: None, ..page };
-        let orders = self.orders(exchange, ("v5/order/realtime", symbol, None), unbounded, params).await?;
+    async fn fetch_open_orders(&self, q: Query<'_>) -> Result<Vec<Order>> {
+        let page = q.page;
+        let unbounded = Query { page: Page { since: None, ..page }, ..q };
+        let orders = self.orders(unbounded, "v5/order/realtime", None).await?;
         Ok(page.of(orders, |order| order.time.0))
     }
 
-    async fn fetch_closed_orders(
-        &self,
-        exchange: &Exchange,
-        symbol: Option<&str>,
-        page: Page,
-        params: Fields,
-    ) -> Result<Vec<Order>> {
-        self.orders(exchange, ("v5/order/history", symbol, Some("Filled")), page, params).await
+    async fn fetch_closed_orders(&self, q: Query<'_>) -> Result<Vec<Order>> {
+        self.orders(q, "v5/order/history", Some("Filled")).await
     }
 
-    async fn fetch_my_trades(
-        &self,
-        exchange: &Exchange,
-        symbol: Option<&str>,
-        page: Page,
-        params: Fields,
-    ) -> Result<Vec<Trade>> {
-        let markets = exchange.load_markets().await?;
-        let market = symbol.map(|symbol| markets.of(symbol)).transpose()?;
+    async fn fetch_my_trades(&self, q: Query<'_>) -> Result<Vec<Trade>> {
+        let markets = q.markets().await?;
+        let market = q.market_if_any(&markets)?;
         let fields = Fields::new()
             .with("execType", "Trade")
             .with_some("symbol", market.map(|market| market.id.as_str()))
             .with("category", market.map_or("linear", category))
-            .with_some("limit", page.limit)
-            .with_some("startTime", page.since)
-            .and(params);
-        let request = private(exchange, Verb::Get, "v5/execution/list", &fields)?;
+            .with_some("limit", q.page.limit)
+            .with_some("startTime", q.page.since)
+            .and(q.params);
+        let request = private(q.exchange, Verb::Get, "v5/execution/list", &fields)?;
         let context = Context { markets: &markets, asked: market };
         let read = |body: &Json<'_>| {
             let mut trades: Vec<Trade> = list(body).iter().map(|raw| self.trade(raw, context)).collect();
             continued(body, trades.first_mut().map(|trade| &mut trade.info));
             trades
         };
-        let mut trades = exchange.ask(request, read).await?;
+        let mut trades = q.exchange.ask(request, read).await?;
         trades.sort_by_key(|trade| trade.time.0);
-        Ok(page.of(trades, |trade| trade.time.0))
+        Ok(q.page.of(trades, |trade| trade.time.0))
     }
 
-    async fn fetch_order_trades(
-        &self,
-        exchange: &Exchange,
-        id: &str,
-        symbol: Option<&str>,
-        page: Page,
-        params: Fields,
-    ) -> Result<Vec<Trade>> {
-        self.fetch_my_trades(exchange, symbol, page, Fields::new().with("orderId", id).and(params)).await
+    async fn fetch_order_trades(&self, q: Query<'_>) -> Result<Vec<Trade>> {
+        self.fetch_my_trades(Query { params: Fields::new().with("orderId", q.id).and(q.params), ..q }).await
     }
 
-    async fn fetch_trading_fee(&self, exchange: &Exchange, symbol: &str, params: Fields) -> Result<TradingFee> {
-        let markets = exchange.load_markets().await?;
-        let (market, fields) = asked(&markets, symbol)?;
-        let fields = fields.with("category", category(&market)).and(params);
-        let request = private(exchange, Verb::Get, "v5/account/fee-rate", &fields)?;
+    async fn fetch_trading_fee(&self, q: Query<'_>) -> Result<TradingFee> {
+        let markets = q.markets().await?;
+        let (market, fields) = asked(&q, &markets)?;
+        let fields = fields.with("category", category(market)).and(q.params);
+        let request = private(q.exchange, Verb::Get, "v5/account/fee-rate", &fields)?;
         let read = |body: &Json<'_>| {
             let first = list(body).first();
             let number = |name: &str| first.get(name).text().and_then(Number::parse);
@@ -340,16 +284,16 @@ impl Connector for Dialect {
                 ..TradingFee::default()
             }
         };
-        exchange.ask(request, read).await
+        q.exchange.ask(request, read).await
     }
 
-    async fn fetch_funding_rate(&self, exchange: &Exchange, symbol: &str, params: Fields) -> Result<FundingRate> {
-        let markets = exchange.load_markets().await?;
-        let (market, fields) = asked(&markets, symbol)?;
+    async fn fetch_funding_rate(&self, q: Query<'_>) -> Result<FundingRate> {
+        let markets = q.markets().await?;
+        let (market, fields) = asked(&q, &markets)?;
         if !market.contract() {
             return Err(not_supported(Venue::Bybit, "fetchFundingRate() in markets that are no contracts"));
         }
-        let fields = fields.with("category", category(&market)).and(params);
+        let fields = fields.with("category", category(market)).and(q.params);
         let read = |body: &Json<'_>| {
             let first = list(body).first();
             let number = |name: &str| first.get(name).text().and_then(Number::parse);
@@ -364,21 +308,15 @@ impl Connector for Dialect {
                 ..FundingRate::default()
             }
         };
-        exchange.ask(public("v5/market/tickers", &fields), read).await
+        q.exchange.ask(public("v5/market/tickers", &fields), read).await
     }
 
-    async fn set_leverage(
-        &self,
-        exchange: &Exchange,
-        leverage: Number,
-        symbol: Option<&str>,
-        params: Fields,
-    ) -> Result<Raw> {
-        let markets = exchange.load_markets().await?;
-        let (market, fields) = asked(&markets, needed(symbol, "setLeverage")?)?;
+    async fn set_leverage(&self, q: Query<'_>, leverage: Number) -> Result<Raw> {
+        let markets = q.markets().await?;
+        let (market, fields) = asked(&q, &markets)?;
         let fields = fields.with("buyLeverage", leverage).with("sellLeverage", leverage);
-        let fields = fields.with("category", category(&market)).and(params);
-        exchange.ask(private(exchange, Verb::Post, "v5/position/set-leverage", &fields)?, Raw::of).await
+        let fields = fields.with("category", category(market)).and(q.params);
+        q.exchange.ask(private(q.exchange, Verb::Post, "v5/position/set-leverage", &fields)?, Raw::of).await
     }
 }
 

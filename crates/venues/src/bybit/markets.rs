@@ -30,7 +30,7 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
     let lot = raw.get("lotSizeFilter");
     let price = raw.get("priceFilter");
     let leverage = raw.get("leverageFilter");
-    let number = |of: Option<&Json<'_>>, names: &[&str]| of.text_of(names).and_then(Number::parse);
+    let number = |of: Option<&Json<'_>>, names: &[&str]| of.number_of(names);
     let (taker, maker) = FEES[usize::from(contract.is_some())];
     let rules = &description.fees.trading;
     Some(Market {

@@ -19,7 +19,7 @@ impl crate::Dialect for Dialect {
     }
 
     fn ticker(&self, raw: &Json<'_>, context: Context<'_>) -> Ticker {
-        let number = |names: &[&str]| raw.text_of(names).and_then(Number::parse);
+        let number = |names: &[&str]| raw.number_of(names);
         let contract = raw.get("openInterestValue").is_some();
         let (market, symbol) = context.symbol(raw.get("symbol").text(), contract);
         Ticker {
@@ -44,7 +44,7 @@ impl crate::Dialect for Dialect {
     }
 
     fn trade(&self, raw: &Json<'_>, context: Context<'_>) -> Trade {
-        let number = |names: &[&str]| raw.text_of(names).and_then(Number::parse);
+        let number = |names: &[&str]| raw.number_of(names);
         let text = |names: &[&str]| raw.text_of(names).map(str::to_owned);
         let contract = raw.get("createType").is_some();
         let (market, symbol) = context.symbol(raw.get("symbol").text(), contract);
@@ -86,9 +86,9 @@ impl crate::Dialect for Dialect {
     }
 
     fn order(&self, raw: &Json<'_>, context: Context<'_>) -> Order {
-        let number = |name: &str| raw.text_of(&[name]).and_then(Number::parse);
+        let number = |name: &str| raw.number_of(&[name]);
         let nonzero = |name: &str| number(name).and_then(Number::nonzero);
-        let text = |name: &str| raw.text_of(&[name]).map(str::to_owned);
+        let text = |name: &str| raw.string_of(&[name]);
         let contract = context.asked.map_or(raw.get("tpslMode").is_some(), Market::contract);
         let (_, symbol) = context.symbol(raw.get("symbol").text(), contract);
         let touched = Time::parse(raw.text_of(&["updatedTime", "updatedAt"])).0;

@@ -1,10 +1,7 @@
 //! Requests: V5 "Integration Guidance", section "Authentication".
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-
 use crate::exchange::Result;
-use crate::{ErrorClass, Exchange, Fields, Request, VenueError, Verb};
+use crate::{Exchange, Fields, Request, Verb, mac};
 
 const BASE: &str = "https://api.bybit.com";
 /// How long after its time the exchange takes a request, in milliseconds.
@@ -24,17 +21,14 @@ pub(super) fn private(exchange: &Exchange, verb: Verb, path: &str, fields: &Fiel
         Verb::Get | Verb::Delete => (fields.query(), None),
         Verb::Post | Verb::Put => (String::new(), Some(fields.json())),
     };
-    let mut mac = Hmac::<Sha256>::new_from_slice(credentials.secret.expose().as_bytes())
-        .map_err(|error| VenueError::new(ErrorClass::AuthenticationError, &format!("the secret: {error}")))?;
-    for part in [time.as_str(), credentials.api_key.expose(), RECEIVE_WINDOW, body.as_deref().unwrap_or(&query)] {
-        mac.update(part.as_bytes());
-    }
+    let parts = [time.as_str(), credentials.api_key.expose(), RECEIVE_WINDOW, body.as_deref().unwrap_or(&query)];
+    let signature = mac::sha256(credentials.secret.expose().as_bytes(), &parts.map(str::as_bytes))?;
     let mut headers = vec![
         ("Content-Type", "application/json".to_owned()),
         ("X-BAPI-API-KEY", credentials.api_key.expose().clone()),
         ("X-BAPI-TIMESTAMP", time),
         ("X-BAPI-RECV-WINDOW", RECEIVE_WINDOW.to_owned()),
-        ("X-BAPI-SIGN", hex::encode(mac.finalize().into_bytes())),
+        ("X-BAPI-SIGN", hex::encode(signature)),
     ];
     if body.is_some() {
         // whose library's conventions are spoken; other clients of them are known by it too

@@ -77,7 +77,7 @@ impl Case {
     }
 
     fn parsed(&self, venue: Venue, raw: &RawValue, markets: &Markets) -> Option<Result<Value, String>> {
-        let dialect = venue.dialect()?;
+        let dialect = venue.dialect();
         let raw = json::parse(raw.get())?;
         let symbol = self.args.iter().find_map(|argument| {
             let argument: Value = serde_json::from_str(argument.get()).ok()?;
@@ -89,6 +89,8 @@ impl Case {
             "parseTrade" => Some(value(&dialect.trade(&raw, context))),
             "parseOrder" => Some(value(&dialect.order(&raw, context))),
             "parseOHLCV" => Some(value(&dialect.candle(&raw, context))),
+            "parseBalance" => dialect.balance(&raw, context).map(|balance| value(&balance)),
+            "parsePosition" => dialect.position(&raw, context).map(|position| value(&position)),
             _ => None,
         }
     }

@@ -1,5 +1,8 @@
 //! The connector to OKX.
 
+mod http;
+mod parse;
 mod refusal;
 
+pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;

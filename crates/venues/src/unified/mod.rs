@@ -1,5 +1,6 @@
 //! What every exchange's answers become: CCXT's structures, named and shaped as its manual has them.
 
+mod account;
 mod balance;
 mod candle;
 mod market;
@@ -12,6 +13,7 @@ mod time;
 mod trade;
 mod transfer;
 
+pub use account::{DepositAddress, LedgerEntry, Leverage, PastFunding};
 pub use balance::{Balance, Balances};
 pub use candle::Candle;
 pub use market::{FeeRules, Limits, Market, MarketKind, Markets, Precision, Range};
