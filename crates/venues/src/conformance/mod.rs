@@ -8,7 +8,7 @@ mod errors;
 mod recorded;
 mod requests;
 mod responses;
-mod unconnected;
+mod ws;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use crate::Venue;
 use crate::unified::Markets;
+use recorded::Account;
 
 /// Largest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -121,7 +122,10 @@ pub async fn check(directory: &Path) -> Result<Vec<Row>, InputError> {
                     let markets = markets(venue, directory).await?;
                     requests::outcomes(venue, &text, &markets).await
                 }
-                Kind::Ws => unconnected::outcomes(&text),
+                Kind::Ws => {
+                    let (markets, account) = (markets(venue, directory).await?, account(venue, directory)?);
+                    ws::outcomes(venue, &text, &markets, &account).await
+                }
             };
             rows.extend(by_method(venue, kind, outcomes.map_err(|error| InputError::Malformed(file, error))?));
         }
@@ -137,6 +141,15 @@ async fn markets(venue: Venue, directory: &Path) -> Result<Markets, InputError> 
     }
     let text = read(&file)?;
     responses::markets(venue, &text).await.map_err(|error| InputError::Malformed(file, error))
+}
+
+/// The account of the exchange's requests, by which its streams are asked for too; any if there are none.
+fn account(venue: Venue, directory: &Path) -> Result<Account, InputError> {
+    let file = directory.join(Kind::Requests.name()).join(format!("{venue}.json"));
+    if !file.exists() {
+        return Ok(Account::any());
+    }
+    requests::account(&read(&file)?).map_err(|error| InputError::Malformed(file, error))
 }
 
 /// How one case came out: its method, and what was wrong.
