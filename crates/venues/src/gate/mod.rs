@@ -1,8 +1,17 @@
 //! The connector to Gate.
 
+mod account;
+mod balance;
 mod http;
+mod markets;
+mod new_order;
+mod order;
+mod orders;
 mod parse;
+mod part;
+mod position;
 mod refusal;
+mod sign;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;
