@@ -2,6 +2,7 @@
 
 mod account;
 mod balance;
+mod heard;
 mod http;
 mod markets;
 mod new_order;
