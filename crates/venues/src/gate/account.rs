@@ -15,7 +15,7 @@ use crate::unified::{
 use crate::{Context, Dialect as _, ErrorClass, Fields, Number, Value, Verb};
 
 /// Names of chains that are not the common ones.
-const CHAINS: [(&str, &str); 27] = [
+const CHAINS: [(&str, &str); 26] = [
     ("BTCBRC", "BRC20"),
     ("ETH", "ERC20"),
     ("TRX", "TRC20"),
@@ -42,7 +42,6 @@ const CHAINS: [(&str, &str); 27] = [
     ("LUNC", "LUNA"),
     ("POLYGON", "MATIC"),
     ("POL", "MATIC"),
-    ("CRO", "CRO"),
 ];
 
 pub(super) async fn balance(q: Query<'_>) -> Result<Balances> {
@@ -208,8 +207,10 @@ pub(super) async fn deposit_address(q: Query<'_>, code: &str) -> Result<DepositA
         .with("currency", q.currency(&markets, code)?)
         .and(q.params.clone().without(&["networkCode", "network"]));
     let request = asked(q.exchange, Verb::Get, "wallet/deposit_address", &fields)?;
-    let all = q.exchange.ask(request, |body| body.get("multichain_addresses").each(address)).await?;
-    if all.is_empty() || all.iter().any(|one| one.address.as_ref().is_none_or(|text| text.contains(' '))) {
+    let mut all = q.exchange.ask(request, |body| body.get("multichain_addresses").each(address)).await?;
+    // chains of which the exchange could not get one are named all the same
+    all.retain(|one| one.address.as_ref().is_some_and(|text| !text.contains(' ')));
+    if all.is_empty() {
         return Err(q.error(ErrorClass::InvalidAddress, &format!("has no address for {code}")));
     }
     let networks: Vec<_> = all.iter().filter_map(|one| one.network.clone()).collect();

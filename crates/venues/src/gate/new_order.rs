@@ -276,3 +276,39 @@ pub(super) fn digits(number: Number) -> Value {
 pub(super) fn named(client: &str) -> String {
     if client.starts_with('t') { client.to_owned() } else { format!("t-{client}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(params: &Fields, at_market: bool) -> std::result::Result<Option<&'static str>, ErrorClass> {
+        time_in_force(params, at_market).map_err(|error| error.class())
+    }
+
+    #[test]
+    fn how_long_an_order_stays_is_said_in_many_ways() {
+        let said = |word: &str| Fields::new().with("timeInForce", word);
+        assert_eq!(time(&Fields::new(), false), Ok(None));
+        assert_eq!(time(&Fields::new(), true), Ok(Some("ioc")));
+        assert_eq!(time(&said("fok"), true), Ok(Some("fok")));
+        for post_only in
+            [said("PO"), said("poc"), Fields::new().with("postOnly", true), Fields::new().with("tif", "poc")]
+        {
+            assert_eq!(time(&post_only, false), Ok(Some("poc")));
+            assert_eq!(time(&post_only, true), Err(ErrorClass::InvalidOrder));
+        }
+        assert_eq!(time(&said("IOC").with("postOnly", true), false), Err(ErrorClass::InvalidOrder));
+        assert_eq!(time(&said("GTC"), true), Err(ErrorClass::ExchangeError));
+        assert_eq!(time(&said("GTD"), false), Err(ErrorClass::ExchangeError));
+    }
+
+    #[test]
+    fn one_price_is_waited_for() {
+        let stop = Fields::new().with("stopPrice", "10");
+        assert_eq!(trigger(&stop).ok(), Some(Number::parse("10").map(|price| (price, false))));
+        assert_eq!(
+            trigger(&stop.with("takeProfitPrice", "12")).err().map(|e| e.class()),
+            Some(ErrorClass::ExchangeError)
+        );
+    }
+}
