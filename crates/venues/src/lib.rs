@@ -47,7 +47,7 @@ mod upbit;
 mod venue;
 
 pub use cost::Rate;
-pub use description::{Description, Exceptions, Fees, Table, TradingFees};
+pub use description::{Description, Exceptions, Fees, Table, Tiers, TradingFees};
 pub use desk::{Desk, Exchanges};
 pub use dialect::{Context, Dialect};
 pub use error::{ErrorClass, UnknownClass, VenueError};
