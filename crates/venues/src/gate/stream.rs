@@ -153,6 +153,11 @@ impl Streams for Dialect {
         Rule { follows: Follows::Range, asked: market.contract(), checksum: None, depth: None }
     }
 
+    /// Ten levels are given unasked, and changes reach 100 deep.
+    fn snapshot_depth(&self, market: &Market) -> Option<i64> {
+        market.contract().then_some(100)
+    }
+
     /// The exchange answers pings of the protocol, and sends its own.
     fn heartbeat(&self, _url: &str) -> Heartbeat {
         Heartbeat { every: Duration::from_secs(15), ping: None, silence: Duration::from_secs(45) }

@@ -160,6 +160,12 @@ pub(crate) trait Streams: Connector {
         Rule { follows: Follows::Unsaid, asked: false, checksum: None, depth: None }
     }
 
+    /// How deep a snapshot has to be for this market's book; none for as deep as the exchange gives unasked.
+    fn snapshot_depth(&self, market: &Market) -> Option<i64> {
+        let _ = market;
+        None
+    }
+
     /// How a connection to this address is kept alive.
     fn heartbeat(&self, url: &str) -> Heartbeat {
         let _ = url;
@@ -210,6 +216,11 @@ impl crate::Venue {
     /// How this market's book is kept.
     pub fn rule(self, market: &Market) -> Rule {
         self.streams().rule(market)
+    }
+
+    /// How deep a snapshot has to be for this market's book; none for as deep as the exchange gives unasked.
+    pub fn snapshot_depth(self, market: &Market) -> Option<i64> {
+        self.streams().snapshot_depth(market)
     }
 
     /// How a connection to this address is kept alive.
