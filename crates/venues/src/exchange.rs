@@ -1,5 +1,6 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use orrery_kernel::{Clock, Entropy};
@@ -20,6 +21,7 @@ pub struct Exchange {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
+    requests: AtomicU64,
 }
 
 /// An order that is to be made.
@@ -63,7 +65,7 @@ impl Exchange {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { venue, credentials, transport, clock, entropy, markets: RwLock::default() }
+        Self { venue, credentials, transport, clock, entropy, markets: RwLock::default(), requests: AtomicU64::new(0) }
     }
 
     /// Which it is.
@@ -119,6 +121,11 @@ impl Exchange {
             format!("{:0digits$x}", (bits >> shift) & mask)
         };
         [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
+    }
+
+    /// The next number of a request over a stream, from 1.
+    pub(crate) fn next_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Sends a request, and reads the answer.

@@ -18,6 +18,7 @@ mod position;
 mod rates;
 mod refusal;
 mod sign;
+mod stream;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;
