@@ -1,4 +1,4 @@
-//! What candles are asked for: "Get Candlestick Data" and "Get History Candlestick Data" of spot and of contract markets.
+//! What candles are asked for: "Get Candlestick Data" and "Get History Candlestick Data" of each market.
 
 use super::part::{product, until};
 use crate::exchange::Result;

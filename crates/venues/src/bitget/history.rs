@@ -1,5 +1,5 @@
-//! Lists of the account's orders and trades: "Get Unfilled Orders", "Get History Orders", "Get Fills" and those of margin,
-//! plan and contract orders.
+//! Lists of the account's orders and trades: "Get Unfilled Orders", "Get History Orders", "Get Fills", and those of
+//! margin, plan and contract orders.
 
 use super::part;
 use crate::exchange::{Result, required};

@@ -240,8 +240,8 @@ fn cost(market: &Market, order: &NewOrder) -> Result<Option<Number>> {
         return Ok(order.amount.and_then(cut));
     }
     let unpriced = || {
-        let message = "requires the price of an order to buy at the market's price, since it says what it may cost; \
-                       or set params.cost, or params.createMarketBuyOrderRequiresPrice to false and the amount to the cost";
+        let message = "requires the price of an order to buy at the market's price, since it says what it may cost; or \
+                       params.cost; or params.createMarketBuyOrderRequiresPrice as false, and the cost as the amount";
         error(ErrorClass::InvalidOrder, message)
     };
     let price = order.price.ok_or_else(unpriced)?;
@@ -329,4 +329,40 @@ fn preset(market: &Market, params: &Fields, mut fields: Fields) -> Result<Fields
         }
     }
     Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unified::Markets;
+    use crate::{Dialect as _, json};
+
+    fn refused(symbol: &str, side: Side, params: Fields) -> Option<ErrorClass> {
+        let text = r#"{"data":[{"symbol":"BTCUSDT","baseCoin":"BTC","quoteCoin":"USDT"},
+            {"symbol":"BTCUSDT","baseCoin":"BTC","quoteCoin":"USDT","symbolType":"perpetual",
+             "supportMarginCoins":["USDT"]}]}"#;
+        let markets = Markets::new(super::super::Dialect.markets("", &json::parse(text).unwrap()));
+        let new = NewOrder {
+            symbol: symbol.to_owned(),
+            order_type: "market".to_owned(),
+            side,
+            amount: Number::parse("50"),
+            price: None,
+            params,
+        };
+        order(markets.of(symbol).unwrap(), &new).err().map(|error| error.class())
+    }
+
+    #[test]
+    fn what_would_mean_something_else_is_refused() {
+        let number = |text: &str| Number::parse(text).unwrap();
+        let cost = Fields::new().with("cost", number("50"));
+        assert_eq!(refused("BTC/USDT", Side::Buy, cost.clone()), None);
+        assert_eq!(refused("BTC/USDT:USDT", Side::Buy, cost), Some(ErrorClass::NotSupported));
+        assert_eq!(refused("BTC/USDT", Side::Buy, Fields::new()), Some(ErrorClass::InvalidOrder));
+        let both = Fields::new().with("stopLossPrice", number("1")).with("takeProfitPrice", number("2"));
+        assert_eq!(refused("BTC/USDT:USDT", Side::Sell, both), Some(ErrorClass::ExchangeError));
+        let post_only = Fields::new().with("postOnly", true);
+        assert_eq!(refused("BTC/USDT:USDT", Side::Sell, post_only), Some(ErrorClass::InvalidOrder));
+    }
 }

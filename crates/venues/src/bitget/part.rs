@@ -7,7 +7,7 @@ use crate::unified::{Market, MarketKind};
 pub(super) const PRODUCTS: [&str; 6] =
     ["USDT-FUTURES", "COIN-FUTURES", "USDC-FUTURES", "SUSDT-FUTURES", "SCOIN-FUTURES", "SUSDC-FUTURES"];
 
-/// The kind of contracts that a market is of; without a market those settled in USDT, or in coins if they are asked for.
+/// The kind of contracts that a market is of; without a market those settled in USDT, or in coins if that is said.
 pub(super) fn product(market: Option<&Market>, params: Fields) -> (String, Fields) {
     let inverse = params.text(&["subType", "defaultSubType"]) == Some("inverse");
     let asked = params.text(&["productType", "category"]).map(str::to_owned);
