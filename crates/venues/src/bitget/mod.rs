@@ -4,6 +4,7 @@ mod account;
 mod cancel_order;
 mod candles;
 mod edit_order;
+mod heard;
 mod history;
 mod http;
 mod ledger;

@@ -95,7 +95,7 @@ fn fee(raw: &Json<'_>, market: Option<&Market>) -> Option<Fee> {
     raw.number_of(&["fee"]).map(|cost| of(Some(cost), settle))
 }
 
-fn status(word: &str) -> Option<OrderStatus> {
+pub(super) fn status(word: &str) -> Option<OrderStatus> {
     match word {
         "new" | "init" | "live" | "not_trigger" | "partial_fill" | "partially_fill" | "partially_filled" => {
             Some(OrderStatus::Open)
