@@ -20,6 +20,7 @@ pub struct Exchange {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
+    currencies: RwLock<Option<Arc<[Raw]>>>,
 }
 
 /// An order that is to be made.
@@ -63,7 +64,8 @@ impl Exchange {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { venue, credentials, transport, clock, entropy, markets: RwLock::default() }
+        let (markets, currencies) = (RwLock::default(), RwLock::default());
+        Self { venue, credentials, transport, clock, entropy, markets, currencies }
     }
 
     /// Which it is.
@@ -84,6 +86,21 @@ impl Exchange {
         }
         self.set_markets(Markets::new(self.fetch_markets(Fields::new()).await?));
         Ok(self.markets.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
+    }
+
+    /// Takes currencies that are known already.
+    pub fn set_currencies(&self, currencies: Vec<Raw>) {
+        *self.currencies.write().unwrap_or_else(PoisonError::into_inner) = Some(currencies.into());
+    }
+
+    /// The currencies; the first time they are asked for, they are fetched.
+    pub(crate) async fn load_currencies(&self) -> Result<Arc<[Raw]>> {
+        let known = self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(currencies) = known {
+            return Ok(currencies);
+        }
+        self.set_currencies(self.fetch_currencies(Fields::new()).await?);
+        Ok(self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
     }
 
     /// The account's key.

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use self::recorded::Known;
 use crate::Venue;
-use crate::unified::Markets;
 
 /// Largest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -118,8 +118,8 @@ pub async fn check(directory: &Path) -> Result<Vec<Row>, InputError> {
                 Kind::Errors => errors::outcomes(venue, &text),
                 Kind::Responses => responses::outcomes(venue, &text).await,
                 Kind::Requests => {
-                    let markets = markets(venue, directory).await?;
-                    requests::outcomes(venue, &text, &markets).await
+                    let known = known(venue, directory).await?;
+                    requests::outcomes(venue, &text, &known).await
                 }
                 Kind::Ws => unconnected::outcomes(&text),
             };
@@ -129,14 +129,15 @@ pub async fn check(directory: &Path) -> Result<Vec<Row>, InputError> {
     if found { Ok(rows) } else { Err(InputError::NoCases(directory.to_owned())) }
 }
 
-/// The markets of the exchange's recorded answers, which its requests are made with; none if there are no answers.
-async fn markets(venue: Venue, directory: &Path) -> Result<Markets, InputError> {
+/// The markets and currencies of the exchange's recorded answers, which its requests are made with; none if there
+/// are no answers.
+async fn known(venue: Venue, directory: &Path) -> Result<Known, InputError> {
     let file = directory.join(Kind::Responses.name()).join(format!("{venue}.json"));
     if !file.exists() {
-        return Ok(Markets::default());
+        return Ok(Known::default());
     }
     let text = read(&file)?;
-    responses::markets(venue, &text).await.map_err(|error| InputError::Malformed(file, error))
+    responses::known(venue, &text).await.map_err(|error| InputError::Malformed(file, error))
 }
 
 /// How one case came out: its method, and what was wrong.
