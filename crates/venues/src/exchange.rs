@@ -124,6 +124,23 @@ impl Exchange {
         all.get(all.len().saturating_sub(digits)..).unwrap_or_default().to_owned()
     }
 
+    /// A name of that kind in the form of a UUID of version 4 (RFC 9562).
+    pub(crate) fn uuid(&self) -> String {
+        let mut bytes = [0; 16];
+        self.entropy.fill(&mut bytes);
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let digits = hex::encode(bytes);
+        let mut uuid = String::with_capacity(36);
+        for (place, digit) in digits.chars().enumerate() {
+            if matches!(place, 8 | 12 | 16 | 20) {
+                uuid.push('-');
+            }
+            uuid.push(digit);
+        }
+        uuid
+    }
+
     /// Sends a request, and reads the answer.
     ///
     /// Errors: those of the way there, and what the exchange refused.
