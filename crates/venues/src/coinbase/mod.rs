@@ -1,10 +1,12 @@
 //! The connector to Coinbase Advanced.
 
 mod account;
+mod data;
 mod http;
 mod markets;
 mod new_order;
 mod order;
+mod orders;
 mod parse;
 mod position;
 mod refusal;

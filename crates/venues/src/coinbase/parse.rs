@@ -6,6 +6,9 @@ use crate::json::{Access as _, Json};
 use crate::unified::{Balances, Candle, Fee, Market, Order, Position, Raw, Side, TakerOrMaker, Ticker, Time, Trade};
 use crate::{Number, Venue};
 
+/// What stands for a part of an answer that is not there.
+pub(super) static NOTHING: Json<'static> = Json::Object(Vec::new());
+
 pub(crate) struct Dialect;
 
 impl crate::Dialect for Dialect {

@@ -8,6 +8,7 @@ use p256::ecdsa::{Signature, SigningKey};
 use p256::pkcs8::DecodePrivateKey as _;
 
 use crate::exchange::Result;
+use crate::query::Query;
 use crate::{ErrorClass, Exchange, Fields, Request, Value, VenueError, Verb, mac};
 
 const HOST: &str = "api.coinbase.com";
@@ -15,6 +16,20 @@ const HOST: &str = "api.coinbase.com";
 const VERSION: (&str, &str) = ("CB-VERSION", "2018-05-30");
 /// How long a token holds, in seconds.
 const TOKEN_SECONDS: i64 = 120;
+
+/// A path of Advanced Trade.
+pub(super) fn v3(path: &str) -> String {
+    format!("api/v3/brokerage/{path}")
+}
+
+/// What everybody may see is at one path for everybody, and at another for accounts.
+pub(super) fn public(q: &Query<'_>, path: &str, fields: Fields) -> Result<Request> {
+    let fields = fields.and(q.params.clone()).without(&["usePrivate"]);
+    match q.params.flag("usePrivate") {
+        true => signed(q.exchange, Verb::Get, &v3(path), &fields),
+        false => Ok(open(&v3(&format!("market/{path}")), &fields)),
+    }
+}
 
 /// A request that anybody may send.
 pub(super) fn open(path: &str, fields: &Fields) -> Request {

@@ -211,7 +211,7 @@ impl Serialize for Order {
         map.serialize_entry("status", &self.status)?;
         match (&self.fee, &self.fee_text) {
             (Some(fee), Some(cost)) => {
-                map.serialize_entry("fee", &FeeText { cost, currency: fee.currency.as_deref() })?
+                map.serialize_entry("fee", &FeeText { cost, currency: fee.currency.as_deref() })?;
             }
             (fee, _) => map.serialize_entry("fee", fee)?,
         }
