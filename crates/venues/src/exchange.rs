@@ -1,5 +1,6 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use orrery_kernel::{Clock, Entropy};
@@ -21,6 +22,7 @@ pub struct Exchange {
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
     currencies: RwLock<Option<Arc<[Raw]>>>,
+    requests: AtomicU64,
 }
 
 /// An order that is to be made.
@@ -64,8 +66,16 @@ impl Exchange {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let (markets, currencies) = (RwLock::default(), RwLock::default());
-        Self { venue, credentials, transport, clock, entropy, markets, currencies }
+        Self {
+            venue,
+            credentials,
+            transport,
+            clock,
+            entropy,
+            markets: RwLock::default(),
+            currencies: RwLock::default(),
+            requests: AtomicU64::new(0),
+        }
     }
 
     /// Which it is.
@@ -139,6 +149,11 @@ impl Exchange {
             uuid.push(digit);
         }
         uuid
+    }
+
+    /// The next number of a request over a stream, from 1.
+    pub(crate) fn next_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Sends a request, and reads the answer.
