@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::json::Json;
 use crate::unified::{Market, Markets, Raw, Side};
-use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError};
+use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError, limits};
 
 /// What any method answers.
 pub type Result<T, E = VenueError> = std::result::Result<T, E>;
@@ -23,6 +23,7 @@ pub struct Exchange {
     markets: RwLock<Option<Arc<Markets>>>,
     currencies: RwLock<Option<Arc<[Raw]>>>,
     requests: AtomicU64,
+    bounded: bool,
 }
 
 /// An order that is to be made.
@@ -75,7 +76,27 @@ impl Exchange {
             markets: RwLock::default(),
             currencies: RwLock::default(),
             requests: AtomicU64::new(0),
+            bounded: true,
         }
+    }
+
+    /// Sends orders that are beyond their markets' bounds too, and leaves it to the exchange to refuse them.
+    #[must_use]
+    pub fn unbounded(mut self) -> Self {
+        self.bounded = false;
+        self
+    }
+
+    /// Whether every order keeps to the bounds of its market. An unknown market is told by who needs it.
+    ///
+    /// Errors: [`ErrorClass::InvalidOrder`].
+    pub(crate) async fn check(&self, orders: &[NewOrder]) -> Result<()> {
+        if !self.bounded {
+            return Ok(());
+        }
+        let markets = self.load_markets().await?;
+        let mut known = orders.iter().filter_map(|order| Some((markets.of(&order.symbol).ok()?, order)));
+        known.try_for_each(|(market, order)| limits::check(self.venue, market, order))
     }
 
     /// Which it is.

@@ -136,6 +136,8 @@ pub(super) fn exchange(
     let wire = Arc::new(Wire { answers, sent: Mutex::default() });
     let (clock, names) = (Arc::new(Standing(clock_ms)), Arc::new(Counting::default()));
     let exchange = Exchange::new(venue, account.map(Account::credentials), wire.clone(), clock, names);
+    // what an exchange's library sends is compared, and it leaves bounds to the exchange
+    let exchange = exchange.unbounded();
     if let Some(known) = known {
         exchange.set_markets(known.markets.clone());
         exchange.set_currencies(known.currencies.clone());
