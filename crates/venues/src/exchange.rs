@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::json::Json;
 use crate::unified::{Market, Markets, Raw, Side};
-use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError};
+use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError, limits};
 
 /// What any method answers.
 pub type Result<T, E = VenueError> = std::result::Result<T, E>;
@@ -21,7 +21,9 @@ pub struct Exchange {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
+    currencies: RwLock<Option<Arc<[Raw]>>>,
     requests: AtomicU64,
+    bounded: bool,
 }
 
 /// An order that is to be made.
@@ -65,7 +67,36 @@ impl Exchange {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { venue, credentials, transport, clock, entropy, markets: RwLock::default(), requests: AtomicU64::new(0) }
+        Self {
+            venue,
+            credentials,
+            transport,
+            clock,
+            entropy,
+            markets: RwLock::default(),
+            currencies: RwLock::default(),
+            requests: AtomicU64::new(0),
+            bounded: true,
+        }
+    }
+
+    /// Sends orders that are beyond their markets' bounds too, and leaves it to the exchange to refuse them.
+    #[must_use]
+    pub fn unbounded(mut self) -> Self {
+        self.bounded = false;
+        self
+    }
+
+    /// Whether every order keeps to the bounds of its market. An unknown market is told by who needs it.
+    ///
+    /// Errors: [`ErrorClass::InvalidOrder`].
+    pub(crate) async fn check(&self, orders: &[NewOrder]) -> Result<()> {
+        if !self.bounded {
+            return Ok(());
+        }
+        let markets = self.load_markets().await?;
+        let mut known = orders.iter().filter_map(|order| Some((markets.of(&order.symbol).ok()?, order)));
+        known.try_for_each(|(market, order)| limits::check(self.venue, market, order))
     }
 
     /// Which it is.
@@ -96,6 +127,21 @@ impl Exchange {
         let markets = Arc::new(Markets::new(self.fetch_markets(Fields::new()).await?));
         self.share_markets(markets.clone());
         Ok(markets)
+    }
+
+    /// Takes currencies that are known already.
+    pub fn set_currencies(&self, currencies: Vec<Raw>) {
+        *self.currencies.write().unwrap_or_else(PoisonError::into_inner) = Some(currencies.into());
+    }
+
+    /// The currencies; the first time they are asked for, they are fetched.
+    pub(crate) async fn load_currencies(&self) -> Result<Arc<[Raw]>> {
+        let known = self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(currencies) = known {
+            return Ok(currencies);
+        }
+        self.set_currencies(self.fetch_currencies(Fields::new()).await?);
+        Ok(self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
     }
 
     /// The account's key.

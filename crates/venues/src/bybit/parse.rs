@@ -80,7 +80,7 @@ impl crate::Dialect for Dialect {
             amount: number(&["execQty", "orderQty", "size"]),
             cost: number(&["execValue"]),
             fee,
-            fees: Vec::new(),
+            ..Trade::default()
         }
         .completed(market)
     }
