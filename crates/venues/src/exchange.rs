@@ -1,5 +1,6 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use orrery_kernel::{Clock, Entropy};
@@ -20,6 +21,7 @@ pub struct Exchange {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
+    notes: RwLock<BTreeMap<&'static str, bool>>,
 }
 
 /// An order that is to be made.
@@ -63,7 +65,8 @@ impl Exchange {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { venue, credentials, transport, clock, entropy, markets: RwLock::default() }
+        let (markets, notes) = (RwLock::default(), RwLock::default());
+        Self { venue, credentials, transport, clock, entropy, markets, notes }
     }
 
     /// Which it is.
@@ -94,6 +97,16 @@ impl Exchange {
         self.credentials.as_ref().ok_or_else(none)
     }
 
+    /// Keeps what an answer said of the account, so that it is asked once.
+    pub(crate) fn note(&self, name: &'static str, holds: bool) {
+        self.notes.write().unwrap_or_else(PoisonError::into_inner).insert(name, holds);
+    }
+
+    /// What was kept under this name.
+    pub(crate) fn noted(&self, name: &str) -> Option<bool> {
+        self.notes.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    }
+
     /// Milliseconds since 1970.
     pub(crate) fn now(&self) -> i64 {
         self.clock.now().millis()
@@ -105,6 +118,20 @@ impl Exchange {
         self.entropy.fill(&mut bytes);
         let all = hex::encode(bytes);
         all.get(all.len().saturating_sub(digits)..).unwrap_or_default().to_owned()
+    }
+
+    /// A name that no other has, in the form of a random UUID (RFC 9562, version 4).
+    pub(crate) fn uuid(&self) -> String {
+        let mut bytes = [0; 16];
+        self.entropy.fill(&mut bytes);
+        let bits = u128::from_be_bytes(bytes);
+        let (version, variant) = (0x4u128 << 76, 0b10u128 << 62);
+        let bits = (bits & !(0xfu128 << 76) & !(0b11u128 << 62)) | version | variant;
+        let part = |shift: u32, digits: usize| {
+            let mask = (1u128 << (4 * digits)) - 1;
+            format!("{:0digits$x}", (bits >> shift) & mask)
+        };
+        [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
     }
 
     /// Sends a request, and reads the answer.
