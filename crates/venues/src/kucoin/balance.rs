@@ -13,7 +13,8 @@ pub(super) enum Part {
     Listed(String),
     Cross,
     Isolated,
-    Contracts,
+    /// The contract account, in a currency.
+    Contracts(String),
 }
 
 pub(super) fn balances(body: &Json<'_>, part: Part) -> Balances {
@@ -21,7 +22,7 @@ pub(super) fn balances(body: &Json<'_>, part: Part) -> Balances {
         Part::Listed(kind) => data(body).each(|one| listed(one, &kind)).into_iter().flatten().collect(),
         Part::Cross => data(body).get("accounts").each(borrowing).into_iter().flatten().collect(),
         Part::Isolated => isolated(data(body)),
-        Part::Contracts => contracts(data(body)).into_iter().collect(),
+        Part::Contracts(asked) => vec![contracts(data(body), asked)],
     };
     let completed = |(currency, balance): (String, Balance)| (currency, balance.completed());
     Balances { info: Raw::of(body), of: Vec::into_iter(of).map(completed).collect(), ..Balances::default() }
@@ -73,8 +74,8 @@ fn isolated(data: Option<&Json<'_>>) -> Vec<(String, Balance)> {
     all
 }
 
-fn contracts(data: Option<&Json<'_>>) -> Option<(String, Balance)> {
+fn contracts(data: Option<&Json<'_>>, asked: String) -> (String, Balance) {
     let number = |name: &str| data.number_of(&[name]);
     let balance = Balance { free: number("availableBalance"), total: number("accountEquity"), ..Balance::default() };
-    Some((currency(data.text_of(&["currency"]))?, balance))
+    (currency(data.text_of(&["currency"])).unwrap_or(asked), balance)
 }

@@ -7,7 +7,7 @@ use super::account::{contract_deposit_address, deposit_address, ledger_entry, pa
 use super::balance::{Part, balances};
 use super::market_data::{empty, permitted};
 use super::params::{classic, contracts, high_frequency, kind, margin_mode, take, take_flag, until};
-use super::parse::data;
+use super::parse::{data, said};
 use super::position::position;
 use super::sign::{Api, private, public};
 use super::{account, new_order};
@@ -117,8 +117,7 @@ impl Connector for Dialect {
             new_order::of_spot(q.exchange, market, &order)?
         };
         let request = private(q.exchange, Api::of(market.contract()), Verb::Post, path, &fields)?;
-        let none = Json::Object(Vec::new());
-        let read = |body: &Json<'_>| self.order(data(body).unwrap_or(&none), market.context(&markets));
+        let read = |body: &Json<'_>| said(body, |raw| self.order(raw, market.context(&markets)));
         q.exchange.ask(request, read).await
     }
 
@@ -139,8 +138,7 @@ impl Connector for Dialect {
             .with_some("newPrice", order.price.map(|price| market.price(price)).transpose()?)
             .and(order.params.clone());
         let request = private(q.exchange, Api::Spot, Verb::Post, "v1/hf/orders/alter", &fields)?;
-        let none = Json::Object(Vec::new());
-        let read = |body: &Json<'_>| self.order(data(body).unwrap_or(&none), market.context(&markets));
+        let read = |body: &Json<'_>| said(body, |raw| self.order(raw, market.context(&markets)));
         q.exchange.ask(request, read).await
     }
 
@@ -187,7 +185,8 @@ impl Connector for Dialect {
         if part == Some("contract") {
             let fields = Fields::new().with("currency", id.unwrap_or_else(|| SETTLED_IN.to_owned())).and(q.params);
             let request = private(q.exchange, Api::Contracts, Verb::Get, "v1/account-overview", &fields)?;
-            return q.exchange.ask(request, |body| balances(body, Part::Contracts)).await;
+            let asked = code.unwrap_or_else(|| SETTLED_IN.to_owned());
+            return q.exchange.ask(request, |body| balances(body, Part::Contracts(asked))).await;
         }
         let fast = high_frequency(q.exchange, &mut q.params);
         let mode = margin_mode(&mut q.params);
@@ -308,7 +307,7 @@ impl Connector for Dialect {
                 info: raw.map(Raw::of).unwrap_or_default(),
                 id: raw.string_of(&["id", "applyId", "orderId"]),
                 time: Time::parse(raw.text_of(&["createdAt", "time"])),
-                currency: Some(currency.to_owned()),
+                currency: super::parse::currency(raw.text_of(&["currency"])).or_else(|| Some(currency.to_owned())),
                 amount: Some(amount),
                 from_account: Some(from.to_owned()),
                 to_account: Some(to.to_owned()),
@@ -346,8 +345,7 @@ impl Connector for Dialect {
         let market = q.market(&markets)?;
         let fields = Fields::new().with("symbol", market.id.as_str()).and(q.params);
         let request = private(q.exchange, Api::Contracts, Verb::Get, "v1/position", &fields)?;
-        let none = Json::Object(Vec::new());
-        let read = |body: &Json<'_>| position(data(body).unwrap_or(&none), market.context(&markets));
+        let read = |body: &Json<'_>| said(body, |raw| position(raw, market.context(&markets)));
         q.exchange.ask(request, read).await
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Dialect;
 use super::params::{HIGH_FREQUENCY, classic, contracts, take, until};
-use super::parse::{contract_ticker, data, nanoseconds, spot_ticker, trade};
+use super::parse::{contract_ticker, data, nanoseconds, said, spot_ticker};
 use super::sign::{Api, private, public};
 use crate::exchange::Result;
 use crate::json::{Access as _, Json};
@@ -70,12 +70,8 @@ impl Dialect {
         } else {
             (public(Api::Spot, "v1/market/stats", &fields), false)
         };
-        let read = |body: &Json<'_>| {
-            let none = Json::Object(Vec::new());
-            let raw = data(body).unwrap_or(&none);
-            if contract { contract_ticker(raw, context) } else { spot_ticker(raw, context) }
-        };
-        q.exchange.ask(request, read).await
+        let read = if contract { contract_ticker } else { spot_ticker };
+        q.exchange.ask(request, |body| said(body, |raw| read(raw, context))).await
     }
 
     pub(super) async fn tickers_of(&self, mut q: Query<'_>) -> Result<Vec<Ticker>> {
@@ -106,6 +102,7 @@ impl Dialect {
             data(body).get("ticker").or_else(|| data(body).get("list")).each(one)
         };
         let mut tickers = q.exchange.ask(public(api, path, &q.params), read).await?;
+        tickers.retain(|ticker| ticker.symbol.is_some());
         if q.symbols.is_some() {
             let named = |ticker: &Ticker| wanted.iter().any(|market| ticker.symbol.as_ref() == Some(&market.symbol));
             tickers.retain(named);
@@ -160,7 +157,7 @@ impl Dialect {
         let path = if contract { "v1/trade/history" } else { "v1/market/histories" };
         let request = public(Api::of(contract), path, &asked(market).and(q.params));
         let context = market.context(&markets);
-        let read = |body: &Json<'_>| data(body).each(|raw| trade(raw, context, market.contract()));
+        let read = |body: &Json<'_>| data(body).each(|raw| self.trade(raw, context));
         let trades = q.exchange.ask(request, read).await?;
         Ok(listed_trades(trades, Some(market), q.page))
     }
@@ -207,9 +204,7 @@ impl Dialect {
         let market = q.market(&markets)?;
         let path = format!("v1/funding-rate/{}/current", crate::encoded(&market.id));
         let context = market.context(&markets);
-        let read = |body: &Json<'_>| {
-            let none = Json::Object(Vec::new());
-            let raw = data(body).unwrap_or(&none);
+        let read = |raw: &Json<'_>| {
             let market = context.market(raw.text_of(&["symbol"]), true);
             let time = |name: &str| Time::parse(raw.text_of(&[name]));
             FundingRate {
@@ -224,7 +219,7 @@ impl Dialect {
                 ..FundingRate::default()
             }
         };
-        q.exchange.ask(public(Api::Contracts, &path, &q.params), read).await
+        q.exchange.ask(public(Api::Contracts, &path, &q.params), |body| said(body, read)).await
     }
 
     pub(super) async fn past_funding(&self, mut q: Query<'_>) -> Result<Vec<PastFunding>> {

@@ -4,7 +4,7 @@ use super::Dialect;
 use super::market_data::listed_trades;
 use super::new_order::{contract_fields, spot_fields};
 use super::params::{classic, client_id, contracts, high_frequency, margin_mode, take, take_flag, trade_type, until};
-use super::parse::data;
+use super::parse::{data, said};
 use super::sign::{Api, private, with_body};
 use crate::exchange::{NewOrder, Result};
 use crate::json::{Access as _, Json};
@@ -18,12 +18,6 @@ const TRADES_MAX: i64 = 1000;
 /// An order of which only its name is said, if that.
 fn named(info: Raw, id: Option<String>) -> Order {
     Order { info, id, ..Order::default() }.completed(None)
-}
-
-/// An answer's data, or an empty object.
-fn said<T>(body: &Json<'_>, read: impl FnOnce(&Json<'_>) -> T) -> T {
-    let none = Json::Object(Vec::new());
-    read(data(body).unwrap_or(&none))
 }
 
 /// Orders of a market, if one was asked for, in order of time.
@@ -200,8 +194,9 @@ impl Dialect {
             }
         };
         let context = Context { markets: &markets, asked: market };
+        let of_unified = market.is_some_and(|market| !market.contract());
         let read = |body: &Json<'_>| {
-            let list = data(body).get("items").or_else(|| data(body));
+            let list = if of_unified { data(body).get("items") } else { data(body) };
             list.each(|raw| self.order(raw, context))
         };
         Ok(listed(q.exchange.ask(request, read).await?, market, Page::default()))
@@ -252,11 +247,10 @@ impl Dialect {
         };
         let request = if contract { of_contracts(&mut q)? } else { of_spot(&mut q, market)? };
         let context = Context { markets: &markets, asked: market };
-        let read = |body: &Json<'_>| {
-            said(body, |raw| {
-                let first = raw.at(0).unwrap_or(raw);
-                self.order(first, context)
-            })
+        // stop orders of an account's own name come as a list
+        let read = |body: &Json<'_>| match data(body).at(0) {
+            Some(first) => self.order(first, context),
+            None => said(body, |raw| self.order(raw, context)),
         };
         q.exchange.ask(request, read).await
     }

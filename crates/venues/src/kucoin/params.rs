@@ -45,8 +45,8 @@ pub(super) fn until(params: &mut Fields, name: &str) -> Fields {
 
 /// The part of the exchange that is asked: as `type` says, else that of the market, else the spot market.
 pub(super) fn kind(params: &mut Fields, market: Option<&Market>) -> String {
-    let of_market = || market.is_some_and(Market::contract).then_some("swap").unwrap_or("spot").to_owned();
-    take(params, &["defaultType", "type"]).unwrap_or_else(of_market)
+    let of_market = if market.is_some_and(Market::contract) { "swap" } else { "spot" };
+    take(params, &["defaultType", "type"]).unwrap_or_else(|| of_market.to_owned())
 }
 
 /// Whether contracts are meant.

@@ -18,6 +18,14 @@ pub(super) fn data<'v, 't>(answer: &'v Json<'t>) -> Option<&'v Json<'t>> {
     answer.get("data")
 }
 
+/// What becomes of an answer's object, or of an empty one if it has none.
+pub(super) fn said<T>(answer: &Json<'_>, read: impl FnOnce(&Json<'_>) -> T) -> T {
+    match data(answer) {
+        Some(object @ Json::Object(_)) => read(object),
+        _ => read(&Json::Object(Vec::new())),
+    }
+}
+
 /// Milliseconds of nanoseconds.
 pub(super) fn nanoseconds(digits: Option<&str>) -> Time {
     let ms = digits.map(|digits| digits.get(..digits.len().saturating_sub(NANOSECOND_DIGITS)).unwrap_or_default());
@@ -163,10 +171,17 @@ pub(super) fn trade(raw: &Json<'_>, context: Context<'_>, contract: bool) -> Tra
         }
     };
     let side = raw.text_of(&["side"]).and_then(Side::parse);
-    let paid_in = |market: &Market| if side == Some(Side::Sell) { &market.quote } else { &market.base }.clone();
+    // where the currency is not said, it is what is got
+    let sold = side == Some(Side::Sell);
+    let got = || {
+        let named =
+            |id: &str| id.split_once('-').and_then(|(base, quote)| currency(Some(if sold { quote } else { base })));
+        let known = market.map(|market| if sold { &market.quote } else { &market.base }.clone());
+        known.or_else(|| raw.text_of(&["symbol"]).and_then(named))
+    };
     let fee = number(&["fee"]).map(|cost| Fee {
         cost: Some(cost),
-        currency: currency(raw.text_of(&["feeCurrency"])).or_else(|| market.map(paid_in)),
+        currency: currency(raw.text_of(&["feeCurrency"])).or_else(got),
         rate: number(&["feeRate"]),
     });
     let words: &[&str] = if contract { &["type", "orderType"] } else { &["type"] };
