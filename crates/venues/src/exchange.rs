@@ -1,6 +1,7 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use orrery_kernel::{Clock, Entropy};
@@ -22,6 +23,7 @@ pub struct Exchange {
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
     notes: RwLock<BTreeMap<&'static str, bool>>,
+    requests: AtomicU64,
 }
 
 /// An order that is to be made.
@@ -65,8 +67,8 @@ impl Exchange {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let (markets, notes) = (RwLock::default(), RwLock::default());
-        Self { venue, credentials, transport, clock, entropy, markets, notes }
+        let (markets, notes, requests) = (RwLock::default(), RwLock::default(), AtomicU64::new(0));
+        Self { venue, credentials, transport, clock, entropy, markets, notes, requests }
     }
 
     /// Which it is.
@@ -132,6 +134,11 @@ impl Exchange {
             format!("{:0digits$x}", (bits >> shift) & mask)
         };
         [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
+    }
+
+    /// The next number of a request over a stream, from 1.
+    pub(crate) fn next_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Sends a request, and reads the answer.

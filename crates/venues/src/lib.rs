@@ -16,6 +16,7 @@
 
 pub mod conformance;
 pub mod json;
+pub mod stream;
 pub mod unified;
 
 mod binance;

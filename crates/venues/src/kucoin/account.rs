@@ -1,6 +1,6 @@
 //! Money: "Get Account Ledgers", "Get Deposit Address" and "Flex Transfer".
 
-use super::parse::{currency, nanoseconds};
+use super::parse::{currency, doubles};
 use crate::exchange::Result;
 use crate::json::{self, Access as _, Json};
 use crate::unified::{DepositAddress, Fee, LedgerEntry, Raw, Time};
@@ -97,7 +97,7 @@ pub(super) fn ledger_entry(raw: &Json<'_>, of: Option<&str>) -> LedgerEntry {
     let (made, told) = (raw.text_of(&["createdAt"]), raw.text_of(&["time"]));
     // contracts' entries do not say whose they are, and have a time of another name
     let account = if made.is_none() && told.is_some() { Some("CONTRACT") } else { raw.text_of(&["accountType"]) };
-    let time = made.or(told).map_or_else(|| nanoseconds(raw.text_of(&["ts"])), |ms| Time::parse(Some(ms)));
+    let time = made.or(told).map_or_else(|| doubles(raw.text_of(&["ts"])), |ms| Time::parse(Some(ms)));
     let amount = number("amount").map(Number::abs);
     let after = number("balance").and_then(Number::nonzero);
     let fee = number("fee").and_then(Number::nonzero);

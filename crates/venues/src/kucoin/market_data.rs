@@ -288,7 +288,7 @@ fn length(timeframe: &str) -> Option<i64> {
 }
 
 /// The spot market's word for a length of candles.
-fn word(timeframe: &str) -> String {
+pub(super) fn word(timeframe: &str) -> String {
     let units = [("m", "min"), ("h", "hour"), ("d", "day"), ("w", "week"), ("M", "month")];
     let known = matches!(
         timeframe,
@@ -316,7 +316,7 @@ fn minutes(timeframe: &str) -> crate::Value {
     }
 }
 
-fn interval(ms: &str) -> &str {
+pub(super) fn interval(ms: &str) -> &str {
     match ms {
         "3600000" => "1h",
         "14400000" => "4h",

@@ -2,9 +2,12 @@
 
 mod account;
 mod balance;
+mod heard;
+mod heard_unified;
 mod http;
 mod market_data;
 mod markets;
+mod money;
 mod new_order;
 mod order;
 mod orders;
@@ -13,6 +16,7 @@ mod parse;
 mod position;
 mod refusal;
 mod sign;
+mod stream;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;

@@ -1,6 +1,6 @@
 //! Orders: "Get Order Details" of the spot market, of contracts, and of unified accounts.
 
-use super::parse::{currency, nanoseconds, place};
+use super::parse::{currency, doubles, place, time_in_force};
 use crate::Number;
 use crate::dialect::Context;
 use crate::json::{Access as _, Json};
@@ -111,11 +111,11 @@ fn of_unified(raw: &Json<'_>, context: Context<'_>) -> Order {
         info: Raw::of(raw),
         id: raw.string_of(&["orderId"]),
         client_order_id: raw.string_of(&["clientOid"]),
-        time: nanoseconds(raw.text_of(&["orderTime", "ts"])),
-        last_update: nanoseconds(raw.text_of(&["updatedTime"])).0,
+        time: doubles(raw.text_of(&["orderTime", "ts"])),
+        last_update: doubles(raw.text_of(&["updatedTime"])).0,
         symbol: symbol.or_else(|| raw.string_of(&["symbol"])),
         order_type: raw.text_of(&["orderType"]).map(str::to_lowercase),
-        time_in_force: raw.text_of(&["timeInForce"]).map(|word| if word == "GTT" { "GTD" } else { word }.to_owned()),
+        time_in_force: raw.text_of(&["timeInForce"]).map(time_in_force),
         post_only: raw.get("postOnly").flag(),
         reduce_only: raw.get("reduceOnly").flag(),
         side: raw.text_of(&["side"]).and_then(Side::parse),
@@ -134,7 +134,7 @@ fn of_unified(raw: &Json<'_>, context: Context<'_>) -> Order {
     .completed(market)
 }
 
-fn unified_status(digit: &str) -> Option<OrderStatus> {
+pub(super) fn unified_status(digit: &str) -> Option<OrderStatus> {
     match digit {
         // waits for its price, was set off, is there, is filled in part
         "0" | "1" | "2" | "4" => Some(OrderStatus::Open),

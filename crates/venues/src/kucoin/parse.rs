@@ -3,7 +3,7 @@
 use super::{markets, order, position};
 use crate::dialect::Context;
 use crate::json::{Access as _, Json};
-use crate::unified::{Candle, Fee, Market, Order, Position, Raw, Side, TakerOrMaker, Ticker, Time, Trade};
+use crate::unified::{Candle, Fee, Market, Markets, Order, Position, Raw, Side, TakerOrMaker, Ticker, Time, Trade};
 use crate::{Number, Venue};
 
 /// Digits of a time in nanoseconds beyond milliseconds.
@@ -32,22 +32,48 @@ pub(super) fn nanoseconds(digits: Option<&str>) -> Time {
     Time::parse(ms)
 }
 
+/// The same as CCXT has it, which multiplies doubles and comes out one millisecond short at times: scripts and recorded
+/// streams know trades and books by these.
+pub(super) fn doubles(digits: Option<&str>) -> Time {
+    let ns = digits.and_then(|digits| digits.parse::<f64>().ok());
+    // whole numbers of doubles are written as their digits
+    let ms = ns.map(|ns| (ns * 0.000_001).trunc().to_string());
+    Time::parse(ms.as_deref())
+}
+
 /// The common name of a currency.
 pub(super) fn currency(id: Option<&str>) -> Option<String> {
     id.filter(|id| !id.is_empty()).map(|id| Venue::Kucoin.description().currency(id))
 }
 
-/// The market of an answer and its symbol; of one that is not known, as its name has it.
-pub(super) fn place<'m>(raw: &Json<'_>, context: Context<'m>) -> (Option<&'m Market>, Option<String>) {
-    let Some(id) = raw.text_of(&["symbol"]) else {
-        return (context.asked, context.asked.map(|market| market.symbol.clone()));
-    };
-    if let Some(market) = context.markets.named(id, true) {
+/// The market of the exchange's name and its symbol; of one that is not known, as its name has it.
+pub(super) fn named<'m>(id: &str, markets: &'m Markets) -> (Option<&'m Market>, Option<String>) {
+    if let Some(market) = markets.named(id, true) {
         return (Some(market), Some(market.symbol.clone()));
     }
     let pair = id.split_once('-').filter(|(_, quote)| !quote.contains('-'));
     let symbol = pair.and_then(|(base, quote)| Some(format!("{}/{}", currency(Some(base))?, currency(Some(quote))?)));
     (None, symbol.or_else(|| Some(id.to_owned())))
+}
+
+/// The market of an answer and its symbol.
+pub(super) fn place<'m>(raw: &Json<'_>, context: Context<'m>) -> (Option<&'m Market>, Option<String>) {
+    match raw.text_of(&["symbol"]) {
+        Some(id) => named(id, context.markets),
+        None => (context.asked, context.asked.map(|market| market.symbol.clone())),
+    }
+}
+
+/// A candle of the spot market, and of streams: seconds, open, close, high, low, and the volume at some place.
+pub(super) fn candle_of(raw: &Json<'_>, volume: usize) -> Candle {
+    let number = |place: usize| raw.number_at(place);
+    let ms = Time::parse(raw.at(0).text()).0.and_then(|seconds| seconds.checked_mul(1000));
+    Candle(ms, number(1), number(3), number(4), number(2), number(volume))
+}
+
+/// How long an order stays, by CCXT's name.
+pub(super) fn time_in_force(word: &str) -> String {
+    if word == "GTT" { "GTD" } else { word }.to_owned()
 }
 
 impl crate::Dialect for Dialect {
@@ -79,12 +105,10 @@ impl crate::Dialect for Dialect {
     fn candle(&self, raw: &Json<'_>, _context: Context<'_>) -> Candle {
         let number = |place: usize| raw.number_at(place);
         let time = raw.at(0).text();
-        let ms = Time::parse(time).0;
         if time.is_some_and(|digits| digits.len() <= SECONDS_DIGITS_MAX) {
-            // "Get Klines" of the spot market: seconds, open, close, high, low
-            let ms = ms.and_then(|seconds| seconds.checked_mul(1000));
-            return Candle(ms, number(1), number(3), number(4), number(2), number(5));
+            return candle_of(raw, 5);
         }
+        let ms = Time::parse(time).0;
         Candle(ms, number(1), number(2), number(3), number(4), number(5))
     }
 
@@ -136,7 +160,7 @@ pub(super) fn contract_ticker(raw: &Json<'_>, context: Context<'_>) -> Ticker {
     let share = number(&["priceChgPct"]).filter(|_| last.is_none() || change.is_none());
     Ticker {
         symbol,
-        time: nanoseconds(raw.text_of(&["ts"])),
+        time: doubles(raw.text_of(&["ts"])),
         high: number(&["highPrice"]),
         low: number(&["lowPrice"]),
         bid: number(&["bestBidPrice"]),
@@ -215,7 +239,7 @@ fn unified_trade(raw: &Json<'_>, context: Context<'_>) -> Trade {
     let symbol = market.map(|market| market.symbol.clone());
     Trade {
         info: Raw::of(raw),
-        time: nanoseconds(raw.text_of(&["executionTime"])),
+        time: doubles(raw.text_of(&["executionTime"])),
         symbol: symbol.or_else(|| raw.string_of(&["symbol"])),
         id: raw.string_of(&["tradeId"]),
         order: raw.string_of(&["orderId"]),
@@ -231,7 +255,7 @@ fn unified_trade(raw: &Json<'_>, context: Context<'_>) -> Trade {
     .completed(market)
 }
 
-fn taker_or_maker(word: &str) -> Option<TakerOrMaker> {
+pub(super) fn taker_or_maker(word: &str) -> Option<TakerOrMaker> {
     match word {
         _ if word.eq_ignore_ascii_case("taker") => Some(TakerOrMaker::Taker),
         _ if word.eq_ignore_ascii_case("maker") => Some(TakerOrMaker::Maker),

@@ -1,6 +1,6 @@
 //! Positions: "Get Position List" of contracts and of unified accounts, and positions that are closed.
 
-use super::parse::nanoseconds;
+use super::parse::doubles;
 use crate::Number;
 use crate::dialect::Context;
 use crate::json::{Access as _, Json};
@@ -17,7 +17,7 @@ pub(super) fn position(raw: &Json<'_>, context: Context<'_>) -> Position {
     let margin = number(&["posInit", "initialMargin"]);
     let profit = number(&["unrealisedPnl", "unrealizedPnL"]);
     let opened = Time::parse(raw.text_of(&["currentTimestamp"]));
-    let time = if opened.0.is_some() { opened } else { nanoseconds(raw.text_of(&["creationTime"])) };
+    let time = if opened.0.is_some() { opened } else { doubles(raw.text_of(&["creationTime"])) };
     let shared = raw.get("crossMode").flag().map(|cross| if cross { "cross" } else { "isolated" }.to_owned());
     let closed = Time::parse(raw.text_of(&["closeTime"])).0;
     Position {
@@ -36,7 +36,7 @@ pub(super) fn position(raw: &Json<'_>, context: Context<'_>) -> Position {
         last_price: number(&["closePrice"]),
         entry_price: number(&["avgEntryPrice", "openPrice", "entryPrice"]),
         time,
-        last_update: closed.or_else(|| nanoseconds(raw.text_of(&["closingTime", "updateTime"])).0),
+        last_update: closed.or_else(|| doubles(raw.text_of(&["closingTime", "updateTime"])).0),
         initial_margin: margin,
         initial_margin_percentage: margin.and_then(|margin| margin.over(notional?)),
         maintenance_margin: number(&["posMaint", "maintenanceMargin"]),
