@@ -49,7 +49,7 @@ pub(super) fn public(api: Api, path: &str, fields: &Fields) -> Request {
 pub(super) fn private(exchange: &Exchange, api: Api, verb: Verb, path: &str, fields: &Fields) -> Result<Request> {
     match verb {
         Verb::Get | Verb::Delete => signed(exchange, api, verb, &endpoint(path, fields), None),
-        Verb::Post | Verb::Put => {
+        _ => {
             let body = (!fields.is_empty()).then(|| fields.json());
             signed(exchange, api, verb, &format!("/api/{path}"), body)
         }
