@@ -78,17 +78,27 @@ impl Exchange {
 
     /// Takes markets that are known already.
     pub fn set_markets(&self, markets: Markets) {
-        *self.markets.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(markets));
+        self.share_markets(Arc::new(markets));
+    }
+
+    /// The same, with another that has them: they are the largest part of what an exchange keeps.
+    pub fn share_markets(&self, markets: Arc<Markets>) {
+        *self.markets.write().unwrap_or_else(PoisonError::into_inner) = Some(markets);
+    }
+
+    /// The markets, if they were fetched.
+    pub fn known_markets(&self) -> Option<Arc<Markets>> {
+        self.markets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The markets; the first time they are asked for, they are fetched.
     pub async fn load_markets(&self) -> Result<Arc<Markets>> {
-        let known = self.markets.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(markets) = known {
+        if let Some(markets) = self.known_markets() {
             return Ok(markets);
         }
-        self.set_markets(Markets::new(self.fetch_markets(Fields::new()).await?));
-        Ok(self.markets.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
+        let markets = Arc::new(Markets::new(self.fetch_markets(Fields::new()).await?));
+        self.share_markets(markets.clone());
+        Ok(markets)
     }
 
     /// The account's key.

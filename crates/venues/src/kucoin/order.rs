@@ -129,6 +129,7 @@ fn of_unified(raw: &Json<'_>, context: Context<'_>) -> Order {
         filled,
         status: raw.text_of(&["status"]).and_then(unified_status),
         fee: Some(fee(raw, number(&["fee"]))),
+        fee_digits: raw.string_of(&["fee"]),
         ..Order::default()
     }
     .completed(market)
