@@ -1,5 +1,6 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -22,6 +23,7 @@ pub struct Exchange {
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
     currencies: RwLock<Option<Arc<[Raw]>>>,
+    notes: RwLock<BTreeMap<&'static str, bool>>,
     requests: AtomicU64,
     bounded: bool,
 }
@@ -75,6 +77,7 @@ impl Exchange {
             entropy,
             markets: RwLock::default(),
             currencies: RwLock::default(),
+            notes: RwLock::default(),
             requests: AtomicU64::new(0),
             bounded: true,
         }
@@ -150,6 +153,16 @@ impl Exchange {
     pub(crate) fn credentials(&self) -> Result<&Credentials> {
         let none = || VenueError::new(ErrorClass::AuthenticationError, &format!("{} requires \"apiKey\"", self.venue));
         self.credentials.as_ref().ok_or_else(none)
+    }
+
+    /// Keeps what an answer said of the account, so that it is asked once.
+    pub(crate) fn note(&self, name: &'static str, holds: bool) {
+        self.notes.write().unwrap_or_else(PoisonError::into_inner).insert(name, holds);
+    }
+
+    /// What was kept under this name.
+    pub(crate) fn noted(&self, name: &str) -> Option<bool> {
+        self.notes.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
     }
 
     /// Milliseconds since 1970.
