@@ -138,14 +138,13 @@ pub(super) async fn deposit_address(q: Query<'_>, currency: &str) -> Result<Depo
     let asked = q.params.text(&["networkCode", "network"]).map(str::to_owned);
     let fields = Fields::new()
         .with("coin", q.currency(&markets, currency)?)
-        .with_some("chainType", asked.as_deref().map(network::id))
         .and(q.params.clone().without(&["networkCode", "network"]));
     let read = |body: &Json<'_>| {
         let chains = body.get("result").get("chains");
         let address = |raw: &Json<'_>| DepositAddress {
             info: Raw::of(raw),
             currency: Some(currency.to_owned()),
-            network: raw.text_of(&["chain"]).map(|chain| network::code(chain, "")),
+            network: raw.text_of(&["chain"]).map(|chain| network::code(chain).to_owned()),
             address: raw.string_of(&["addressDeposit"]),
             tag: raw.string_of(&["tagDeposit"]),
         };
@@ -174,10 +173,11 @@ pub(super) async fn transfer(q: Query<'_>, currency: &str, amount: Number, from:
         .with("amount", amount)
         .and(q.params.clone());
     let read = |body: &Json<'_>| {
-        let done = body.get("result");
+        let nothing = Json::Object(Vec::new());
+        let done = body.get("result").unwrap_or(&nothing);
         let code = |id: &str| Venue::Bybit.description().currency(id);
         Transfer {
-            info: done.map(Raw::of).unwrap_or_default(),
+            info: Raw::of(done),
             id: done.string_of(&["transferId"]),
             time: Time::parse(body.get("time").text()),
             currency: done.text_of(&["coin"]).map(code).or_else(|| Some(currency.to_owned())),
@@ -199,11 +199,11 @@ pub(super) async fn trading_fee(q: Query<'_>) -> Result<TradingFee> {
     let (part, params) = part::asked(Some(market), q.params.clone());
     let fields = Fields::new().with("symbol", market.id.as_str()).with("category", part).and(params);
     let read = |body: &Json<'_>| {
-        let first = list(body).first();
-        let id = first.and_then(|first| first.text_of(&["symbol"]));
+        let nothing = Json::Object(Vec::new());
+        let first = list(body).first().unwrap_or(&nothing);
         TradingFee {
-            info: first.map(Raw::of).unwrap_or_default(),
-            symbol: market.context(&markets).symbol(id, market.contract()).1,
+            info: Raw::of(first),
+            symbol: market.context(&markets).symbol(first.text_of(&["symbol"]), market.contract()).1,
             maker: first.number_of(&["makerFeeRate"]),
             taker: first.number_of(&["takerFeeRate"]),
             ..TradingFee::default()

@@ -51,15 +51,32 @@ struct Asked<'o> {
 /// Where a new order goes, and what is said there.
 pub(super) fn create(market: &Market, order: &NewOrder) -> Result<(&'static str, Fields)> {
     let asked = Asked::of(market, order)?;
-    if !asked.of_position() {
+    if !of_position(&order.params) {
         return Ok(("v5/order/create", asked.order()?));
     }
     Ok(("v5/position/trading-stop", asked.stops()?))
 }
 
+/// Whether a position's stops are set, and no order is made.
+fn of_position(params: &Fields) -> bool {
+    let said = |name: &str| params.text(&[name]).is_some();
+    let both = said("stopLossPrice") && said("takeProfitPrice");
+    match params.text(&["method", "defaultMethod"]) {
+        Some(method) => method == OF_POSITION,
+        None => said("trailingAmount") || said("trailingStop") || both || params.flag("tradingStopEndpoint"),
+    }
+}
+
+fn is_limit(order: &NewOrder) -> bool {
+    order.order_type.eq_ignore_ascii_case("limit")
+}
+
 impl<'o> Asked<'o> {
     fn of(market: &'o Market, order: &'o NewOrder) -> Result<Self> {
         let params = &order.params;
+        if order.price.is_none() && is_limit(order) && !of_position(params) {
+            return Err(error(ErrorClass::ArgumentsRequired, "requires a price for a limit order"));
+        }
         let amount = order.amount.filter(|amount| *amount > Number::default());
         Ok(Self {
             market,
@@ -80,19 +97,7 @@ impl<'o> Asked<'o> {
         !self.market.contract()
     }
 
-    /// Whether a position's stops are set, and no order is made.
-    fn of_position(&self) -> bool {
-        let both = self.stop.is_some() && self.profit.is_some();
-        match self.params.text(&["method", "defaultMethod"]) {
-            Some(method) => method == OF_POSITION,
-            None => self.trailing.is_some() || both || self.params.flag("tradingStopEndpoint"),
-        }
-    }
-
     fn order(&self) -> Result<Fields> {
-        if self.price.is_none() && self.order.order_type.eq_ignore_ascii_case("limit") {
-            return Err(error(ErrorClass::ArgumentsRequired, "requires a price for a limit order"));
-        }
         if !self.spot() && self.at_market && self.cost().is_some() && self.cost() == self.order.amount {
             // it would count as so many contracts
             return Err(error(ErrorClass::NotSupported, "takes a cost in the spot market only"));
@@ -102,7 +107,6 @@ impl<'o> Asked<'o> {
             (true, None) => self.stop.or(self.profit).map(|_| "tpslOrder"),
             _ => None,
         };
-        let priced = self.order.order_type.eq_ignore_ascii_case("limit");
         let (part, params) = part::asked(Some(self.market), self.params.clone());
         let mut fields = Fields::new()
             .with("symbol", self.market.id.as_str())
@@ -111,7 +115,7 @@ impl<'o> Asked<'o> {
             .with_some("timeInForce", self.time_in_force()?)
             .with_some("orderFilter", filter)
             .with_some("orderLinkId", self.params.text(&["clientOrderId"]))
-            .with_some("price", self.price.filter(|_| priced))
+            .with_some("price", self.price.filter(|_| is_limit(self.order)))
             .with("category", part);
         self.set_quantity(&mut fields)?;
         let mut params = params.without(&["cost", "method", "defaultMethod"]);
