@@ -168,8 +168,7 @@ pub(super) async fn candles(dialect: &Dialect, q: Query<'_>) -> Result<Vec<Candl
 
 /// When the first candle opens that opens at a time or after it.
 fn first_after(q: &Query<'_>, since: i64) -> Result<i64> {
-    let unknown = || q.error(ErrorClass::NotSupported, &format!("has no candles of {:?}", q.timeframe));
-    let length = length(q.timeframe).ok_or_else(unknown)?;
+    let length = q.candle_length()?;
     Ok(since.saturating_add(length - 1).div_euclid(length).saturating_mul(length))
 }
 
@@ -191,22 +190,6 @@ fn interval(timeframe: &str) -> &str {
         "1M" => "M",
         other => other,
     }
-}
-
-/// A length of candles, in milliseconds.
-fn length(timeframe: &str) -> Option<i64> {
-    let (count, unit) = timeframe.split_at_checked(timeframe.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 604_800,
-        "M" => 2_592_000,
-        "y" => 31_536_000,
-        _ => return None,
-    };
-    count.parse::<i64>().ok()?.checked_mul(seconds * 1000).filter(|length| *length > 0)
 }
 
 pub(super) async fn funding_rate(q: Query<'_>) -> Result<FundingRate> {
