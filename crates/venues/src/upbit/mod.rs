@@ -1,8 +1,13 @@
 //! The connector to Upbit.
 
 mod http;
+mod markets;
+mod network;
+mod new_order;
+mod order;
 mod parse;
 mod refusal;
+mod sign;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;
