@@ -174,7 +174,8 @@ impl Value {
         }
     }
 
-    fn json(&self) -> String {
+    /// As JSON without spaces.
+    pub fn json(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
             Self::Flag(flag) => flag.to_string(),

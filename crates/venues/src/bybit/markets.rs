@@ -88,12 +88,14 @@ pub(super) fn market(raw: &Json<'_>, part: &str) -> Option<Market> {
             market: None,
         },
         margin_modes: None,
+        index: contract.is_none().then_some(false),
         stock: None,
         created: Time::parse(raw.get("launchTime").text()).0,
         fee_rules: FeeRules {
             tier_based: rules.tier_based,
             percentage: rules.percentage,
             side: rules.fee_side.as_deref(),
+            ..FeeRules::default()
         },
         info: Raw::of(raw),
     })

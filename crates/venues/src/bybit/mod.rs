@@ -14,6 +14,7 @@ mod part;
 mod position;
 mod refusal;
 mod sign;
+mod stream;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;

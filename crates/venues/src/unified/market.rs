@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Serialize, Serializer};
 
 use super::Raw;
-use crate::{ErrorClass, Number, VenueError};
+use crate::{ErrorClass, Number, Tiers, VenueError};
 
 /// What is traded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -105,6 +105,8 @@ pub struct Market {
     pub limits: Limits,
     /// Whether positions may share the account's margin, and whether they may have their own.
     pub margin_modes: Option<(bool, bool)>,
+    /// Whether it is an index, where CCXT says that it is not.
+    pub index: Option<bool>,
     /// Whether it is a company's share, where the exchange has any.
     pub stock: Option<bool>,
     /// Since when it is there.
@@ -125,6 +127,8 @@ pub struct FeeRules {
     pub percentage: Option<bool>,
     /// Which side they are taken from: `get`.
     pub side: Option<&'static str>,
+    /// How they fall with volume.
+    pub tiers: Option<&'static Tiers>,
 }
 
 impl Market {
@@ -156,7 +160,7 @@ impl Serialize for Market {
         map.serialize_entry("swap", &(self.kind == MarketKind::Swap))?;
         map.serialize_entry("future", &(self.kind == MarketKind::Future))?;
         map.serialize_entry("option", &false)?;
-        map.serialize_entry("index", &(!self.contract()).then_some(false))?;
+        map.serialize_entry("index", &self.index)?;
         map.serialize_entry("active", &self.active)?;
         map.serialize_entry("contract", &self.contract())?;
         map.serialize_entry("linear", &self.linear)?;
@@ -176,6 +180,9 @@ impl Serialize for Market {
         map.serialize_entry("tierBased", &self.fee_rules.tier_based)?;
         map.serialize_entry("percentage", &self.fee_rules.percentage)?;
         map.serialize_entry("feeSide", &self.fee_rules.side)?;
+        if let Some(tiers) = self.fee_rules.tiers {
+            map.serialize_entry("tiers", tiers)?;
+        }
         map.serialize_entry("stock", &self.stock)?;
         map.serialize_entry("info", &self.info)?;
         map.end()

@@ -39,8 +39,9 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
         limits: Limits::default(),
         margin_modes: None,
         stock: None,
+        index: Some(false),
         created: None,
-        fee_rules: FeeRules { tier_based: rules.tier_based, percentage: rules.percentage, side: None },
+        fee_rules: FeeRules { tier_based: rules.tier_based, percentage: rules.percentage, ..FeeRules::default() },
         info: Raw::of(raw),
     })
 }

@@ -8,6 +8,7 @@ mod order;
 mod parse;
 mod refusal;
 mod sign;
+mod stream;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;
