@@ -172,24 +172,31 @@ fn first_after(q: &Query<'_>, since: i64) -> Result<i64> {
     Ok(since.saturating_add(length - 1).div_euclid(length).saturating_mul(length))
 }
 
+/// CCXT's words for lengths of candles, and the exchange's.
+const INTERVALS: [(&str, &str); 13] = [
+    ("1m", "1"),
+    ("3m", "3"),
+    ("5m", "5"),
+    ("15m", "15"),
+    ("30m", "30"),
+    ("1h", "60"),
+    ("2h", "120"),
+    ("4h", "240"),
+    ("6h", "360"),
+    ("12h", "720"),
+    ("1d", "D"),
+    ("1w", "W"),
+    ("1M", "M"),
+];
+
 /// The exchange's word for a length of candles.
-fn interval(timeframe: &str) -> &str {
-    match timeframe {
-        "1m" => "1",
-        "3m" => "3",
-        "5m" => "5",
-        "15m" => "15",
-        "30m" => "30",
-        "1h" => "60",
-        "2h" => "120",
-        "4h" => "240",
-        "6h" => "360",
-        "12h" => "720",
-        "1d" => "D",
-        "1w" => "W",
-        "1M" => "M",
-        other => other,
-    }
+pub(super) fn interval(timeframe: &str) -> &str {
+    INTERVALS.iter().find(|(word, _)| *word == timeframe).map_or(timeframe, |(_, interval)| *interval)
+}
+
+/// CCXT's word for the exchange's.
+pub(super) fn timeframe(interval: &str) -> Option<&'static str> {
+    INTERVALS.iter().find(|(_, word)| *word == interval).map(|(timeframe, _)| *timeframe)
 }
 
 pub(super) async fn funding_rate(q: Query<'_>) -> Result<FundingRate> {

@@ -3,6 +3,7 @@
 mod account;
 mod balance;
 mod data;
+mod heard;
 mod http;
 mod markets;
 mod network;

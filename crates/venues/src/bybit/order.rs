@@ -1,5 +1,6 @@
 //! Orders: V5 "Get Open & Closed Orders" and "Get Order History".
 
+use super::parse::named;
 use crate::Number;
 use crate::dialect::Context;
 use crate::json::{Access as _, Json};
@@ -13,7 +14,7 @@ pub(super) fn order(raw: &Json<'_>, context: Context<'_>) -> Order {
         return refused(raw, context);
     }
     let contract = context.asked.map_or(raw.get("tpslMode").is_some(), Market::contract);
-    let (market, symbol) = context.symbol(raw.text_of(&["symbol"]), contract);
+    let (market, symbol) = named(context, raw.text_of(&["symbol"]), contract);
     let touched = Time::parse(raw.text_of(&["updatedTime", "updatedAt"])).0;
     let side = raw.get("side").text().and_then(Side::parse);
     let order_type = raw.text_of(&["orderType"]).map(str::to_lowercase);
@@ -63,7 +64,7 @@ fn refused(raw: &Json<'_>, context: Context<'_>) -> Order {
         info: Raw::of(raw),
         id: raw.string_of(&["orderId"]),
         client_order_id: raw.string_of(&["orderLinkId"]),
-        symbol: nobody.symbol(raw.text_of(&["symbol"]), contract).1,
+        symbol: named(nobody, raw.text_of(&["symbol"]), contract).1,
         status: Some(OrderStatus::Rejected),
         ..Order::default()
     }

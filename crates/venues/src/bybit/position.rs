@@ -1,5 +1,6 @@
 //! Positions: V5 "Get Position Info" and "Get Closed PnL".
 
+use super::parse::named;
 use crate::Number;
 use crate::dialect::Context;
 use crate::json::{Access as _, Json};
@@ -18,7 +19,7 @@ struct Margins {
 pub(super) fn position(raw: &Json<'_>, context: Context<'_>) -> Position {
     let number = |names: &[&str]| raw.number_of(names);
     let nonzero = |names: &[&str]| raw.number_of(names).and_then(Number::nonzero);
-    let (market, symbol) = context.symbol(raw.text_of(&["symbol"]), true);
+    let (market, symbol) = named(context, raw.text_of(&["symbol"]), true);
     let inverse = market.is_some_and(|market| market.linear == Some(false));
     let contract_size = market.and_then(|market| market.contract_size);
     let size = number(&["size", "qty"]).map(Number::abs);

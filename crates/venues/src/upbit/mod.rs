@@ -1,5 +1,6 @@
 //! The connector to Upbit.
 
+mod heard;
 mod http;
 mod markets;
 mod network;

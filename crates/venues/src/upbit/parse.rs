@@ -23,12 +23,17 @@ fn named<'m>(context: Context<'m>, id: Option<&str>) -> (Option<&'m Market>, Opt
 
 /// What the account has: "Get Account Balance".
 pub(super) fn balances(body: &Json<'_>) -> Balances {
+    Balances { info: Raw::of(body), time: Time(None), of: assets(Some(body)) }
+}
+
+/// A list of currencies.
+pub(super) fn assets(list: Option<&Json<'_>>) -> Vec<(String, Balance)> {
     let one = |raw: &Json<'_>| {
         let (free, used) = (raw.number_of(&["balance"]), raw.number_of(&["locked"]));
         let code = Venue::Upbit.description().currency(raw.text_of(&["currency"])?);
         Some((code, Balance { free, used, ..Balance::default() }.completed()))
     };
-    Balances { info: Raw::of(body), time: Time(None), of: body.each(one).into_iter().flatten().collect() }
+    list.each(one).into_iter().flatten().collect()
 }
 
 impl crate::Dialect for Dialect {
