@@ -107,6 +107,20 @@ impl Exchange {
         all.get(all.len().saturating_sub(digits)..).unwrap_or_default().to_owned()
     }
 
+    /// A name that no other has, in the form of a random UUID (RFC 9562, version 4).
+    pub(crate) fn uuid(&self) -> String {
+        let mut bytes = [0; 16];
+        self.entropy.fill(&mut bytes);
+        let bits = u128::from_be_bytes(bytes);
+        let (version, variant) = (0x4u128 << 76, 0b10u128 << 62);
+        let bits = (bits & !(0xfu128 << 76) & !(0b11u128 << 62)) | version | variant;
+        let part = |shift: u32, digits: usize| {
+            let mask = (1u128 << (4 * digits)) - 1;
+            format!("{:0digits$x}", (bits >> shift) & mask)
+        };
+        [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
+    }
+
     /// Sends a request, and reads the answer.
     ///
     /// Errors: those of the way there, and what the exchange refused.
