@@ -121,6 +121,13 @@ impl Fields {
         self.get(name) == Some(&Value::Flag(true))
     }
 
+    /// In the order of their names.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        self.0.sort_by(|(left, _), (right, _)| left.cmp(right));
+        self
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -174,7 +181,8 @@ impl Value {
         }
     }
 
-    fn json(&self) -> String {
+    /// As JSON without spaces.
+    pub fn json(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
             Self::Flag(flag) => flag.to_string(),
@@ -214,6 +222,12 @@ impl From<bool> for Value {
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Digits(number.to_string())
+    }
+}
+
+impl From<Fields> for Value {
+    fn from(fields: Fields) -> Self {
+        Self::Object(fields)
     }
 }
 
