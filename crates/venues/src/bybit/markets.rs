@@ -67,9 +67,10 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
             amount: Range { min: number(lot, &["minOrderQty"]), max: number(lot, &["maxOrderQty"]) },
             price: Range { min: number(price, &["minPrice"]), max: number(price, &["maxPrice"]) },
             cost: Range { min: number(lot, &["minOrderAmt", "minNotionalValue"]), max: number(lot, &["maxOrderAmt"]) },
-            market: None,
+            ..Limits::default()
         },
         margin_modes: None,
+        index: contract.is_none().then_some(false),
         stock: None,
         created: Time::parse(raw.get("launchTime").text()).0,
         fee_rules: FeeRules {
