@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use orrery_kernel::{Clock, Entropy};
 use serde::Serialize;
 
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::unified::{Market, Markets, Raw, Side};
 use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError};
 
@@ -20,6 +20,7 @@ pub struct Exchange {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
+    learnt: RwLock<Option<Arc<str>>>,
 }
 
 /// An order that is to be made.
@@ -63,7 +64,7 @@ impl Exchange {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { venue, credentials, transport, clock, entropy, markets: RwLock::default() }
+        Self { venue, credentials, transport, clock, entropy, markets: RwLock::default(), learnt: RwLock::default() }
     }
 
     /// Which it is.
@@ -84,6 +85,16 @@ impl Exchange {
         }
         self.set_markets(Markets::new(self.fetch_markets(Fields::new()).await?));
         Ok(self.markets.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
+    }
+
+    /// What a connector learnt of the account, for as long as the exchange is there.
+    pub(crate) fn learnt(&self) -> Option<Arc<str>> {
+        self.learnt.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps what a connector learnt of the account.
+    pub(crate) fn learn(&self, text: &str) {
+        *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Some(text.into());
     }
 
     /// The account's key.
@@ -128,7 +139,7 @@ impl Exchange {
         let url = request.url.clone();
         let answer = self.transport.send(request).await?;
         let reply = Reply { status: answer.status, url: &url, body: &answer.body };
-        self.venue.read(&reply).map(|body| read(&body))
+        self.venue.read(&reply).map(|body| read(&json::safe(body)))
     }
 }
 
