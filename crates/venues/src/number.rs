@@ -28,6 +28,9 @@ impl Number {
             // zeros at the end count as digits of what is read
             Some((mantissa, exponent)) => {
                 let mantissa = Decimal::from_str(mantissa).ok()?.normalize();
+                if mantissa.is_zero() {
+                    return Some(Self(mantissa));
+                }
                 Decimal::from_scientific(&format!("{mantissa}e{exponent}"))
             }
             None => Decimal::from_str(digits),
@@ -157,7 +160,7 @@ mod tests {
             Number::parse("-8.62360608500000000000000000000000000000000000000E-7"),
             Some(n("-0.0000008623606085"))
         );
-        assert_eq!(Number::parse("0E-18"), Some(n("0")));
+        assert_eq!(Number::parse("0E-57"), Some(n("0")));
     }
 
     #[test]

@@ -230,6 +230,9 @@ impl Dialect {
             ..one
         };
         if market.kind == MarketKind::Spot {
+            if order.params.number(&["trailingPercent", "callback_rate"]).is_some() {
+                return Err(not_supported(Venue::Htx, "orders of the spot market that trail the price"));
+            }
             let fields = spot_order(q.exchange, market, order).await?;
             let request = post(q.exchange, Host::Spot, "v1/order/orders/place", fields)?;
             let read =
