@@ -11,6 +11,7 @@ mod parse;
 mod position;
 mod refusal;
 mod sign;
+mod stream;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;
