@@ -48,6 +48,7 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
         maker: number(&["makerFeeRate"]),
         contract_size: contract.then(|| 1.into()),
         expiry,
+        index: (!contract).then_some(false),
         precision,
         limits: Limits {
             leverage: Range { min: number(&["minLever"]), max: number(&["maxLever"]) },

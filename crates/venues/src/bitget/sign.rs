@@ -33,7 +33,7 @@ pub(super) fn private(exchange: &Exchange, verb: Verb, path: &str, fields: Field
     let path = format!("/api/{path}");
     // the query is signed as it reads, and sent encoded
     let (sent, signed, body) = match verb {
-        Verb::Post | Verb::Put => (String::new(), fields.json(), Some(fields.json())),
+        Verb::Post | Verb::Put | Verb::Patch => (String::new(), fields.json(), Some(fields.json())),
         Verb::Get | Verb::Delete if fields.is_empty() => Default::default(),
         Verb::Get | Verb::Delete => {
             let fields = fields.sorted();
