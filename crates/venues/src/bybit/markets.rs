@@ -85,7 +85,7 @@ pub(super) fn market(raw: &Json<'_>, part: &str) -> Option<Market> {
                 Some(true) => Range { min: number(lot, &["minNotionalValue"]), max: None },
                 None => Range { min: number(lot, &["minOrderAmt"]), max: number(lot, &["maxOrderAmt"]) },
             },
-            market: None,
+            ..Limits::default()
         },
         margin_modes: None,
         index: contract.is_none().then_some(false),
