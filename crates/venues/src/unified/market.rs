@@ -105,6 +105,8 @@ pub struct Market {
     pub limits: Limits,
     /// Whether positions may share the account's margin, and whether they may have their own.
     pub margin_modes: Option<(bool, bool)>,
+    /// Whether it is an index, where CCXT says that it is not.
+    pub index: Option<bool>,
     /// Whether it is a company's share, where the exchange has any.
     pub stock: Option<bool>,
     /// Since when it is there.
@@ -156,7 +158,7 @@ impl Serialize for Market {
         map.serialize_entry("swap", &(self.kind == MarketKind::Swap))?;
         map.serialize_entry("future", &(self.kind == MarketKind::Future))?;
         map.serialize_entry("option", &false)?;
-        map.serialize_entry("index", &(!self.contract()).then_some(false))?;
+        map.serialize_entry("index", &self.index)?;
         map.serialize_entry("active", &self.active)?;
         map.serialize_entry("contract", &self.contract())?;
         map.serialize_entry("linear", &self.linear)?;
