@@ -1,8 +1,18 @@
 //! The connector to OKX.
 
+mod account;
+mod attached;
+mod candles;
+mod edited_order;
 mod http;
+mod markets;
+mod new_order;
+mod order;
+mod orders;
 mod parse;
+mod position;
 mod refusal;
+mod sign;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;
