@@ -13,6 +13,8 @@ const CANDLES: i64 = 100;
 const CANDLES_MAX: i64 = 300;
 /// The recent candles; what is older is history.
 const RECENT: i64 = 1_440;
+/// Lengths that the exchange writes with a capital letter; shorter ones are minutes, the longest are months.
+const HOURS_AND_LONGER: [&str; 7] = ["1h", "2h", "4h", "6h", "12h", "1d", "1w"];
 /// Candles of this length, in milliseconds, and longer ones begin by default at another hour than UTC's.
 const LONG: i64 = 6 * 3_600_000;
 
@@ -28,8 +30,8 @@ impl Wanted {
     pub(super) fn of(q: &Query<'_>) -> Result<Self> {
         let none = || q.error(ErrorClass::NotSupported, &format!("knows no candles of {:?}", q.timeframe));
         let length = length(q.timeframe).ok_or_else(none)?;
-        let word = q.timeframe;
-        let word = if word.ends_with(['h', 'd', 'w']) { word.to_uppercase() } else { word.to_owned() };
+        let known = HOURS_AND_LONGER.contains(&q.timeframe);
+        let word = if known { q.timeframe.to_uppercase() } else { q.timeframe.to_owned() };
         Ok(Self { bar: if length < LONG { word } else { format!("{word}utc") }, length })
     }
 }
@@ -43,6 +45,7 @@ fn length(timeframe: &str) -> Option<i64> {
         'd' => 1_440 * MINUTE,
         'w' => 10_080 * MINUTE,
         'M' => 43_200 * MINUTE,
+        'y' => 525_600 * MINUTE,
         _ => return None,
     };
     let number: i64 = timeframe.get(..timeframe.len() - 1)?.parse().ok()?;

@@ -25,6 +25,8 @@ pub(super) fn named<'m>(context: Context<'m>, id: Option<&str>) -> (Option<&'m M
     let currency = |id: &str| Venue::Okx.description().currency(id);
     let symbol = match id.split('-').collect::<Vec<_>>().as_slice() {
         [base, quote] => format!("{}/{}", currency(base), currency(quote)),
+        // options, which are not read as markets
+        [base, _, expiry, strike, kind @ ("C" | "P")] => format!("{base}/USD:{base}-{expiry}-{strike}-{kind}"),
         _ => id.to_owned(),
     };
     (None, Some(symbol))

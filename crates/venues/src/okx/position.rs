@@ -48,6 +48,7 @@ pub(super) fn position(raw: &Json<'_>, context: Context<'_>) -> Position {
         _ => None,
     };
     let kept = number(&["mmr"]);
+    let gained = number(&["uplRatio"]).or_else(|| profit.and_then(|profit| profit.over_to(margin?, SHARE_DIGITS)));
     let half = Number::parse("0.00005");
     Position {
         info: Raw::of(raw),
@@ -75,7 +76,7 @@ pub(super) fn position(raw: &Json<'_>, context: Context<'_>) -> Position {
         margin_type: None,
         side: side(raw, said, held, market),
         hedged: Some(said != Some("net")),
-        percentage: number(&["uplRatio"]).and_then(|share| share.times(100.into())),
+        percentage: gained.and_then(|share| share.times(100.into())),
         stop_loss_price: None,
         take_profit_price: None,
     }
