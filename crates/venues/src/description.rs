@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{ErrorClass, Number};
 
@@ -22,11 +22,18 @@ pub struct Description {
     pub http_exceptions: BTreeMap<u16, ErrorClass>,
     /// Fees of those who have no discount.
     pub fees: Fees,
+    /// What there is, by CCXT's names of methods: `true`, `false`, `null`, or `"emulated"`.
+    has: BTreeMap<String, serde_json::Value>,
     /// Currencies that the exchange names otherwise than the rest of the world.
     common_currencies: BTreeMap<String, String>,
 }
 
 impl Description {
+    /// Whether CCXT has this method of the exchange.
+    pub fn has(&self, method: &str) -> bool {
+        self.has.get(method).is_some_and(|has| !has.is_null() && *has != serde_json::Value::Bool(false))
+    }
+
     /// The common name of a currency that the exchange names `id`.
     pub fn currency(&self, id: &str) -> String {
         let upper = id.to_uppercase();
@@ -65,6 +72,17 @@ pub struct TradingFees {
     pub taker: Option<Number>,
     /// Of orders that are there.
     pub maker: Option<Number>,
+    /// How they fall with volume.
+    pub tiers: Option<Tiers>,
+}
+
+/// Fees by the volume they begin at.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Tiers {
+    /// Of orders that meet one that is there.
+    pub taker: Vec<(Number, Number)>,
+    /// Of orders that are there.
+    pub maker: Vec<(Number, Number)>,
 }
 
 impl Fees {

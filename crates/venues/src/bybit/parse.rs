@@ -132,8 +132,7 @@ impl crate::Dialect for Dialect {
             remaining: number("leavesQty"),
             status: raw.get("orderStatus").text().and_then(status),
             fee,
-            trades: Vec::new(),
-            fees: Vec::new(),
+            ..Order::default()
         }
         .completed(context.asked)
     }

@@ -67,9 +67,10 @@ pub(super) fn balances(body: &Json<'_>) -> Balances {
                 Some(free) => (Some(free), None),
                 None => (number("availBal"), number("frozenBal")),
             };
-            Balance { free, used, total: number("eq") }
+            Balance { free, used, total: number("eq"), ..Balance::default() }
         } else {
-            Balance { free: number("availBal"), used: number("frozenBal"), total: number("bal") }
+            let (free, used) = (number("availBal"), number("frozenBal"));
+            Balance { free, used, total: number("bal"), ..Balance::default() }
         };
         Some((Venue::Okx.description().currency(one.text_of(&["ccy"])?), balance.completed()))
     };

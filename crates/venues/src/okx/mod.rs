@@ -13,6 +13,7 @@ mod parse;
 mod position;
 mod refusal;
 mod sign;
+mod stream;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;

@@ -51,11 +51,9 @@ pub(super) fn order(raw: &Json<'_>, context: Context<'_>) -> Order {
         cost: size.filter(|_| spends),
         average: number(&["avgPx"]),
         filled: number(&["accFillSz"]),
-        remaining: None,
         status: raw.text_of(&["state"]).and_then(status),
         fee: fee(raw, "feeCcy"),
-        trades: Vec::new(),
-        fees: Vec::new(),
+        ..Order::default()
     }
     .completed(known.or(context.asked))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Serialize, Serializer};
 
 use super::Raw;
-use crate::{ErrorClass, Number, VenueError};
+use crate::{ErrorClass, Number, Tiers, VenueError};
 
 /// What is traded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -127,6 +127,8 @@ pub struct FeeRules {
     pub percentage: Option<bool>,
     /// Which side they are taken from: `get`.
     pub side: Option<&'static str>,
+    /// How they fall with volume.
+    pub tiers: Option<&'static Tiers>,
 }
 
 impl Market {
@@ -178,6 +180,9 @@ impl Serialize for Market {
         map.serialize_entry("tierBased", &self.fee_rules.tier_based)?;
         map.serialize_entry("percentage", &self.fee_rules.percentage)?;
         map.serialize_entry("feeSide", &self.fee_rules.side)?;
+        if let Some(tiers) = self.fee_rules.tiers {
+            map.serialize_entry("tiers", tiers)?;
+        }
         map.serialize_entry("stock", &self.stock)?;
         map.serialize_entry("info", &self.info)?;
         map.end()
@@ -214,6 +219,15 @@ impl Markets {
     pub fn of(&self, symbol: &str) -> Result<&Market, VenueError> {
         let found = self.by_symbol.get(symbol).and_then(|place| self.all.get(*place));
         found.ok_or_else(|| VenueError::new(ErrorClass::BadSymbol, &format!("there is no market {symbol}")))
+    }
+
+    /// The exchange's name of a currency that is traded in any of them.
+    pub fn currency_id(&self, code: &str) -> Option<&str> {
+        self.all.iter().find_map(|market| match market {
+            _ if market.base == code => Some(market.base_id.as_str()),
+            _ if market.quote == code => Some(market.quote_id.as_str()),
+            _ => market.settle_id.as_deref().filter(|_| market.settle.as_deref() == Some(code)),
+        })
     }
 
     /// The market of the exchange's name; the same name may stand for a spot market and for a contract.

@@ -1,6 +1,7 @@
 //! An order of the account.
 
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::{Fee, Market, Raw, Side, Time, Trade};
 use crate::Number;
@@ -72,6 +73,8 @@ pub struct Order {
     pub status: Option<OrderStatus>,
     /// What it cost, if there is one fee.
     pub fee: Option<Fee>,
+    /// The fee's digits as the exchange wrote them, where scripts find them so in `fee.cost`.
+    pub fee_digits: Option<String>,
     /// What filled it, if the exchange said so.
     pub trades: Vec<Trade>,
     /// All it cost, one for each currency.
@@ -199,7 +202,12 @@ impl Serialize for Order {
         map.serialize_entry("filled", &self.filled)?;
         map.serialize_entry("remaining", &self.remaining)?;
         map.serialize_entry("status", &self.status)?;
-        map.serialize_entry("fee", &self.fee)?;
+        match (&self.fee, &self.fee_digits) {
+            (Some(Fee { currency, rate, .. }), Some(cost)) => {
+                map.serialize_entry("fee", &json!({ "cost": cost, "currency": currency, "rate": rate }))?;
+            }
+            (fee, _) => map.serialize_entry("fee", fee)?,
+        }
         map.serialize_entry("trades", &self.trades)?;
         map.serialize_entry("fees", &self.fees)?;
         map.end()
