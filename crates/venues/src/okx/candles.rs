@@ -20,7 +20,7 @@ const LONG: i64 = 6 * 3_600_000;
 
 /// What is asked for.
 pub(super) struct Wanted {
-    bar: String,
+    pub(super) bar: String,
     /// In milliseconds.
     length: i64,
 }
@@ -28,10 +28,11 @@ pub(super) struct Wanted {
 impl Wanted {
     /// Errors: [`ErrorClass::NotSupported`] for a length that is none.
     pub(super) fn of(q: &Query<'_>) -> Result<Self> {
-        let none = || q.error(ErrorClass::NotSupported, &format!("knows no candles of {:?}", q.timeframe));
-        let length = length(q.timeframe).ok_or_else(none)?;
-        let known = HOURS_AND_LONGER.contains(&q.timeframe);
-        let word = if known { q.timeframe.to_uppercase() } else { q.timeframe.to_owned() };
+        let timeframe = if q.timeframe.is_empty() { "1m" } else { q.timeframe };
+        let none = || q.error(ErrorClass::NotSupported, &format!("knows no candles of {timeframe:?}"));
+        let length = length(timeframe).ok_or_else(none)?;
+        let known = HOURS_AND_LONGER.contains(&timeframe);
+        let word = if known { timeframe.to_uppercase() } else { timeframe.to_owned() };
         Ok(Self { bar: if length < LONG { word } else { format!("{word}utc") }, length })
     }
 }

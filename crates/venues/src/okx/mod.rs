@@ -4,6 +4,7 @@ mod account;
 mod attached;
 mod candles;
 mod edited_order;
+mod heard;
 mod http;
 mod markets;
 mod new_order;

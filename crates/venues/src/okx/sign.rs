@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::exchange::Result;
 use crate::unified::Time;
-use crate::{ErrorClass, Exchange, Fields, Request, VenueError, Verb, mac};
+use crate::{Credentials, ErrorClass, Exchange, Fields, Request, VenueError, Verb, mac};
 
 const HOST: &str = "https://www.okx.com";
 
@@ -35,6 +35,14 @@ pub(super) fn list(of: &[Fields]) -> String {
     format!("[{}]", objects.join(","))
 }
 
+/// The account's key, and its passphrase.
+pub(super) fn account(exchange: &Exchange) -> Result<(&Credentials, &str)> {
+    let credentials = exchange.credentials()?;
+    let none = || VenueError::new(ErrorClass::AuthenticationError, "okx requires \"password\", the key's passphrase");
+    let passphrase = credentials.password.as_ref().ok_or_else(none)?;
+    Ok((credentials, passphrase.expose()))
+}
+
 fn address(path: &str, fields: &Fields) -> String {
     let query = fields.query();
     let mark = if query.is_empty() { "" } else { "?" };
@@ -42,15 +50,13 @@ fn address(path: &str, fields: &Fields) -> String {
 }
 
 fn headers(exchange: &Exchange, verb: Verb, address: &str, body: &str) -> Result<Vec<(&'static str, String)>> {
-    let credentials = exchange.credentials()?;
-    let none = || VenueError::new(ErrorClass::AuthenticationError, "okx requires \"password\", the key's passphrase");
-    let passphrase = credentials.password.as_ref().ok_or_else(none)?;
+    let (credentials, passphrase) = account(exchange)?;
     let time = Time(Some(exchange.now())).iso().unwrap_or_default();
     let parts = [time.as_str(), verb.name(), address, body].map(str::as_bytes);
     let signature = mac::sha256(credentials.secret.expose().as_bytes(), &parts)?;
     Ok(vec![
         ("OK-ACCESS-KEY", credentials.api_key.expose().clone()),
-        ("OK-ACCESS-PASSPHRASE", passphrase.expose().clone()),
+        ("OK-ACCESS-PASSPHRASE", passphrase.to_owned()),
         ("OK-ACCESS-TIMESTAMP", time),
         ("OK-ACCESS-SIGN", STANDARD.encode(signature)),
     ])
