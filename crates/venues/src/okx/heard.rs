@@ -337,7 +337,8 @@ mod tests {
     fn an_order_that_was_filled_says_by_what() {
         let message = r#"{"arg":{"channel":"orders","instType":"SPOT"},"data":[{"instId":"BTC-USDT","ordId":"7",
             "ordType":"limit","side":"buy","sz":"2","accFillSz":"1.5","avgPx":"11","state":"partially_filled",
-            "tradeId":"9","fillPx":"12","fillSz":"0.5","fillTime":"3","fillFee":"-0.01","fillFeeCcy":"BTC","execType":"T"}]}"#;
+            "tradeId":"9","fillPx":"12","fillSz":"0.5","fillTime":"3",
+            "fillFee":"-0.01","fillFeeCcy":"BTC","execType":"T"}]}"#;
         let heard = hear(message);
         let [Event::MyTrades(trades), Event::Orders(orders)] = heard.as_slice() else { panic!("{heard:?}") };
         let number = |digits| Number::parse(digits);
