@@ -302,3 +302,43 @@ impl Form<'_> {
         Ok(fields)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
+
+    fn asked(kind: &str, params: Fields) -> Result<Fields> {
+        let of = match kind {
+            "SPOT" => r#"{"instType":"SPOT","instId":"BTC-USDT","lotSz":"0.001","tickSz":"0.1"}"#,
+            _ => r#"{"instType":"SWAP","instId":"BTC-USDT-SWAP","uly":"BTC-USDT","lotSz":"0.1","tickSz":"0.1"}"#,
+        };
+        let market = super::super::markets::market(&json::parse(of).unwrap()).unwrap();
+        let order = NewOrder {
+            symbol: market.symbol.clone(),
+            order_type: "market".to_owned(),
+            side: Side::Buy,
+            amount: Number::parse("2"),
+            price: None,
+            params,
+        };
+        fields(&market, &order)
+    }
+
+    #[test]
+    fn a_cost_is_spent_in_the_spot_market_only() {
+        let cost = || Fields::new().with("cost", "50.17");
+        let spent = asked("SPOT", cost()).unwrap();
+        assert_eq!((spent.text(&["sz"]), spent.text(&["tgtCcy"])), (Some("50.1"), Some("quote_ccy")));
+        assert!(spent.get("cost").is_none());
+        assert_eq!(asked("SWAP", cost()).unwrap_err().class(), ErrorClass::NotSupported);
+    }
+
+    #[test]
+    fn what_closes_a_position_both_ways_waits() {
+        let both = asked("SWAP", Fields::new().with("stopLossPrice", "1").with("takeProfitPrice", "9")).unwrap();
+        assert_eq!(both.text(&["ordType"]), Some("oco"));
+        assert!(is_waiting(&both));
+        assert!(!is_waiting(&asked("SWAP", Fields::new()).unwrap()));
+    }
+}
