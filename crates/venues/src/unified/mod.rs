@@ -21,7 +21,7 @@ pub use liquidation::Liquidation;
 pub use market::{FeeRules, Limits, Market, MarketKind, Markets, Precision, Range};
 pub use order::{Order, OrderStatus};
 pub use order_book::OrderBook;
-pub(crate) use order_book::levels;
+pub(crate) use order_book::{levels, marks};
 pub use position::Position;
 pub use rates::{FundingRate, TradingFee};
 pub use ticker::Ticker;
