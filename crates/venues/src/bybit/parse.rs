@@ -80,7 +80,7 @@ impl crate::Dialect for Dialect {
             amount: number(&["execQty", "orderQty", "size"]),
             cost: number(&["execValue"]),
             fee,
-            fees: Vec::new(),
+            ..Trade::default()
         }
         .completed(market)
     }
@@ -132,8 +132,7 @@ impl crate::Dialect for Dialect {
             remaining: number("leavesQty"),
             status: raw.get("orderStatus").text().and_then(status),
             fee,
-            trades: Vec::new(),
-            fees: Vec::new(),
+            ..Order::default()
         }
         .completed(context.asked)
     }

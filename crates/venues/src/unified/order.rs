@@ -34,6 +34,8 @@ pub struct Order {
     pub client_order_id: Option<String>,
     /// Since when it is there.
     pub time: Time,
+    /// The same as the exchange wrote it, if that says more than milliseconds do.
+    pub datetime: Option<String>,
     /// When it was filled last.
     pub last_trade: Option<i64>,
     /// When anything was last said of it.
@@ -72,6 +74,8 @@ pub struct Order {
     pub status: Option<OrderStatus>,
     /// What it cost, if there is one fee.
     pub fee: Option<Fee>,
+    /// The digits of that cost, where CCXT hands them on as the exchange's text.
+    pub fee_text: Option<String>,
     /// What filled it, if the exchange said so.
     pub trades: Vec<Trade>,
     /// All it cost, one for each currency.
@@ -171,6 +175,13 @@ impl Order {
     }
 }
 
+/// A fee whose cost is text.
+#[derive(Serialize)]
+struct FeeText<'o> {
+    cost: &'o str,
+    currency: Option<&'o str>,
+}
+
 impl Serialize for Order {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap as _;
@@ -178,8 +189,7 @@ impl Serialize for Order {
         map.serialize_entry("info", &self.info)?;
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("clientOrderId", &self.client_order_id)?;
-        map.serialize_entry("timestamp", &self.time.0)?;
-        map.serialize_entry("datetime", &self.time.iso())?;
+        self.time.entries(self.datetime.as_deref(), &mut map)?;
         map.serialize_entry("lastTradeTimestamp", &self.last_trade)?;
         map.serialize_entry("lastUpdateTimestamp", &self.last_update)?;
         map.serialize_entry("symbol", &self.symbol)?;
@@ -199,7 +209,12 @@ impl Serialize for Order {
         map.serialize_entry("filled", &self.filled)?;
         map.serialize_entry("remaining", &self.remaining)?;
         map.serialize_entry("status", &self.status)?;
-        map.serialize_entry("fee", &self.fee)?;
+        match (&self.fee, &self.fee_text) {
+            (Some(fee), Some(cost)) => {
+                map.serialize_entry("fee", &FeeText { cost, currency: fee.currency.as_deref() })?
+            }
+            (fee, _) => map.serialize_entry("fee", fee)?,
+        }
         map.serialize_entry("trades", &self.trades)?;
         map.serialize_entry("fees", &self.fees)?;
         map.end()
