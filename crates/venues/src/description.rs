@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{ErrorClass, Number};
 
@@ -62,6 +62,17 @@ pub struct TradingFees {
     pub taker: Option<Number>,
     /// Of orders that are there.
     pub maker: Option<Number>,
+    /// How they fall with volume.
+    pub tiers: Option<Tiers>,
+}
+
+/// Fees by the volume they begin at.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Tiers {
+    /// Of orders that meet one that is there.
+    pub taker: Vec<(Number, Number)>,
+    /// Of orders that are there.
+    pub maker: Vec<(Number, Number)>,
 }
 
 impl Fees {

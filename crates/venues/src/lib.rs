@@ -42,7 +42,7 @@ mod transport;
 mod upbit;
 mod venue;
 
-pub use description::{Description, Exceptions, Fees, Table, TradingFees};
+pub use description::{Description, Exceptions, Fees, Table, Tiers, TradingFees};
 pub use dialect::{Context, Dialect};
 pub use error::{ErrorClass, UnknownClass, VenueError};
 pub use exchange::{Exchange, NewOrder, Status};

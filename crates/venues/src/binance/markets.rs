@@ -89,6 +89,7 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
             tier_based: rules.tier_based,
             percentage: rules.percentage,
             side: rules.fee_side.as_deref(),
+            ..FeeRules::default()
         },
         info: Raw::of(raw),
     })

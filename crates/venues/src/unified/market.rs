@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Serialize, Serializer};
 
 use super::Raw;
-use crate::{ErrorClass, Number, VenueError};
+use crate::{ErrorClass, Number, Tiers, VenueError};
 
 /// What is traded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -125,6 +125,8 @@ pub struct FeeRules {
     pub percentage: Option<bool>,
     /// Which side they are taken from: `get`.
     pub side: Option<&'static str>,
+    /// How they fall with volume.
+    pub tiers: Option<&'static Tiers>,
 }
 
 impl Market {
@@ -176,6 +178,9 @@ impl Serialize for Market {
         map.serialize_entry("tierBased", &self.fee_rules.tier_based)?;
         map.serialize_entry("percentage", &self.fee_rules.percentage)?;
         map.serialize_entry("feeSide", &self.fee_rules.side)?;
+        if let Some(tiers) = self.fee_rules.tiers {
+            map.serialize_entry("tiers", tiers)?;
+        }
         map.serialize_entry("stock", &self.stock)?;
         map.serialize_entry("info", &self.info)?;
         map.end()
