@@ -134,6 +134,20 @@ impl Fields {
         pairs.join("&")
     }
 
+    /// As the query of an address; the elements of a list one after another under its name.
+    pub fn query_repeating(&self) -> String {
+        let one = |name: &str, value: &Value| format!("{}={}", encoded(name), encoded(&value.plain()));
+        let mut pairs = Vec::new();
+        for (name, value) in &self.0 {
+            match value {
+                Value::Null => (),
+                Value::List(elements) => pairs.extend(elements.iter().map(|element| one(name, element))),
+                value => pairs.push(one(name, value)),
+            }
+        }
+        pairs.join("&")
+    }
+
     /// As a JSON object without spaces.
     pub fn json(&self) -> String {
         let members: Vec<_> = self.0.iter().map(|(name, value)| format!("{}:{}", quoted(name), value.json())).collect();
@@ -198,6 +212,18 @@ impl From<String> for Value {
     }
 }
 
+impl From<&[String]> for Value {
+    fn from(texts: &[String]) -> Self {
+        Self::List(texts.iter().map(|text| Self::Text(text.clone())).collect())
+    }
+}
+
+impl From<Fields> for Value {
+    fn from(fields: Fields) -> Self {
+        Self::Object(fields)
+    }
+}
+
 impl From<bool> for Value {
     fn from(flag: bool) -> Self {
         Self::Flag(flag)
@@ -227,6 +253,7 @@ mod tests {
         let text = r#"{"b":1.10,"a":[true,null,{"x":"\"é"}]}"#;
         let Value::Object(fields) = Value::of(&json::parse(text).unwrap()) else { panic!() };
         assert_eq!(fields.json(), text);
+        assert_eq!(Fields::new().with("x", [String::from("1"), "2".into()].as_slice()).query_repeating(), "x=1&x=2");
         assert_eq!(fields.query(), "b=1.10&a=%5Btrue%2Cnull%2C%7B%22x%22%3A%22%5C%22%C3%A9%22%7D%5D");
     }
 
