@@ -142,7 +142,7 @@ impl Connector for Dialect {
                 bids: levels(book.get("b")),
                 asks: levels(book.get("a")),
                 time: Time::parse(book.get("ts").text()),
-                nonce: None,
+                ..OrderBook::default()
             }
             .sorted()
         };
