@@ -82,7 +82,8 @@ impl Exchange {
         if let Some(markets) = known {
             return Ok(markets);
         }
-        self.set_markets(Markets::new(self.fetch_markets(Fields::new()).await?));
+        let markets = Markets::new(self.fetch_markets(Fields::new()).await?);
+        self.set_markets(markets.with_aliases(|market| self.venue.dialect().alias(market)));
         Ok(self.markets.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
     }
 

@@ -83,6 +83,7 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
             market: Some(range(lot_of_markets, "minQty", "maxQty")),
         },
         margin_modes: Some((contract, contract)),
+        index: (!contract).then_some(false),
         stock: Some(false),
         created: Time::parse(raw.get("onboardDate").text()).0,
         fee_rules: FeeRules {

@@ -70,6 +70,7 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
             market: None,
         },
         margin_modes: None,
+        index: contract.is_none().then_some(false),
         stock: None,
         created: Time::parse(raw.get("launchTime").text()).0,
         fee_rules: FeeRules {

@@ -19,6 +19,9 @@ pub enum MarketKind {
     Future,
 }
 
+/// Further names of a market that CCXT repeats from the exchange's words, and what the exchange calls them.
+const FURTHER_NAMES: [(&str, &str); 2] = [("wsId", "wsname"), ("altname", "altname")];
+
 /// Steps of numbers: amounts are cut to theirs, prices rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Precision {
@@ -105,6 +108,8 @@ pub struct Market {
     pub limits: Limits,
     /// Whether positions may share the account's margin, and whether they may have their own.
     pub margin_modes: Option<(bool, bool)>,
+    /// Whether it is an index, where CCXT says that it is not.
+    pub index: Option<bool>,
     /// Whether it is a company's share, where the exchange has any.
     pub stock: Option<bool>,
     /// Since when it is there.
@@ -158,7 +163,7 @@ impl Serialize for Market {
         map.serialize_entry("swap", &(self.kind == MarketKind::Swap))?;
         map.serialize_entry("future", &(self.kind == MarketKind::Future))?;
         map.serialize_entry("option", &false)?;
-        map.serialize_entry("index", &(!self.contract()).then_some(false))?;
+        map.serialize_entry("index", &self.index)?;
         map.serialize_entry("active", &self.active)?;
         map.serialize_entry("contract", &self.contract())?;
         map.serialize_entry("linear", &self.linear)?;
@@ -182,6 +187,11 @@ impl Serialize for Market {
             map.serialize_entry("tiers", tiers)?;
         }
         map.serialize_entry("stock", &self.stock)?;
+        for (name, member) in FURTHER_NAMES {
+            if let Some(text) = self.info.text_of(member) {
+                map.serialize_entry(name, &text)?;
+            }
+        }
         map.serialize_entry("info", &self.info)?;
         map.end()
     }
@@ -193,6 +203,7 @@ pub struct Markets {
     all: Vec<Market>,
     by_symbol: HashMap<String, usize>,
     by_id: HashMap<String, Vec<usize>>,
+    by_alias: HashMap<String, usize>,
 }
 
 impl Markets {
@@ -203,7 +214,19 @@ impl Markets {
         for (place, market) in all.iter().enumerate() {
             by_id.entry(market.id.clone()).or_default().push(place);
         }
-        Self { all, by_symbol, by_id }
+        Self { all, by_symbol, by_id, by_alias: HashMap::new() }
+    }
+
+    /// With a further name for each that has one; by it only [`Self::also_named`] finds them.
+    pub(crate) fn with_aliases(mut self, alias: impl Fn(&Market) -> Option<String>) -> Self {
+        let places = self.all.iter().enumerate().filter_map(|(place, market)| Some((alias(market)?, place)));
+        self.by_alias = places.collect();
+        self
+    }
+
+    /// The market that goes by this further name.
+    pub(crate) fn also_named(&self, alias: &str) -> Option<&Market> {
+        self.by_alias.get(alias).and_then(|place| self.all.get(*place))
     }
 
     /// In the exchange's order.
