@@ -1,8 +1,15 @@
 //! The connector to Kraken.
 
+mod account;
+mod deposit;
 mod http;
+mod markets;
+mod new_order;
+mod order;
 mod parse;
 mod refusal;
+mod sign;
+mod trade;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;
