@@ -114,8 +114,10 @@ fn fee(cost: &Json<'_>, flags: &str, market: Option<&Market>) -> Fee {
 
 /// The order's name where an answer does not have it under that.
 fn named(raw: &Json<'_>) -> Option<String> {
-    let several = raw.get("txid").list().map(|names| names.iter().filter_map(|name| name.text()).collect::<Vec<_>>());
-    several.map(|names| names.join(",")).or_else(|| raw.string_of(&["txid", "order_id", "amend_id"]))
+    match raw.get("txid").list() {
+        Some(names) => names.first().text().map(str::to_owned),
+        None => raw.string_of(&["txid", "order_id", "amend_id"]),
+    }
 }
 
 /// The price; one that is zero or a share of another says nothing.
@@ -141,5 +143,46 @@ fn status(word: &str) -> Option<OrderStatus> {
         "canceled" => Some(OrderStatus::Canceled),
         "expired" => Some(OrderStatus::Expired),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::json;
+    use crate::unified::{Markets, OrderStatus};
+    use crate::{Context, Venue};
+
+    fn symbol(markets: &Markets, pair: &str) -> Option<String> {
+        let text = format!(r#"{{"descr":{{"pair":"{pair}"}}}}"#);
+        Venue::Kraken.dialect().order(&json::parse(&text).unwrap(), Context { markets, asked: None }).symbol
+    }
+
+    #[test]
+    fn a_market_is_known_by_its_short_name_too() {
+        let text = r#"{"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","base":"XXBT","quote":"ZUSD"}}}"#;
+        let kraken = Venue::Kraken.dialect();
+        let markets = Markets::new(kraken.markets("", &json::parse(text).unwrap()));
+        assert_eq!(symbol(&markets, "XBTUSD").as_deref(), Some("XBTUSD"));
+        let markets = markets.with_aliases(|market| kraken.alias(market));
+        assert_eq!(symbol(&markets, "XBTUSD").as_deref(), Some("BTC/USD"));
+        assert_eq!(symbol(&markets, "XXBTZUSD").as_deref(), Some("BTC/USD"));
+        assert_eq!(symbol(&markets, "XETHZEUR").as_deref(), Some("XETHZEUR"));
+    }
+
+    #[test]
+    fn a_new_order_is_read_from_its_description() {
+        let text = r#"{"descr":{"order":"sell 0.5 ETHUSDT @ stop loss 2677.00 -> limit 2577.00 with 5:1 leverage"},
+            "txid":["OEKVV2-IH52O-TPL6GZ"]}"#;
+        let raw = json::parse(text).unwrap();
+        let order = Venue::Kraken.dialect().order(&raw, Context { markets: &Markets::default(), asked: None });
+        let digits = |number: Option<crate::Number>| number.map(|number| number.to_string());
+        assert_eq!(order.id.as_deref(), Some("OEKVV2-IH52O-TPL6GZ"));
+        assert_eq!((order.symbol.as_deref(), order.order_type.as_deref()), (Some("ETHUSDT"), Some("limit")));
+        assert_eq!(
+            (digits(order.stop_loss_price), digits(order.trigger_price)),
+            (Some("2677".into()), Some("2677".into()))
+        );
+        assert_eq!((digits(order.price), digits(order.amount)), (Some("2577".into()), Some("0.5".into())));
+        assert_eq!((order.status, order.side), (None::<OrderStatus>, Some(crate::unified::Side::Sell)));
     }
 }

@@ -1,7 +1,6 @@
 //! Trades: "Get Recent Trades" as lists, "Get Trades History" and the streams' "Trade" as objects.
 
 use super::parse::{seconds, with_id};
-use crate::Number;
 use crate::dialect::Context;
 use crate::json::{Access as _, Json};
 use crate::unified::{Fee, Market, Raw, Side, TakerOrMaker, Time, Trade};
@@ -10,6 +9,7 @@ use crate::unified::{Fee, Market, Raw, Side, TakerOrMaker, Time, Trade};
 pub(super) fn trade(raw: &Json<'_>, id: Option<&str>, context: Context<'_>) -> Trade {
     match raw {
         Json::Array(_) => listed(raw, context.asked),
+        Json::String(id) => Trade { info: Raw::of(raw), ..only_named(id, None, symbol(context.asked).as_deref()) },
         _ if raw.get("ordertxid").is_some() => own(raw, id, context),
         _ => streamed(raw, context.asked),
     }
@@ -38,8 +38,8 @@ fn listed(raw: &Json<'_>, asked: Option<&Market>) -> Trade {
 
 fn own(raw: &Json<'_>, id: Option<&str>, context: Context<'_>) -> Trade {
     let (market, symbol) = named(raw.text_of(&["pair"]), context);
-    let fee = raw.get("fee").map(|cost| Fee {
-        cost: cost.text().and_then(Number::parse),
+    let fee = raw.number_of(&["fee"]).map(|cost| Fee {
+        cost: Some(cost),
         currency: market.map(|market| market.quote.clone()),
         rate: None,
     });
