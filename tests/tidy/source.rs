@@ -125,7 +125,10 @@ struct Forbidden {
     why: &'static str,
 }
 
-const CORE: &[&str] = &["kernel", "protocol", "crypto", "identity", "storage", "ledger", "market"];
+const CORE: &[&str] = &[
+    "kernel", "protocol", "crypto", "identity", "storage", "ledger", "market", "realtime", "venues", "wallets",
+    "workers",
+];
 
 const FORBIDDEN: [Forbidden; 8] = [
     Forbidden {

@@ -2,6 +2,7 @@
 
 use crate::json::Json;
 use crate::methods::Connector;
+use crate::stream::Streams;
 use crate::unified::{Balances, Candle, Market, Markets, Order, Position, Ticker, Trade};
 use crate::{Venue, binance, bitget, bybit, coinbase, gate, htx, kraken, kucoin, okx, upbit};
 
@@ -65,6 +66,11 @@ impl Venue {
 
     /// How it is asked.
     pub(crate) fn connector(self) -> &'static dyn Connector {
+        self.streams()
+    }
+
+    /// How it is listened to.
+    pub(crate) fn streams(self) -> &'static dyn Streams {
         match self {
             Self::Binance => &binance::Dialect,
             Self::Bybit => &bybit::Dialect,

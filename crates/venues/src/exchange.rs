@@ -1,5 +1,6 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use orrery_kernel::{Clock, Entropy};
@@ -20,6 +21,7 @@ pub struct Exchange {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
+    requests: AtomicU64,
 }
 
 /// An order that is to be made.
@@ -63,7 +65,7 @@ impl Exchange {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { venue, credentials, transport, clock, entropy, markets: RwLock::default() }
+        Self { venue, credentials, transport, clock, entropy, markets: RwLock::default(), requests: AtomicU64::new(0) }
     }
 
     /// Which it is.
@@ -73,18 +75,28 @@ impl Exchange {
 
     /// Takes markets that are known already.
     pub fn set_markets(&self, markets: Markets) {
-        *self.markets.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(markets));
+        self.share_markets(Arc::new(markets));
+    }
+
+    /// The same, with another that has them: they are the largest part of what an exchange keeps.
+    pub fn share_markets(&self, markets: Arc<Markets>) {
+        *self.markets.write().unwrap_or_else(PoisonError::into_inner) = Some(markets);
+    }
+
+    /// The markets, if they were fetched.
+    pub fn known_markets(&self) -> Option<Arc<Markets>> {
+        self.markets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The markets; the first time they are asked for, they are fetched.
     pub async fn load_markets(&self) -> Result<Arc<Markets>> {
-        let known = self.markets.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(markets) = known {
+        if let Some(markets) = self.known_markets() {
             return Ok(markets);
         }
         let markets = Markets::new(self.fetch_markets(Fields::new()).await?);
-        self.set_markets(markets.with_aliases(|market| self.venue.dialect().alias(market)));
-        Ok(self.markets.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
+        let markets = Arc::new(markets.with_aliases(|market| self.venue.dialect().alias(market)));
+        self.share_markets(markets.clone());
+        Ok(markets)
     }
 
     /// The account's key.
@@ -106,6 +118,11 @@ impl Exchange {
         self.entropy.fill(&mut bytes);
         let all = hex::encode(bytes);
         all.get(all.len().saturating_sub(digits)..).unwrap_or_default().to_owned()
+    }
+
+    /// The next number of a request over a stream, from 1.
+    pub(crate) fn next_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Sends a request, and reads the answer.

@@ -159,6 +159,13 @@ impl Fields {
         pairs.join("&")
     }
 
+    /// As the query of an address with every character as it is, as some exchanges sign it.
+    pub fn plain_query(&self) -> String {
+        let sent = self.0.iter().filter(|(_, value)| *value != Value::Null);
+        let pairs: Vec<_> = sent.map(|(name, value)| format!("{name}={}", value.plain())).collect();
+        pairs.join("&")
+    }
+
     /// As a JSON object without spaces.
     pub fn json(&self) -> String {
         let members: Vec<_> = self.0.iter().map(|(name, value)| format!("{}:{}", quoted(name), value.json())).collect();
@@ -207,7 +214,8 @@ impl Value {
         }
     }
 
-    fn json(&self) -> String {
+    /// As JSON without spaces.
+    pub fn json(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
             Self::Flag(flag) => flag.to_string(),
@@ -296,5 +304,6 @@ mod tests {
         let fields = Fields::new().with("a", "1").with("b", "2").and(Fields::new().with("c", "3").with("a", "4"));
         assert_eq!(fields.query(), "a=4&b=2&c=3");
         assert_eq!(fields.without(&["b"]).query(), "a=4&c=3");
+        assert_eq!(Fields::new().with("cursor", "1%3A2").with("x", Value::Null).plain_query(), "cursor=1%3A2");
     }
 }

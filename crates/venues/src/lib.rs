@@ -16,6 +16,7 @@
 
 pub mod conformance;
 pub mod json;
+pub mod stream;
 pub mod unified;
 
 mod binance;
@@ -23,7 +24,9 @@ mod bitget;
 mod bybit;
 mod call;
 mod coinbase;
+mod cost;
 mod description;
+mod desk;
 mod dialect;
 mod error;
 mod exchange;
@@ -36,18 +39,22 @@ mod mac;
 mod methods;
 mod number;
 mod okx;
+mod outcome;
 mod query;
 mod reply;
 mod transport;
 mod upbit;
 mod venue;
 
+pub use cost::Rate;
 pub use description::{Description, Exceptions, Fees, Table, Tiers, TradingFees};
+pub use desk::{Desk, Exchanges};
 pub use dialect::{Context, Dialect};
 pub use error::{ErrorClass, UnknownClass, VenueError};
 pub use exchange::{Exchange, NewOrder, Status};
 pub use fields::{Fields, Value, encoded};
 pub use number::Number;
+pub use outcome::{Found, Outcome};
 pub use query::Page;
 pub use reply::Reply;
 pub use transport::{Answer, Credentials, Request, Transport, Verb};

@@ -81,6 +81,14 @@ impl<'q> Query<'q> {
         self.symbols.unwrap_or_default().iter().map(|symbol| markets.of(symbol)).collect()
     }
 
+    /// The exchange's name of a currency.
+    ///
+    /// Errors: [`ErrorClass::ExchangeError`] for one that nothing is traded in.
+    pub(crate) fn currency<'m>(&self, markets: &'m Markets, code: &str) -> Result<&'m str> {
+        let unknown = || self.error(ErrorClass::ExchangeError, &format!("knows no currency {code}"));
+        markets.currency_id(code).ok_or_else(unknown)
+    }
+
     /// What is said of a method that the exchange does not have.
     pub(crate) fn not_supported(&self) -> VenueError {
         not_supported(self.exchange.venue(), &format!("{}()", self.method))

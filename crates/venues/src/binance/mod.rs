@@ -1,5 +1,6 @@
 //! The connector to Binance.
 
+mod heard;
 mod http;
 mod markets;
 mod new_order;
@@ -8,6 +9,7 @@ mod parse;
 mod position;
 mod refusal;
 mod sign;
+mod stream;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;

@@ -62,7 +62,7 @@ pub(super) fn order(dialect: &super::Dialect, raw: &Json<'_>, context: Context<'
     .completed(context.asked)
 }
 
-fn status(word: &str) -> Option<OrderStatus> {
+pub(super) fn status(word: &str) -> Option<OrderStatus> {
     match word {
         "NEW" | "PARTIALLY_FILLED" | "ACCEPTED" | "PENDING_NEW" => Some(OrderStatus::Open),
         "FILLED" | "FINISHED" => Some(OrderStatus::Closed),

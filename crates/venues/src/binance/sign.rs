@@ -16,6 +16,8 @@ pub(super) enum Api {
     Linear,
     LinearAccount,
     LinearAccountV3,
+    /// Asked for with the key alone.
+    LinearKey,
 }
 
 impl Api {
@@ -23,7 +25,7 @@ impl Api {
         match self {
             Self::Spot | Self::SpotAccount => "https://api.binance.com/api/v3",
             Self::Wallet | Self::WalletStatus => "https://api.binance.com/sapi/v1",
-            Self::Linear | Self::LinearAccount => "https://fapi.binance.com/fapi/v1",
+            Self::Linear | Self::LinearAccount | Self::LinearKey => "https://fapi.binance.com/fapi/v1",
             Self::LinearAccountV3 => "https://fapi.binance.com/fapi/v3",
         }
     }
@@ -37,7 +39,11 @@ pub(super) fn request(exchange: &Exchange, api: Api, verb: Verb, path: &str, fie
     let url = format!("{}/{path}", api.base());
     if !api.signed() {
         let url = if fields.is_empty() { url } else { format!("{url}?{}", fields.query()) };
-        return Ok(Request { verb, url, headers: Vec::new(), body: None });
+        let headers = match api {
+            Api::LinearKey => vec![("X-MBX-APIKEY", exchange.credentials()?.api_key.expose().clone())],
+            _ => Vec::new(),
+        };
+        return Ok(Request { verb, url, headers, body: None });
     }
     let credentials = exchange.credentials()?;
     let window: i64 = fields.text(&["recvWindow"]).and_then(|text| text.parse().ok()).unwrap_or(RECEIVE_WINDOW);
@@ -48,7 +54,7 @@ pub(super) fn request(exchange: &Exchange, api: Api, verb: Verb, path: &str, fie
     let key = ("X-MBX-APIKEY", credentials.api_key.expose().clone());
     Ok(match verb {
         Verb::Get | Verb::Delete => Request { verb, url: format!("{url}?{signed}"), headers: vec![key], body: None },
-        Verb::Post | Verb::Put => {
+        Verb::Post | Verb::Put | Verb::Patch => {
             let form = ("Content-Type", "application/x-www-form-urlencoded".to_owned());
             Request { verb, url, headers: vec![key, form], body: Some(signed) }
         }

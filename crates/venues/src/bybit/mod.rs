@@ -6,6 +6,7 @@ mod new_order;
 mod parse;
 mod refusal;
 mod sign;
+mod stream;
 
 pub(crate) use parse::Dialect;
 pub(crate) use refusal::refusal;

@@ -19,7 +19,7 @@ pub(super) fn private(exchange: &Exchange, verb: Verb, path: &str, fields: &Fiel
     let time = exchange.now().to_string();
     let (query, body) = match verb {
         Verb::Get | Verb::Delete => (fields.query(), None),
-        Verb::Post | Verb::Put => (String::new(), Some(fields.json())),
+        Verb::Post | Verb::Put | Verb::Patch => (String::new(), Some(fields.json())),
     };
     let parts = [time.as_str(), credentials.api_key.expose(), RECEIVE_WINDOW, body.as_deref().unwrap_or(&query)];
     let signature = mac::sha256(credentials.secret.expose().as_bytes(), &parts.map(str::as_bytes))?;

@@ -1,26 +1,22 @@
 //! Connectors against recorded cases: requests, responses, errors and streams of each exchange.
 //!
-//! A directory of cases holds a folder for each kind, and in it a file for each exchange, `requests/okx.json`; names
-//! that begin with an underscore are not read. Source: cases made with CCXT 4.5.84 on a standing clock.
+//! A directory of cases holds a folder for each kind, and in it a file for each exchange, `requests/okx.json`. Source: cases made with CCXT 4.5.84 on a standing clock.
 
 mod compare;
 mod errors;
 mod recorded;
 mod requests;
 mod responses;
-mod unconnected;
+mod ws;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::Venue;
 use crate::unified::Markets;
-
-/// Largest file that is read, in bytes.
-const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+use recorded::Account;
 
 /// What a file's cases are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,65 +74,59 @@ impl Row {
     }
 }
 
-/// Why a directory cannot be checked.
+/// A file of cases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseFile {
+    /// What its cases are of.
+    pub kind: Kind,
+    /// The exchange.
+    pub venue: Venue,
+    /// Its text.
+    pub text: String,
+}
+
+/// A file that does not hold cases.
 #[derive(Debug, Error)]
-pub enum InputError {
-    /// None of the kinds has a folder in it.
-    #[error("{0}: has no folder of cases; it should have requests, responses, errors or ws")]
-    NoCases(PathBuf),
-    /// A file or folder cannot be read.
-    #[error("{0}: {1}")]
-    Unreadable(PathBuf, std::io::Error),
-    /// A file is too large.
-    #[error("{0}: is longer than {FILE_BYTES_MAX} bytes")]
-    TooLarge(PathBuf),
-    /// A file is not named for an exchange that has a connector.
-    #[error("{0}: {1}")]
-    Venue(PathBuf, crate::UnknownVenue),
-    /// A file does not hold cases.
-    #[error("{0}: {1}")]
-    Malformed(PathBuf, serde_json::Error),
+#[error("{kind}/{venue}.json: {why}")]
+pub struct Malformed {
+    /// What its cases are of.
+    pub kind: Kind,
+    /// The exchange.
+    pub venue: Venue,
+    /// What is wrong with it.
+    #[source]
+    pub why: serde_json::Error,
 }
 
-/// Checks every case of a directory.
+/// Checks every case of these files. Requests and streams are made with the markets of the exchange's responses, if
+/// they are among the files.
 ///
-/// Errors: what is wrong with the directory itself; a case that fails is no error.
-pub async fn check(directory: &Path) -> Result<Vec<Row>, InputError> {
+/// Errors: a file that holds no cases; a case that fails is no error.
+pub async fn check(files: &[CaseFile]) -> Result<Vec<Row>, Malformed> {
     let mut rows = Vec::new();
-    let mut found = false;
-    for kind in Kind::ALL {
-        let folder = directory.join(kind.name());
-        if !folder.is_dir() {
-            continue;
-        }
-        found = true;
-        for file in files(&folder)? {
-            let id = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-            let venue = id.parse().map_err(|error| InputError::Venue(file.clone(), error))?;
-            let text = read(&file)?;
-            let outcomes = match kind {
-                Kind::Errors => errors::outcomes(venue, &text),
-                Kind::Responses => responses::outcomes(venue, &text).await,
-                Kind::Requests => {
-                    let markets = markets(venue, directory).await?;
-                    requests::outcomes(venue, &text, &markets).await
-                }
-                Kind::Ws => unconnected::outcomes(&text),
-            };
-            rows.extend(by_method(venue, kind, outcomes.map_err(|error| InputError::Malformed(file, error))?));
-        }
+    for CaseFile { kind, venue, text } in files {
+        let (kind, venue) = (*kind, *venue);
+        let of = |kind| files.iter().find(|file| file.venue == venue && file.kind == kind);
+        let malformed = |kind| move |why| Malformed { kind, venue, why };
+        let markets = async || match of(Kind::Responses) {
+            Some(file) => responses::markets(venue, &file.text).await.map_err(malformed(Kind::Responses)),
+            None => Ok(Markets::default()),
+        };
+        let outcomes = match kind {
+            Kind::Errors => errors::outcomes(venue, text),
+            Kind::Responses => responses::outcomes(venue, text).await,
+            Kind::Requests => requests::outcomes(venue, text, &markets().await?).await,
+            Kind::Ws => {
+                let account = match of(Kind::Requests) {
+                    Some(file) => requests::account(&file.text).map_err(malformed(Kind::Requests))?,
+                    None => Account::any(),
+                };
+                ws::outcomes(venue, text, &markets().await?, &account).await
+            }
+        };
+        rows.extend(by_method(venue, kind, outcomes.map_err(malformed(kind))?));
     }
-    if found { Ok(rows) } else { Err(InputError::NoCases(directory.to_owned())) }
-}
-
-/// The markets of the exchange's recorded answers, which its requests are made with; none if there are no answers.
-async fn markets(venue: Venue, directory: &Path) -> Result<Markets, InputError> {
-    let file = directory.join(Kind::Responses.name()).join(format!("{venue}.json"));
-    if !file.exists() {
-        return Ok(Markets::default());
-    }
-    let text = read(&file)?;
-    responses::markets(venue, &text).await.map_err(|error| InputError::Malformed(file, error))
+    Ok(rows)
 }
 
 /// How one case came out: its method, and what was wrong.
@@ -156,38 +146,20 @@ fn by_method(venue: Venue, kind: Kind, outcomes: Vec<Outcome>) -> Vec<Row> {
     rows.into_values().collect()
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>, InputError> {
-    let unreadable = |error| InputError::Unreadable(folder.to_owned(), error);
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let hidden = path.file_name().and_then(|name| name.to_str()).is_none_or(|name| name.starts_with(['_', '.']));
-        if !hidden && path.extension().is_some_and(|ending| ending == "json") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn read(file: &Path) -> Result<String, InputError> {
-    use std::io::Read as _;
-    let unreadable = |error| InputError::Unreadable(file.to_owned(), error);
-    let mut text = String::new();
-    let opened = std::fs::File::open(file).map_err(unreadable)?;
-    opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(InputError::TooLarge(file.to_owned()));
-    }
-    Ok(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn recorded() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/venues")
+    fn recorded() -> Vec<CaseFile> {
+        let mut files = Vec::new();
+        for kind in Kind::ALL {
+            for venue in Venue::ALL {
+                let root = env!("CARGO_MANIFEST_DIR");
+                let file = std::fs::read_to_string(format!("{root}/../../testdata/venues/{kind}/{venue}.json"));
+                files.extend(file.ok().map(|text| CaseFile { kind, venue, text }));
+            }
+        }
+        files
     }
 
     #[tokio::test]
@@ -214,16 +186,9 @@ mod tests {
 
     #[tokio::test]
     async fn broken_input_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(check(folder.path()).await, Err(InputError::NoCases(_))));
-        std::fs::create_dir(folder.path().join("errors")).unwrap();
-        let put = |name: &str, text: &str| std::fs::write(folder.path().join("errors").join(name), text).unwrap();
-        put("_hierarchy.json", "not read");
-        assert_eq!(check(folder.path()).await.unwrap(), []);
-        put("okx.json", "{");
-        assert!(matches!(check(folder.path()).await, Err(InputError::Malformed(..))));
-        put("okx.json", r#"{"cases":[]}"#);
-        put("mtgox.json", r#"{"cases":[]}"#);
-        assert!(matches!(check(folder.path()).await, Err(InputError::Venue(..))));
+        let of = |text: &str| [CaseFile { kind: Kind::Errors, venue: Venue::Okx, text: text.to_owned() }];
+        let said = check(&of("{")).await.unwrap_err().to_string();
+        assert!(said.starts_with("errors/okx.json: EOF"), "{said}");
+        assert_eq!(check(&of(r#"{"cases":[]}"#)).await.unwrap(), []);
     }
 }

@@ -50,6 +50,15 @@ struct Throws {
     name: String,
 }
 
+/// The account of the cases.
+pub(super) fn account(text: &str) -> serde_json::Result<Account> {
+    #[derive(Deserialize)]
+    struct Whose {
+        credentials: Account,
+    }
+    Ok(serde_json::from_str::<Whose>(text)?.credentials)
+}
+
 pub(super) async fn outcomes(venue: Venue, text: &str, markets: &Markets) -> serde_json::Result<Vec<Outcome>> {
     let file: File = serde_json::from_str(text)?;
     let mut outcomes = Vec::new();

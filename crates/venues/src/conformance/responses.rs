@@ -5,10 +5,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::recorded::{Account, Recorded, exchange};
-use super::{Outcome, compare, unconnected};
+use super::{Outcome, compare};
 use crate::json::{self, Json};
 use crate::unified::Markets;
 use crate::{Context, ErrorClass, Fields, Venue};
+
+/// What is said of a case of what no connector does.
+const FAULT: &str = "the connector does not do this yet";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,7 +42,7 @@ pub(super) async fn outcomes(venue: Venue, text: &str) -> serde_json::Result<Vec
             None => Some(case.fetched(venue, file.clock_ms, &markets).await),
         };
         let fault = match found {
-            None => Some(unconnected::FAULT.to_owned()),
+            None => Some(FAULT.to_owned()),
             Some(Err(error)) => Some(error),
             Some(Ok(found)) => compare::difference(&case.result, &found),
         };
@@ -71,7 +74,7 @@ impl Case {
         let arguments: Option<Vec<Json<'_>>> = self.args.iter().map(|raw| json::parse(raw.get())).collect();
         let result = exchange.call(&self.method, &arguments.unwrap_or_default()).await;
         result.map_err(|error| match error.class() {
-            ErrorClass::NotSupported => unconnected::FAULT.to_owned(),
+            ErrorClass::NotSupported => FAULT.to_owned(),
             class => format!("{class}: {error}"),
         })
     }

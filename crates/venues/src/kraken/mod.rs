@@ -9,6 +9,7 @@ mod order;
 mod parse;
 mod refusal;
 mod sign;
+mod stream;
 mod trade;
 
 pub(crate) use parse::Dialect;

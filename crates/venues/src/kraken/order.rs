@@ -94,7 +94,7 @@ fn parsed(raw: &Json<'_>, known_as: Option<&str>, by_cost: bool, context: Contex
         filled: raw.number_of(&["vol_exec"]),
         status: raw.text_of(&["status"]).and_then(status),
         fee: raw.get("fee").map(|cost| fee(cost, flags, market)),
-        fee_text: text("fee"),
+        fee_digits: text("fee"),
         trades,
         id,
         symbol,

@@ -242,6 +242,15 @@ impl Markets {
         found.ok_or_else(|| VenueError::new(ErrorClass::BadSymbol, &format!("there is no market {symbol}")))
     }
 
+    /// The exchange's name of a currency that is traded in any of them.
+    pub fn currency_id(&self, code: &str) -> Option<&str> {
+        self.all.iter().find_map(|market| match market {
+            _ if market.base == code => Some(market.base_id.as_str()),
+            _ if market.quote == code => Some(market.quote_id.as_str()),
+            _ => market.settle_id.as_deref().filter(|_| market.settle.as_deref() == Some(code)),
+        })
+    }
+
     /// The market of the exchange's name; the same name may stand for a spot market and for a contract.
     pub fn named(&self, id: &str, contract: bool) -> Option<&Market> {
         let places = self.by_id.get(id)?;

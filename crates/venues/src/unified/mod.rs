@@ -3,6 +3,7 @@
 mod account;
 mod balance;
 mod candle;
+mod liquidation;
 mod market;
 mod order;
 mod order_book;
@@ -16,6 +17,7 @@ mod transfer;
 pub use account::{DepositAddress, LedgerEntry, Leverage, PastFunding};
 pub use balance::{Balance, Balances};
 pub use candle::Candle;
+pub use liquidation::Liquidation;
 pub use market::{FeeRules, Limits, Market, MarketKind, Markets, Precision, Range};
 pub use order::{Order, OrderStatus};
 pub use order_book::OrderBook;

@@ -1,0 +1,6 @@
+//! Streams.
+
+use super::Dialect;
+use crate::stream::Streams;
+
+impl Streams for Dialect {}
