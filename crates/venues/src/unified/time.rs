@@ -59,7 +59,7 @@ fn millis_of_iso(text: &str) -> Option<i64> {
     let mut parts = clock.split(':');
     let hours = number(parts.next()?, 24)?;
     let (minutes, seconds) = (number(parts.next()?, 59)?, number(parts.next().unwrap_or("0"), 60)?);
-    let thousandths = number(&format!("{fraction:0<3}").get(..3)?.to_owned(), 999)?;
+    let thousandths = number(format!("{fraction:0<3}").get(..3)?, 999)?;
     let east = match offset.strip_prefix('-').map(|of| (-1, of)).or_else(|| offset.strip_prefix('+').map(|of| (1, of)))
     {
         Some((sign, of)) => {
