@@ -21,19 +21,25 @@ const TRADES_AT_ONCE: usize = 20;
 const SPOT_WALLET: &str = "Spot Wallet";
 
 /// Lengths of candles in minutes.
-fn minutes(timeframe: &str) -> Option<i64> {
-    Some(match timeframe {
-        "1m" => 1,
-        "5m" => 5,
-        "15m" => 15,
-        "30m" => 30,
-        "1h" => 60,
-        "4h" => 240,
-        "1d" => 1440,
-        "1w" => 10_080,
-        "2w" => 21_600,
-        _ => return None,
-    })
+const TIMEFRAMES: [(&str, i64); 9] = [
+    ("1m", 1),
+    ("5m", 5),
+    ("15m", 15),
+    ("30m", 30),
+    ("1h", 60),
+    ("4h", 240),
+    ("1d", 1440),
+    ("1w", 10_080),
+    ("2w", 21_600),
+];
+
+pub(super) fn minutes(timeframe: &str) -> Option<i64> {
+    TIMEFRAMES.iter().find(|(name, _)| *name == timeframe).map(|(_, minutes)| *minutes)
+}
+
+/// The common name of a length of candles.
+pub(super) fn timeframe(minutes: i64) -> Option<&'static str> {
+    TIMEFRAMES.iter().find(|(_, known)| *known == minutes).map(|(name, _)| *name)
 }
 
 /// Kraken's name of where money lies.

@@ -136,7 +136,7 @@ fn order_type(word: String, price: Option<Number>) -> String {
     }
 }
 
-fn status(word: &str) -> Option<OrderStatus> {
+pub(super) fn status(word: &str) -> Option<OrderStatus> {
     match word {
         "pending" | "open" | "pending_new" | "new" | "partially_filled" => Some(OrderStatus::Open),
         "filled" | "closed" => Some(OrderStatus::Closed),

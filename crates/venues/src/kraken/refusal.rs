@@ -3,7 +3,61 @@
 //! own: `{"error":[],"result":{"orders":[{"error":"EOrder:Insufficient funds"}]}}`.
 
 use crate::json::{Access as _, Json};
-use crate::{ErrorClass, Exceptions};
+use crate::{ErrorClass, Exceptions, VenueError};
+
+/// What streams say beside what stands in the table of the HTTP API, or with another meaning.
+const STREAMS: [(ErrorClass, &[&str]); 10] = [
+    (
+        ErrorClass::BadRequest,
+        &[
+            "Malformed request",
+            "Pair field must be an array",
+            "Pair field unsupported for this subscription type",
+            "Subscription",
+            "Event(s) not found",
+            "EGeneral:Invalid arguments",
+            "ETrade:Invalid request",
+        ],
+    ),
+    (
+        ErrorClass::BadSymbol,
+        &["Currency pair not in ISO 4217-A3 format", "Currency pair not supported", "Pair(s) not found"],
+    ),
+    (ErrorClass::PermissionDenied, &["EAccount:Invalid permissions"]),
+    (ErrorClass::AccountSuspended, &["EAuth:Account temporary disabled"]),
+    (ErrorClass::AuthenticationError, &["EAuth:Account unconfirmed", "ESession:Invalid session"]),
+    (
+        ErrorClass::RateLimitExceeded,
+        &["EAuth:Rate limit exceeded", "EAuth:Too many requests", "EOrder:Rate limit exceeded"],
+    ),
+    (ErrorClass::InsufficientFunds, &["EOrder:Insufficient funds", "EOrder:Insufficient margin"]),
+    (ErrorClass::OrderNotFound, &["EOrder:Unknown order", "EOrder:Unknown position"]),
+    (
+        ErrorClass::InvalidOrder,
+        &[
+            "EOrder:Cannot open",
+            "EOrder:Invalid",
+            "EOrder:Margin",
+            "EOrder:Order minimum not met",
+            "EOrder:Orders limit exceeded",
+            "EOrder:Positions limit exceeded",
+            "EOrder:Scheduled orders limit exceeded",
+        ],
+    ),
+    (ErrorClass::ExchangeNotAvailable, &["EService:Deadline elapsed", "EService:Unavailable"]),
+];
+
+/// What a stream refuses; nothing for a channel that is subscribed to already, which is what was wanted.
+pub(super) fn of_stream(said: &str) -> Option<VenueError> {
+    if said.starts_with("Already subscribed") {
+        return None;
+    }
+    let of_market = said.contains("EService:Market in").then_some(ErrorClass::NotSupported);
+    let known =
+        || STREAMS.iter().find(|(_, words)| words.iter().any(|words| said.contains(words))).map(|(class, _)| *class);
+    let class = of_market.or_else(known).unwrap_or(ErrorClass::ExchangeError);
+    Some(VenueError::new(class, &format!("kraken {said}")))
+}
 
 pub(crate) fn refusal(known: &Exceptions, body: Option<&Json<'_>>) -> Option<ErrorClass> {
     let table = &known.everywhere;
@@ -24,6 +78,19 @@ pub(crate) fn refusal(known: &Exceptions, body: Option<&Json<'_>>) -> Option<Err
 #[cfg(test)]
 mod tests {
     use crate::{ErrorClass, Reply, Venue};
+
+    #[test]
+    fn a_stream_says_what_it_refuses() {
+        let class = |said| super::of_stream(said).map(|error| error.class());
+        assert_eq!(class("EOrder:Insufficient funds (insufficient user funds)"), Some(ErrorClass::InsufficientFunds));
+        assert_eq!(class("Currency pair not supported FOO/BAR"), Some(ErrorClass::BadSymbol));
+        assert_eq!(class("EService:Market in post_only mode"), Some(ErrorClass::NotSupported));
+        assert_eq!(
+            class("Unsupported field: 'price' for the given msg type: add order"),
+            Some(ErrorClass::ExchangeError)
+        );
+        assert_eq!(class("Already subscribed to one or more channels"), None);
+    }
 
     #[test]
     fn an_order_of_a_batch_may_be_refused_alone() {

@@ -122,7 +122,11 @@ impl Serialize for Trade {
         map.serialize_entry("amount", &self.amount)?;
         map.serialize_entry("cost", &self.cost)?;
         map.serialize_entry("fee", &self.fee)?;
-        map.serialize_entry("fees", &self.fees)?;
+        // streams that say one fee say no list of them
+        let one = self.fee.as_ref().is_some_and(|fee| fee.cost.is_some());
+        if !self.fees.is_empty() || !one {
+            map.serialize_entry("fees", &self.fees)?;
+        }
         map.end()
     }
 }
