@@ -324,9 +324,9 @@ mod tests {
             .concat();
         let sum = crc32fast::hash(rest.as_bytes());
         let update = format!(
-            r#"{{"channel":"book","type":"update","data":[{{"symbol":"BTC/USD","bids":[{{"price":45283.5,"qty":0.00000000}},
-            {{"price":45276.0,"qty":2.50000000}}],"asks":[{{"price":45284.5,"qty":21.00000}}],"checksum":{sum},
-            "timestamp":"2023-10-06T17:35:55.440295Z"}}]}}"#
+            r#"{{"channel":"book","type":"update","data":[{{"symbol":"BTC/USD","bids":[
+            {{"price":45283.5,"qty":0.00000000}},{{"price":45276.0,"qty":2.50000000}}],
+            "asks":[{{"price":45284.5,"qty":21.00000}}],"checksum":{sum},"timestamp":"2023-10-06T17:35:55.440295Z"}}]}}"#
         );
         let update = delta(&update);
         assert_eq!(update.time, Some(1_696_613_755_440));

@@ -104,7 +104,7 @@ impl Streams for Dialect {
         Rule { follows: Follows::Unsaid, asked: false, checksum: Some(Checksum::Digits), depth: Some(10) }
     }
 
-    /// "Heartbeat": about one a second where nothing else is sent, once something is subscribed to; "Ping" for the rest.
+    /// "Heartbeat": about one a second where nothing else is sent, once something is subscribed to; "Ping" before that.
     fn heartbeat(&self, _url: &str) -> Heartbeat {
         let ping = Some(r#"{"method":"ping"}"#.to_owned());
         Heartbeat { every: Duration::from_secs(10), ping, silence: Duration::from_secs(30) }
