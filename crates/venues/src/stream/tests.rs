@@ -103,6 +103,21 @@ fn a_book_forgets_what_is_furthest_away() {
 }
 
 #[test]
+fn a_book_is_kept_as_deep_as_its_snapshot() {
+    let rule = Rule { follows: Follows::Unsaid, asked: false, checksum: None, depth: Some(2) };
+    let mut synced = Synced::new(rule);
+    let mut depth = |snapshot: bool, prices: &[&str]| {
+        let bids = prices.iter().map(|price| change(price, "1")).collect();
+        synced.apply(&Delta { snapshot, bids, ..Delta::default() });
+        synced.book().unwrap().depth().0
+    };
+    assert_eq!(depth(true, &["1"]), 1);
+    assert_eq!(depth(false, &["2", "3"]), 2);
+    assert_eq!(depth(true, &["1", "2", "3"]), 3);
+    assert_eq!(depth(false, &["4", "5"]), 3);
+}
+
+#[test]
 fn numbers_that_are_too_long_are_refused() {
     let mut book = Book::default();
     book.change(&[change("9000000000000000000", "1")], &[]).unwrap();
