@@ -98,6 +98,12 @@ impl<'v> Arguments<'v, '_> {
             "createMarketOrderWithCost" => (self.side(1)?, 2),
             _ => return Ok(None),
         };
+        // elsewhere the cost would be taken for an amount
+        let has = |method: &str| self.exchange.venue().description().has(method);
+        let either = has("createMarketBuyOrderWithCost") && has("createMarketSellOrderWithCost");
+        if !(has(self.method) || self.method == "createMarketOrderWithCost" && either) {
+            return Err(not_supported(self.exchange.venue(), &format!("{}()", self.method)));
+        }
         let cost = self.number(place, "cost")?;
         let cost = cost.ok_or_else(|| required(self.exchange.venue(), self.method, "cost"))?;
         let params = self.params(place + 1).with("cost", cost);

@@ -22,11 +22,18 @@ pub struct Description {
     pub http_exceptions: BTreeMap<u16, ErrorClass>,
     /// Fees of those who have no discount.
     pub fees: Fees,
+    /// What there is, by CCXT's names of methods: `true`, `false`, `null`, or `"emulated"`.
+    has: BTreeMap<String, serde_json::Value>,
     /// Currencies that the exchange names otherwise than the rest of the world.
     common_currencies: BTreeMap<String, String>,
 }
 
 impl Description {
+    /// Whether CCXT has this method of the exchange.
+    pub fn has(&self, method: &str) -> bool {
+        self.has.get(method).is_some_and(|has| !has.is_null() && *has != serde_json::Value::Bool(false))
+    }
+
     /// The common name of a currency that the exchange names `id`.
     pub fn currency(&self, id: &str) -> String {
         let upper = id.to_uppercase();

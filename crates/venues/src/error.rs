@@ -122,6 +122,7 @@ impl<'de> Deserialize<'de> for ErrorClass {
 pub struct VenueError {
     class: ErrorClass,
     message: String,
+    status: Option<u16>,
 }
 
 impl VenueError {
@@ -133,7 +134,19 @@ impl VenueError {
             end -= 1;
         }
         let cut = if end < message.len() { "…" } else { "" };
-        Self { class, message: format!("{}{cut}", message.get(..end).unwrap_or_default()) }
+        Self { class, message: format!("{}{cut}", message.get(..end).unwrap_or_default()), status: None }
+    }
+
+    /// With the HTTP status that it came with.
+    #[must_use]
+    pub const fn of_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// The HTTP status that it came with, if an answer came.
+    pub const fn status(&self) -> Option<u16> {
+        self.status
     }
 
     /// The class scripts tell errors apart by.

@@ -1,12 +1,13 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use orrery_kernel::{Clock, Entropy};
 use serde::Serialize;
 
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::unified::{Market, Markets, Raw, Side};
 use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError, limits};
 
@@ -22,6 +23,8 @@ pub struct Exchange {
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
     currencies: RwLock<Option<Arc<[Raw]>>>,
+    notes: RwLock<BTreeMap<&'static str, bool>>,
+    learnt: RwLock<Option<Arc<str>>>,
     requests: AtomicU64,
     bounded: bool,
 }
@@ -75,6 +78,8 @@ impl Exchange {
             entropy,
             markets: RwLock::default(),
             currencies: RwLock::default(),
+            notes: RwLock::default(),
+            learnt: RwLock::default(),
             requests: AtomicU64::new(0),
             bounded: true,
         }
@@ -106,17 +111,27 @@ impl Exchange {
 
     /// Takes markets that are known already.
     pub fn set_markets(&self, markets: Markets) {
-        *self.markets.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(markets));
+        self.share_markets(Arc::new(markets));
+    }
+
+    /// The same, with another that has them: they are the largest part of what an exchange keeps.
+    pub fn share_markets(&self, markets: Arc<Markets>) {
+        *self.markets.write().unwrap_or_else(PoisonError::into_inner) = Some(markets);
+    }
+
+    /// The markets, if they were fetched.
+    pub fn known_markets(&self) -> Option<Arc<Markets>> {
+        self.markets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The markets; the first time they are asked for, they are fetched.
     pub async fn load_markets(&self) -> Result<Arc<Markets>> {
-        let known = self.markets.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(markets) = known {
+        if let Some(markets) = self.known_markets() {
             return Ok(markets);
         }
-        self.set_markets(Markets::new(self.fetch_markets(Fields::new()).await?));
-        Ok(self.markets.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
+        let markets = Arc::new(Markets::new(self.fetch_markets(Fields::new()).await?));
+        self.share_markets(markets.clone());
+        Ok(markets)
     }
 
     /// Takes currencies that are known already.
@@ -134,12 +149,32 @@ impl Exchange {
         Ok(self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
     }
 
+    /// What a connector learnt of the account, for as long as the exchange is there.
+    pub(crate) fn learnt(&self) -> Option<Arc<str>> {
+        self.learnt.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps what a connector learnt of the account.
+    pub(crate) fn learn(&self, text: &str) {
+        *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Some(text.into());
+    }
+
     /// The account's key.
     ///
     /// Errors: [`ErrorClass::AuthenticationError`] for nobody.
     pub(crate) fn credentials(&self) -> Result<&Credentials> {
         let none = || VenueError::new(ErrorClass::AuthenticationError, &format!("{} requires \"apiKey\"", self.venue));
         self.credentials.as_ref().ok_or_else(none)
+    }
+
+    /// Keeps what an answer said of the account, so that it is asked once.
+    pub(crate) fn note(&self, name: &'static str, holds: bool) {
+        self.notes.write().unwrap_or_else(PoisonError::into_inner).insert(name, holds);
+    }
+
+    /// What was kept under this name.
+    pub(crate) fn noted(&self, name: &str) -> Option<bool> {
+        self.notes.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
     }
 
     /// Milliseconds since 1970.
@@ -155,21 +190,18 @@ impl Exchange {
         all.get(all.len().saturating_sub(digits)..).unwrap_or_default().to_owned()
     }
 
-    /// A name of that kind in the form of a UUID of version 4 (RFC 9562).
+    /// A name that no other has, in the form of a random UUID (RFC 9562, version 4).
     pub(crate) fn uuid(&self) -> String {
         let mut bytes = [0; 16];
         self.entropy.fill(&mut bytes);
-        bytes[6] = bytes[6] & 0x0f | 0x40;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
-        let digits = hex::encode(bytes);
-        let mut uuid = String::with_capacity(36);
-        for (place, digit) in digits.chars().enumerate() {
-            if matches!(place, 8 | 12 | 16 | 20) {
-                uuid.push('-');
-            }
-            uuid.push(digit);
-        }
-        uuid
+        let bits = u128::from_be_bytes(bytes);
+        let (version, variant) = (0x4u128 << 76, 0b10u128 << 62);
+        let bits = (bits & !(0xfu128 << 76) & !(0b11u128 << 62)) | version | variant;
+        let part = |shift: u32, digits: usize| {
+            let mask = (1u128 << (4 * digits)) - 1;
+            format!("{:0digits$x}", (bits >> shift) & mask)
+        };
+        [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
     }
 
     /// The next number of a request over a stream, from 1.
@@ -184,7 +216,9 @@ impl Exchange {
         let url = request.url.clone();
         let answer = self.transport.send(request).await?;
         let reply = Reply { status: answer.status, url: &url, body: &answer.body };
-        self.venue.read(&reply).map(|body| read(&body))
+        // KuCoin's scripts find its long numbers as they are
+        let kept = self.venue == Venue::Kucoin;
+        self.venue.read(&reply).map(|body| if kept { read(&body) } else { read(&json::safe(body)) })
     }
 }
 

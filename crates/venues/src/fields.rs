@@ -121,6 +121,13 @@ impl Fields {
         self.get(name) == Some(&Value::Flag(true))
     }
 
+    /// In the order of their names.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        self.0.sort_by(|(left, _), (right, _)| left.cmp(right));
+        self
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -131,6 +138,13 @@ impl Fields {
         let sent = self.0.iter().filter(|(_, value)| *value != Value::Null);
         let pairs: Vec<_> =
             sent.map(|(name, value)| format!("{}={}", encoded(name), encoded(&value.plain()))).collect();
+        pairs.join("&")
+    }
+
+    /// As the query of an address with every character as it is, as some exchanges sign it.
+    pub fn plain_query(&self) -> String {
+        let sent = self.0.iter().filter(|(_, value)| *value != Value::Null);
+        let pairs: Vec<_> = sent.map(|(name, value)| format!("{name}={}", value.plain())).collect();
         pairs.join("&")
     }
 
@@ -181,7 +195,8 @@ impl Value {
         }
     }
 
-    fn json(&self) -> String {
+    /// As JSON without spaces.
+    pub fn json(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
             Self::Flag(flag) => flag.to_string(),
@@ -218,12 +233,6 @@ impl From<&[String]> for Value {
     }
 }
 
-impl From<Fields> for Value {
-    fn from(fields: Fields) -> Self {
-        Self::Object(fields)
-    }
-}
-
 impl From<bool> for Value {
     fn from(flag: bool) -> Self {
         Self::Flag(flag)
@@ -233,6 +242,12 @@ impl From<bool> for Value {
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Digits(number.to_string())
+    }
+}
+
+impl From<Fields> for Value {
+    fn from(fields: Fields) -> Self {
+        Self::Object(fields)
     }
 }
 
@@ -262,5 +277,6 @@ mod tests {
         let fields = Fields::new().with("a", "1").with("b", "2").and(Fields::new().with("c", "3").with("a", "4"));
         assert_eq!(fields.query(), "a=4&b=2&c=3");
         assert_eq!(fields.without(&["b"]).query(), "a=4&c=3");
+        assert_eq!(Fields::new().with("cursor", "1%3A2").with("x", Value::Null).plain_query(), "cursor=1%3A2");
     }
 }

@@ -27,11 +27,13 @@ impl Venue {
             by_status.get(&reply.status).copied().or((reply.status >= 400).then_some(ErrorClass::ExchangeError))
         });
         if let Some(class) = class {
-            return Err(VenueError::new(class, &format!("{self} {} {}", reply.status, reply.body)));
+            let message = format!("{self} {} {}", reply.status, reply.body);
+            return Err(VenueError::new(class, &message).of_status(reply.status));
         }
         body.ok_or_else(|| {
             let said = "the answer is not JSON:";
             VenueError::new(ErrorClass::BadResponse, &format!("{self} {} {said} {}", reply.status, reply.body))
+                .of_status(reply.status)
         })
     }
 

@@ -69,10 +69,11 @@ impl Venue {
         static READ: [OnceLock<Description>; Venue::ALL.len()] = [const { OnceLock::new() }; Venue::ALL.len()];
         #[expect(clippy::indexing_slicing, reason = "the enumeration has as many places as the table")]
         #[expect(clippy::expect_used, reason = "the text is part of the program and a test reads every one")]
-        READ[self as usize].get_or_init(|| serde_json::from_str(self.text()).expect("the description is valid"))
+        READ[self as usize].get_or_init(|| serde_json::from_str(self.describe()).expect("the description is valid"))
     }
 
-    const fn text(self) -> &'static str {
+    /// CCXT's `describe()` of it, as JSON text.
+    pub(crate) const fn describe(self) -> &'static str {
         match self {
             Self::Binance => include_str!("../describe/binance.json"),
             Self::Bybit => include_str!("../describe/bybit.json"),

@@ -29,6 +29,7 @@ pub(super) fn balances(body: &Json<'_>) -> Balances {
                     free: both(sum.free, balance.free),
                     used: both(sum.used, balance.used),
                     total: both(sum.total, balance.total),
+                    debt: None,
                 };
             }
             None => of.push((currency, balance)),
@@ -42,10 +43,10 @@ fn balance(account: &Json<'_>) -> Option<(String, Balance)> {
     let (of, balance) = if KINDS.contains(&kind) {
         let of = account.get("balance")?;
         let total = of.number_of(&["amount"]);
-        (of, Balance { free: total, total, used: None })
+        (of, Balance { free: total, total, ..Balance::default() })
     } else if NEWER_KINDS.contains(&kind) {
         let (of, hold) = (account.get("available_balance")?, account.get("hold")?);
-        (of, Balance { free: of.number_of(&["value"]), used: hold.number_of(&["value"]), total: None })
+        (of, Balance { free: of.number_of(&["value"]), used: hold.number_of(&["value"]), ..Balance::default() })
     } else {
         return None;
     };

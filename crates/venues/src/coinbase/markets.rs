@@ -86,6 +86,7 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
         },
         margin_modes: None,
         stock: None,
+        index: (!contract).then_some(false),
         created: None,
         fee_rules: FeeRules {
             tier_based: rules.tier_based,

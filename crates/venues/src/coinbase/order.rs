@@ -39,7 +39,7 @@ pub(super) fn order(raw: &Json<'_>, context: Context<'_>) -> Order {
             currency: context.asked.filter(|_| fee.is_some()).map(|market| market.quote.clone()),
             rate: None,
         }),
-        fee_text: fee.map(str::to_owned),
+        fee_digits: fee.map(str::to_owned),
         ..Order::default()
     }
     .completed(context.asked)

@@ -135,10 +135,9 @@ impl Book {
         }
     }
 
-    /// The best level of each side.
-    pub fn best(&self) -> (Option<(Number, Number)>, Option<(Number, Number)>) {
-        let seen = |side: &Ladder| side.levels.last().map(|level| self.seen(level));
-        (seen(&self.bids), seen(&self.asks))
+    /// The best level of each side, price and amount: who wants to buy, and who wants to sell.
+    pub fn best(&self) -> [Option<(Number, Number)>; 2] {
+        [&self.bids, &self.asks].map(|side| side.levels.last().map(|level| self.seen(level)))
     }
 
     /// The book as everybody knows it, so many levels of each side.

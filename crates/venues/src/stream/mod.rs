@@ -7,6 +7,7 @@ mod book;
 mod checksum;
 mod event;
 mod fixed;
+mod sink;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub use book::{Book, Change, LEVELS_MAX, TooLong};
 pub use checksum::Checksum;
 pub use event::Event;
 pub use fixed::{DIGITS_MAX, Fixed};
+pub use sink::{Heard, Sink, Want, What};
 pub use sync::{Delta, Follows, Outcome, Rule, Synced, WAITING_MAX};
 pub(crate) use watch::Streams;
 pub use watch::{Heartbeat, Subscription, Topic, UnknownTopic, Watched};

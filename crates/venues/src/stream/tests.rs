@@ -83,7 +83,7 @@ fn a_book_forgets_what_is_furthest_away() {
     let many: Vec<_> = (1..=LEVELS_MAX + 7).map(|price| change(&price.to_string(), "1")).collect();
     book.change(&many, &[]).unwrap();
     assert_eq!(book.depth(), (LEVELS_MAX, 0));
-    assert_eq!(book.best().0.unwrap().0, number(&(LEVELS_MAX + 7).to_string()));
+    assert_eq!(book.best()[0].unwrap().0, number(&(LEVELS_MAX + 7).to_string()));
     book.keep(2);
     assert_eq!(book.depth(), (2, 0));
 }

@@ -1,6 +1,7 @@
 //! An order of the account.
 
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::{Fee, Market, Raw, Side, Time, Trade};
 use crate::Number;
@@ -21,6 +22,8 @@ pub enum OrderStatus {
     Expired,
     /// The exchange did not take it.
     Rejected,
+    /// It could not be taken back.
+    Failed,
 }
 
 /// An order, as far as the exchange said it and as it follows from that.
@@ -74,8 +77,8 @@ pub struct Order {
     pub status: Option<OrderStatus>,
     /// What it cost, if there is one fee.
     pub fee: Option<Fee>,
-    /// The digits of that cost, where CCXT hands them on as the exchange's text.
-    pub fee_text: Option<String>,
+    /// The fee's digits as the exchange wrote them, where scripts find them so in `fee.cost`.
+    pub fee_digits: Option<String>,
     /// What filled it, if the exchange said so.
     pub trades: Vec<Trade>,
     /// All it cost, one for each currency.
@@ -175,13 +178,6 @@ impl Order {
     }
 }
 
-/// A fee whose cost is text.
-#[derive(Serialize)]
-struct FeeText<'o> {
-    cost: &'o str,
-    currency: Option<&'o str>,
-}
-
 impl Serialize for Order {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap as _;
@@ -209,9 +205,9 @@ impl Serialize for Order {
         map.serialize_entry("filled", &self.filled)?;
         map.serialize_entry("remaining", &self.remaining)?;
         map.serialize_entry("status", &self.status)?;
-        match (&self.fee, &self.fee_text) {
-            (Some(fee), Some(cost)) => {
-                map.serialize_entry("fee", &FeeText { cost, currency: fee.currency.as_deref() })?;
+        match (&self.fee, &self.fee_digits) {
+            (Some(Fee { currency, rate, .. }), Some(cost)) => {
+                map.serialize_entry("fee", &json!({ "cost": cost, "currency": currency, "rate": rate }))?;
             }
             (fee, _) => map.serialize_entry("fee", fee)?,
         }

@@ -55,6 +55,35 @@ pub struct Ticker {
 }
 
 impl Ticker {
+    /// What is said now, over what was said before: exchanges leave out of a stream what did not change.
+    #[must_use]
+    pub fn over(self, before: &Self) -> Self {
+        Self {
+            symbol: self.symbol.or_else(|| before.symbol.clone()),
+            time: Time(self.time.0.or(before.time.0)),
+            datetime: self.datetime,
+            high: self.high.or(before.high),
+            low: self.low.or(before.low),
+            bid: self.bid.or(before.bid),
+            bid_volume: self.bid_volume.or(before.bid_volume),
+            ask: self.ask.or(before.ask),
+            ask_volume: self.ask_volume.or(before.ask_volume),
+            vwap: self.vwap.or(before.vwap),
+            open: self.open.or(before.open),
+            close: self.close.or(before.close),
+            last: self.last.or(before.last),
+            previous_close: self.previous_close.or(before.previous_close),
+            change: self.change.or(before.change),
+            percentage: self.percentage.or(before.percentage),
+            average: self.average.or(before.average),
+            base_volume: self.base_volume.or(before.base_volume),
+            quote_volume: self.quote_volume.or(before.quote_volume),
+            mark_price: self.mark_price.or(before.mark_price),
+            index_price: self.index_price.or(before.index_price),
+            info: self.info,
+        }
+    }
+
     /// The ticker with what follows from the rest: a price, change or percentage that is missing, the average, the
     /// weighted price. Prices of zero are none.
     pub(crate) fn completed(mut self, market: Option<&Market>) -> Self {

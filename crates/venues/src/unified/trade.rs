@@ -85,9 +85,10 @@ impl Trade {
     /// The trade with what follows from the rest: its cost, and its one fee in both places.
     pub(crate) fn completed(mut self, market: Option<&super::Market>) -> Self {
         let size = market.and_then(|market| market.contract_size);
+        let inverse = market.is_some_and(|market| market.linear == Some(false));
         self.cost = self.cost.or_else(|| {
-            let cost = self.price?.times(self.amount?)?;
-            size.map_or(Some(cost), |size| cost.times(size))
+            let price = if inverse { Number::from(1).over(self.price?)? } else { self.price? };
+            price.times(size.unwrap_or(1.into()))?.times(self.amount?)
         });
         if let Some(fee) = &self.fee
             && fee.cost.is_some()

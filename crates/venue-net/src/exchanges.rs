@@ -1,0 +1,91 @@
+//! Exchanges over the network: of each, one rate and one clock for everybody in the process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use orrery_kernel::{Clock, Entropy};
+use orrery_venues::{Credentials, ErrorClass, Exchange, Exchanges, Venue, VenueError};
+use tokio::time::Instant;
+
+use crate::{HttpOptions, HttpTransport, OpenError, Throttle, VenueClock};
+
+/// How each exchange is reached; those that are not named as they are by default.
+pub type VenueOptions = HashMap<Venue, HttpOptions>;
+
+/// Opens exchanges over the network.
+pub struct NetExchanges {
+    options: VenueOptions,
+    machine: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    known: Mutex<HashMap<Venue, Arc<Known>>>,
+}
+
+/// What all accounts of an exchange share.
+struct Known {
+    transport: Arc<HttpTransport>,
+    throttle: Arc<Throttle>,
+    clock: Arc<VenueClock>,
+    nobody: Arc<Exchange>,
+}
+
+impl NetExchanges {
+    /// Opens nothing yet.
+    pub fn new(options: VenueOptions, machine: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { options, machine, entropy, known: Mutex::default() }
+    }
+
+    fn known(&self, venue: Venue) -> Result<Arc<Known>, OpenError> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&venue) {
+            return Ok(known.clone());
+        }
+        let options = self.options.get(&venue).cloned().unwrap_or_default();
+        let throttle = Arc::new(Throttle::new(venue.rate()));
+        let transport = Arc::new(HttpTransport::new(venue, &options, throttle.clone(), self.entropy.clone())?);
+        let clock = Arc::new(VenueClock::new(self.machine.clone()));
+        let nobody = Arc::new(Exchange::new(venue, None, transport.clone(), clock.clone(), self.entropy.clone()));
+        let new = Arc::new(Known { transport, throttle, clock, nobody });
+        known.insert(venue, new.clone());
+        Ok(new)
+    }
+
+    /// A clock that agrees with the exchange's as far as that was asked for.
+    ///
+    /// Errors: [`OpenError`].
+    pub fn clock(&self, venue: Venue) -> Result<Arc<VenueClock>, OpenError> {
+        Ok(self.known(venue)?.clock.clone())
+    }
+
+    /// How far requests to an exchange that is known are behind their turn.
+    pub fn backlogs(&self) -> Vec<(Venue, std::time::Duration)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|(venue, known)| (*venue, known.throttle.backlog(Instant::now()))).collect()
+    }
+}
+
+fn unusable(venue: Venue, error: &OpenError) -> VenueError {
+    VenueError::new(ErrorClass::InvalidProxySettings, &format!("{venue}: {error}"))
+}
+
+#[async_trait]
+impl Exchanges for NetExchanges {
+    /// Nobody's exchange is one and the same; an account's takes the markets that nobody's knows already.
+    fn open(&self, venue: Venue, credentials: Option<Credentials>) -> Result<Arc<Exchange>, VenueError> {
+        let known = self.known(venue).map_err(|error| unusable(venue, &error))?;
+        if credentials.is_none() {
+            return Ok(known.nobody.clone());
+        }
+        let (transport, clock) = (known.transport.clone(), known.clock.clone());
+        let exchange = Exchange::new(venue, credentials, transport, clock, self.entropy.clone());
+        if let Some(markets) = known.nobody.known_markets() {
+            exchange.share_markets(markets);
+        }
+        Ok(Arc::new(exchange))
+    }
+
+    async fn synchronise(&self, venue: Venue) -> Result<(), VenueError> {
+        let known = self.known(venue).map_err(|error| unusable(venue, &error))?;
+        known.clock.synchronise(&known.nobody).await
+    }
+}
