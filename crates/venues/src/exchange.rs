@@ -1,5 +1,6 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,7 +9,7 @@ use serde::Serialize;
 
 use crate::json::{self, Json};
 use crate::unified::{Market, Markets, Raw, Side};
-use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError};
+use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError, limits};
 
 /// What any method answers.
 pub type Result<T, E = VenueError> = std::result::Result<T, E>;
@@ -21,8 +22,11 @@ pub struct Exchange {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
+    currencies: RwLock<Option<Arc<[Raw]>>>,
+    notes: RwLock<BTreeMap<&'static str, bool>>,
     learnt: RwLock<Option<Arc<str>>>,
     requests: AtomicU64,
+    bounded: bool,
 }
 
 /// An order that is to be made.
@@ -66,8 +70,38 @@ impl Exchange {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let (markets, learnt) = (RwLock::default(), RwLock::default());
-        Self { venue, credentials, transport, clock, entropy, markets, learnt, requests: AtomicU64::new(0) }
+        Self {
+            venue,
+            credentials,
+            transport,
+            clock,
+            entropy,
+            markets: RwLock::default(),
+            currencies: RwLock::default(),
+            notes: RwLock::default(),
+            learnt: RwLock::default(),
+            requests: AtomicU64::new(0),
+            bounded: true,
+        }
+    }
+
+    /// Sends orders that are beyond their markets' bounds too, and leaves it to the exchange to refuse them.
+    #[must_use]
+    pub fn unbounded(mut self) -> Self {
+        self.bounded = false;
+        self
+    }
+
+    /// Whether every order keeps to the bounds of its market. An unknown market is told by who needs it.
+    ///
+    /// Errors: [`ErrorClass::InvalidOrder`].
+    pub(crate) async fn check(&self, orders: &[NewOrder]) -> Result<()> {
+        if !self.bounded {
+            return Ok(());
+        }
+        let markets = self.load_markets().await?;
+        let mut known = orders.iter().filter_map(|order| Some((markets.of(&order.symbol).ok()?, order)));
+        known.try_for_each(|(market, order)| limits::check(self.venue, market, order))
     }
 
     /// Which it is.
@@ -95,9 +129,25 @@ impl Exchange {
         if let Some(markets) = self.known_markets() {
             return Ok(markets);
         }
-        let markets = Arc::new(Markets::new(self.fetch_markets(Fields::new()).await?));
+        let markets = Markets::new(self.fetch_markets(Fields::new()).await?);
+        let markets = Arc::new(markets.with_aliases(|market| self.venue.dialect().alias(market)));
         self.share_markets(markets.clone());
         Ok(markets)
+    }
+
+    /// Takes currencies that are known already.
+    pub fn set_currencies(&self, currencies: Vec<Raw>) {
+        *self.currencies.write().unwrap_or_else(PoisonError::into_inner) = Some(currencies.into());
+    }
+
+    /// The currencies; the first time they are asked for, they are fetched.
+    pub(crate) async fn load_currencies(&self) -> Result<Arc<[Raw]>> {
+        let known = self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(currencies) = known {
+            return Ok(currencies);
+        }
+        self.set_currencies(self.fetch_currencies(Fields::new()).await?);
+        Ok(self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
     }
 
     /// What a connector learnt of the account, for as long as the exchange is there.
@@ -116,6 +166,16 @@ impl Exchange {
     pub(crate) fn credentials(&self) -> Result<&Credentials> {
         let none = || VenueError::new(ErrorClass::AuthenticationError, &format!("{} requires \"apiKey\"", self.venue));
         self.credentials.as_ref().ok_or_else(none)
+    }
+
+    /// Keeps what an answer said of the account, so that it is asked once.
+    pub(crate) fn note(&self, name: &'static str, holds: bool) {
+        self.notes.write().unwrap_or_else(PoisonError::into_inner).insert(name, holds);
+    }
+
+    /// What was kept under this name.
+    pub(crate) fn noted(&self, name: &str) -> Option<bool> {
+        self.notes.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
     }
 
     /// Milliseconds since 1970.
@@ -157,7 +217,9 @@ impl Exchange {
         let url = request.url.clone();
         let answer = self.transport.send(request).await?;
         let reply = Reply { status: answer.status, url: &url, body: &answer.body };
-        self.venue.read(&reply).map(|body| read(&json::safe(body)))
+        // KuCoin's scripts find its long numbers as they are
+        let kept = self.venue == Venue::Kucoin;
+        self.venue.read(&reply).map(|body| if kept { read(&body) } else { read(&json::safe(body)) })
     }
 }
 

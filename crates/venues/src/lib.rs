@@ -35,6 +35,7 @@ mod gate;
 mod htx;
 mod kraken;
 mod kucoin;
+mod limits;
 mod mac;
 mod methods;
 mod number;

@@ -319,6 +319,7 @@ fn trade(raw: &Json<'_>, market: Option<&Market>, symbol: Option<String>) -> Tra
             rate: None,
         }),
         fees: Vec::new(),
+        ..Trade::default()
     }
     .completed(market)
 }

@@ -88,6 +88,7 @@ impl crate::Dialect for Dialect {
             cost: number(&["quoteVolume", "amount", "execValue"]),
             fee: raw.get("feeDetail").map(fee),
             fees: Vec::new(),
+            ..Trade::default()
         }
         .completed(context.asked)
     }

@@ -7,9 +7,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Outcome;
-use super::recorded::{Account, Recorded, exchange};
+use super::recorded::{Account, Known, Recorded, exchange};
 use crate::json::{self, Json};
-use crate::unified::Markets;
 use crate::{Request, Venue};
 
 #[derive(Deserialize)]
@@ -59,12 +58,12 @@ pub(super) fn account(text: &str) -> serde_json::Result<Account> {
     Ok(serde_json::from_str::<Whose>(text)?.credentials)
 }
 
-pub(super) async fn outcomes(venue: Venue, text: &str, markets: &Markets) -> serde_json::Result<Vec<Outcome>> {
+pub(super) async fn outcomes(venue: Venue, text: &str, known: &Known) -> serde_json::Result<Vec<Outcome>> {
     let file: File = serde_json::from_str(text)?;
     let mut outcomes = Vec::new();
     for case in &file.cases {
         let answers = Recorded::of_account(venue);
-        let (exchange, wire) = exchange(venue, Some(&file.credentials), file.clock_ms, answers, Some(markets.clone()));
+        let (exchange, wire) = exchange(venue, Some(&file.credentials), file.clock_ms, answers, Some(known));
         let arguments: Option<Vec<Json<'_>>> = case.args.iter().map(|raw| json::parse(raw.get())).collect();
         let result = exchange.call(&case.method, &arguments.unwrap_or_default()).await;
         let fault = case.thrown(result.err().as_ref()).or_else(|| case.difference(&wire.sent()));

@@ -130,6 +130,7 @@ impl crate::Dialect for Dialect {
             cost: None,
             fee: if let [one] = fees.as_slice() { Some(one.clone()) } else { None },
             fees,
+            ..Trade::default()
         }
         .completed(market)
     }

@@ -89,7 +89,7 @@ impl crate::Dialect for Dialect {
             amount: raw.number_of(&["trade_volume", "filled-amount", "amount"]),
             cost: raw.number_of(&["trade_turnover"]),
             fee: fee(raw),
-            fees: Vec::new(),
+            ..Trade::default()
         }
         .completed(market)
     }

@@ -56,7 +56,8 @@ pub struct Rule {
     pub asked: bool,
     /// What can be compared.
     pub checksum: Option<Checksum>,
-    /// How many levels are kept, where the exchange does not say that one fell out.
+    /// How many levels are kept, where the exchange does not say that one fell out; as many as its snapshot had, if
+    /// that had more.
     pub depth: Option<usize>,
 }
 
@@ -82,12 +83,13 @@ pub struct Synced {
     book: Book,
     whole: bool,
     waiting: VecDeque<Delta>,
+    depth: Option<usize>,
 }
 
 impl Synced {
     /// Nothing is known yet.
     pub fn new(rule: Rule) -> Self {
-        Self { rule, book: Book::default(), whole: false, waiting: VecDeque::new() }
+        Self { rule, book: Book::default(), whole: false, waiting: VecDeque::new(), depth: rule.depth }
     }
 
     /// The book, if it is whole.
@@ -130,8 +132,11 @@ impl Synced {
             return Outcome::Waits;
         }
         let last = self.book.sequence;
+        // numbers that begin anew are smaller than the one they are linked to
+        let anew = self.rule.follows == Follows::Link && delta.previous == last && delta.last != last;
         if let (Some(last), Some(new)) = (last, delta.last)
             && new <= last
+            && !anew
         {
             return Outcome::Old;
         }
@@ -192,7 +197,10 @@ impl Synced {
         if taken.is_err() {
             return self.broken(Outcome::Wrong);
         }
-        if let Some(depth) = self.rule.depth {
+        if anew {
+            self.depth = self.rule.depth.map(|depth| depth.max(delta.bids.len()).max(delta.asks.len()));
+        }
+        if let Some(depth) = self.depth {
             self.book.keep(depth);
         }
         self.book.sequence = delta.last.or(self.book.sequence);

@@ -37,6 +37,8 @@ pub struct Order {
     pub client_order_id: Option<String>,
     /// Since when it is there.
     pub time: Time,
+    /// The same as the exchange wrote it, if that says more than milliseconds do.
+    pub datetime: Option<String>,
     /// When it was filled last.
     pub last_trade: Option<i64>,
     /// When anything was last said of it.
@@ -185,8 +187,7 @@ impl Serialize for Order {
         map.serialize_entry("info", &self.info)?;
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("clientOrderId", &self.client_order_id)?;
-        map.serialize_entry("timestamp", &self.time.0)?;
-        map.serialize_entry("datetime", &self.time.iso())?;
+        self.time.entries(self.datetime.as_deref(), &mut map)?;
         map.serialize_entry("lastTradeTimestamp", &self.last_trade)?;
         map.serialize_entry("lastUpdateTimestamp", &self.last_update)?;
         map.serialize_entry("symbol", &self.symbol)?;

@@ -1,6 +1,6 @@
 //! A trade, of anybody or of the account.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Raw, Time};
 use crate::Number;
@@ -49,22 +49,23 @@ pub struct Fee {
 }
 
 /// One exchange of base for quote currency.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Trade {
     /// As the exchange said it.
     pub info: Raw,
     /// When.
-    #[serde(flatten)]
     pub time: Time,
+    /// When, as the exchange wrote it, if that says more than milliseconds do.
+    pub datetime: Option<String>,
     /// The market: `BTC/USDT`.
     pub symbol: Option<String>,
     /// The exchange's name of it.
     pub id: Option<String>,
     /// The account's order that it filled.
     pub order: Option<String>,
+    /// The same, of a trade that an order only names.
+    pub of_order: Option<String>,
     /// That order's type: `limit`.
-    #[serde(rename = "type")]
     pub order_type: Option<String>,
     /// Which way the taker went, or the account.
     pub side: Option<Side>,
@@ -99,5 +100,33 @@ impl Trade {
         }
         self.fee.get_or_insert_default();
         self
+    }
+}
+
+impl Serialize for Trade {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("info", &self.info)?;
+        self.time.entries(self.datetime.as_deref(), &mut map)?;
+        map.serialize_entry("symbol", &self.symbol)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("order", &self.order)?;
+        if let Some(order) = &self.of_order {
+            map.serialize_entry("orderId", order)?;
+        }
+        map.serialize_entry("type", &self.order_type)?;
+        map.serialize_entry("side", &self.side)?;
+        map.serialize_entry("takerOrMaker", &self.taker_or_maker)?;
+        map.serialize_entry("price", &self.price)?;
+        map.serialize_entry("amount", &self.amount)?;
+        map.serialize_entry("cost", &self.cost)?;
+        map.serialize_entry("fee", &self.fee)?;
+        // streams that say one fee say no list of them
+        let one = self.fee.as_ref().is_some_and(|fee| fee.cost.is_some());
+        if !self.fees.is_empty() || !one {
+            map.serialize_entry("fees", &self.fees)?;
+        }
+        map.end()
     }
 }
