@@ -196,7 +196,8 @@ impl Message {
 /// A result whose costs are numbers, and whose books know milliseconds: streams' fees and positions have some costs
 /// that were left as texts, or as a fee's `amount`, and books that are timed more finely.
 fn numbers(result: Value) -> Value {
-    let number = |text: &str| text.parse::<f64>().ok().map(Value::from);
+    // read as all other numbers of the file are, to the last bit
+    let number = |text: &str| serde_json::from_str::<Value>(text).ok().filter(Value::is_number);
     match result {
         Value::Array(elements) => elements.into_iter().map(numbers).collect(),
         Value::Object(members) => {
