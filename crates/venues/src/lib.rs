@@ -16,6 +16,7 @@
 
 pub mod conformance;
 pub mod json;
+pub mod paper;
 pub mod stream;
 pub mod unified;
 
