@@ -197,7 +197,14 @@ impl Engine {
         while order.remaining() > 0
             && let Some((best, price, lots)) = self.best_for(&order)
         {
-            let lots = lots.min(order.remaining());
+            // what it holds was enough for the book that it was planned on
+            let lots = lots.min(order.remaining()).min(match (order.kind, order.side) {
+                (PaperKind::Market, Side::Buy) => self.market.affordable(price, order.left),
+                _ => i64::MAX,
+            });
+            if lots == 0 {
+                break;
+            }
             self.exchange(&mut order, best, (price, lots), now, &mut changes);
         }
         order.status = match order.remaining() {
