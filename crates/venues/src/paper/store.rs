@@ -97,6 +97,8 @@ pub struct TradeQuery {
 /// grows with the orders that were ever made. Passes the contract suite in `orrery-testkit`.
 #[async_trait]
 pub trait PaperStore: Send + Sync {
+    /// How many steps a market had: whether what is known of it is what there is.
+    async fn paper_version(&self, symbol: &str) -> Result<i64, StoreError>;
     /// A market as of one moment; one that there was nothing of is empty.
     async fn paper_market(&self, symbol: &str) -> Result<PaperState, StoreError>;
     /// Writes a step, if the market is still at the version that it was decided on: of two decided on the same one, one
