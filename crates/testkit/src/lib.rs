@@ -23,5 +23,6 @@ pub mod paper;
 pub mod plans;
 pub mod rate;
 pub mod servers;
+pub mod stub_venue;
 pub mod wallets;
 pub mod workers;

@@ -111,6 +111,7 @@ impl HttpTransport {
             Verb::Get => http::Method::GET,
             Verb::Post => http::Method::POST,
             Verb::Put => http::Method::PUT,
+            Verb::Patch => http::Method::PATCH,
             Verb::Delete => http::Method::DELETE,
         };
         let mut headers = HeaderMap::new();

@@ -15,6 +15,7 @@ impl Exchange {
     /// [`ErrorClass::ArgumentsRequired`] for an argument that is missing.
     pub async fn call(&self, method: &str, arguments: &[Json<'_>]) -> Result<Value> {
         let a = Arguments::new(self.venue().id(), method, arguments);
+        self.takes_costs(method)?;
         if let Some(order) = a.order()? {
             return value(&self.create_order(&order).await?);
         }
@@ -91,6 +92,21 @@ impl Exchange {
             }
             _ => Err(not_supported(self.venue(), &format!("{method}()"))),
         }
+    }
+}
+
+impl Exchange {
+    /// Whether orders by their cost may be asked for: elsewhere the cost would be taken for an amount.
+    fn takes_costs(&self, method: &str) -> Result<()> {
+        let has = |method: &str| self.venue().description().has(method);
+        let good = match method {
+            "createMarketBuyOrderWithCost" | "createMarketSellOrderWithCost" => has(method),
+            "createMarketOrderWithCost" => {
+                has(method) || has("createMarketBuyOrderWithCost") && has("createMarketSellOrderWithCost")
+            }
+            _ => true,
+        };
+        if good { Ok(()) } else { Err(not_supported(self.venue(), &format!("{method}()"))) }
     }
 }
 

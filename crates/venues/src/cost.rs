@@ -56,7 +56,7 @@ fn table(venue: Venue) -> &'static Table {
 }
 
 fn verb(word: &str) -> Option<&'static str> {
-    let all = [Verb::Get, Verb::Post, Verb::Put, Verb::Delete];
+    let all = [Verb::Get, Verb::Post, Verb::Put, Verb::Patch, Verb::Delete];
     all.into_iter().map(Verb::name).find(|name| name.eq_ignore_ascii_case(word))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{ErrorClass, Number};
 
@@ -22,11 +22,18 @@ pub struct Description {
     pub http_exceptions: BTreeMap<u16, ErrorClass>,
     /// Fees of those who have no discount.
     pub fees: Fees,
+    /// What there is, by CCXT's names of methods: `true`, `false`, `null`, or `"emulated"`.
+    has: BTreeMap<String, serde_json::Value>,
     /// Currencies that the exchange names otherwise than the rest of the world.
     common_currencies: BTreeMap<String, String>,
 }
 
 impl Description {
+    /// Whether CCXT has this method of the exchange.
+    pub fn has(&self, method: &str) -> bool {
+        self.has.get(method).is_some_and(|has| !has.is_null() && *has != serde_json::Value::Bool(false))
+    }
+
     /// The common name of a currency that the exchange names `id`.
     pub fn currency(&self, id: &str) -> String {
         let upper = id.to_uppercase();
@@ -43,9 +50,12 @@ pub struct Fees {
     parts: BTreeMap<String, PartFees>,
 }
 
+/// Fees of a part, which some exchanges say under a name of their own and some at once.
 #[derive(Debug, Default, Deserialize)]
 struct PartFees {
     trading: Option<TradingFees>,
+    #[serde(flatten)]
+    at_once: TradingFees,
 }
 
 /// Fees of trades.
@@ -62,12 +72,26 @@ pub struct TradingFees {
     pub taker: Option<Number>,
     /// Of orders that are there.
     pub maker: Option<Number>,
+    /// How they fall with volume.
+    pub tiers: Option<Tiers>,
+}
+
+/// Fees by the volume they begin at.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Tiers {
+    /// Of orders that meet one that is there.
+    pub taker: Vec<(Number, Number)>,
+    /// Of orders that are there.
+    pub maker: Vec<(Number, Number)>,
 }
 
 impl Fees {
     /// Of a part of the exchange, or of the whole.
     pub fn of(&self, part: Option<&str>) -> &TradingFees {
-        let of_part = part.and_then(|part| self.parts.get(part)).and_then(|part| part.trading.as_ref());
+        let of_part = part.and_then(|part| self.parts.get(part)).and_then(|part| {
+            let at_once = Some(&part.at_once).filter(|fees| fees.taker.is_some());
+            part.trading.as_ref().or(at_once)
+        });
         of_part.unwrap_or(&self.trading)
     }
 }
@@ -130,5 +154,19 @@ impl<'de> Deserialize<'de> for Ordered {
             }
         }
         deserializer.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_has_its_own_fees() {
+        let text = r#"{"trading":{"taker":3},"a":{"trading":{"taker":2}},"b":{"taker":1},"c":{"withdraw":{}}}"#;
+        let fees: Fees = serde_json::from_str(text).unwrap();
+        let taker = |part| fees.of(part).taker.map(|taker| taker.to_string());
+        let all = [None, Some("a"), Some("b"), Some("c")].map(|part| taker(part).unwrap());
+        assert_eq!(all, ["3", "2", "1", "3"]);
     }
 }

@@ -1,14 +1,15 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use orrery_kernel::{Clock, Entropy};
 use serde::Serialize;
 
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::unified::{Market, Markets, Raw, Side};
-use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError};
+use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError, limits};
 
 /// What any method answers.
 pub type Result<T, E = VenueError> = std::result::Result<T, E>;
@@ -21,7 +22,11 @@ pub struct Exchange {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
+    currencies: RwLock<Option<Arc<[Raw]>>>,
+    notes: RwLock<BTreeMap<&'static str, bool>>,
+    learnt: RwLock<Option<Arc<str>>>,
     requests: AtomicU64,
+    bounded: bool,
 }
 
 /// An order that is to be made.
@@ -65,7 +70,38 @@ impl Exchange {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { venue, credentials, transport, clock, entropy, markets: RwLock::default(), requests: AtomicU64::new(0) }
+        Self {
+            venue,
+            credentials,
+            transport,
+            clock,
+            entropy,
+            markets: RwLock::default(),
+            currencies: RwLock::default(),
+            notes: RwLock::default(),
+            learnt: RwLock::default(),
+            requests: AtomicU64::new(0),
+            bounded: true,
+        }
+    }
+
+    /// Sends orders that are beyond their markets' bounds too, and leaves it to the exchange to refuse them.
+    #[must_use]
+    pub fn unbounded(mut self) -> Self {
+        self.bounded = false;
+        self
+    }
+
+    /// Whether every order keeps to the bounds of its market. An unknown market is told by who needs it.
+    ///
+    /// Errors: [`ErrorClass::InvalidOrder`].
+    pub(crate) async fn check(&self, orders: &[NewOrder]) -> Result<()> {
+        if !self.bounded {
+            return Ok(());
+        }
+        let markets = self.load_markets().await?;
+        let mut known = orders.iter().filter_map(|order| Some((markets.of(&order.symbol).ok()?, order)));
+        known.try_for_each(|(market, order)| limits::check(self.venue, market, order))
     }
 
     /// Which it is.
@@ -98,12 +134,47 @@ impl Exchange {
         Ok(markets)
     }
 
+    /// Takes currencies that are known already.
+    pub fn set_currencies(&self, currencies: Vec<Raw>) {
+        *self.currencies.write().unwrap_or_else(PoisonError::into_inner) = Some(currencies.into());
+    }
+
+    /// The currencies; the first time they are asked for, they are fetched.
+    pub(crate) async fn load_currencies(&self) -> Result<Arc<[Raw]>> {
+        let known = self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(currencies) = known {
+            return Ok(currencies);
+        }
+        self.set_currencies(self.fetch_currencies(Fields::new()).await?);
+        Ok(self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
+    }
+
+    /// What a connector learnt of the account, for as long as the exchange is there.
+    pub(crate) fn learnt(&self) -> Option<Arc<str>> {
+        self.learnt.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps what a connector learnt of the account.
+    pub(crate) fn learn(&self, text: &str) {
+        *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Some(text.into());
+    }
+
     /// The account's key.
     ///
     /// Errors: [`ErrorClass::AuthenticationError`] for nobody.
     pub(crate) fn credentials(&self) -> Result<&Credentials> {
         let none = || VenueError::new(ErrorClass::AuthenticationError, &format!("{} requires \"apiKey\"", self.venue));
         self.credentials.as_ref().ok_or_else(none)
+    }
+
+    /// Keeps what an answer said of the account, so that it is asked once.
+    pub(crate) fn note(&self, name: &'static str, holds: bool) {
+        self.notes.write().unwrap_or_else(PoisonError::into_inner).insert(name, holds);
+    }
+
+    /// What was kept under this name.
+    pub(crate) fn noted(&self, name: &str) -> Option<bool> {
+        self.notes.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
     }
 
     /// Milliseconds since 1970.
@@ -119,6 +190,20 @@ impl Exchange {
         all.get(all.len().saturating_sub(digits)..).unwrap_or_default().to_owned()
     }
 
+    /// A name that no other has, in the form of a random UUID (RFC 9562, version 4).
+    pub(crate) fn uuid(&self) -> String {
+        let mut bytes = [0; 16];
+        self.entropy.fill(&mut bytes);
+        let bits = u128::from_be_bytes(bytes);
+        let (version, variant) = (0x4u128 << 76, 0b10u128 << 62);
+        let bits = (bits & !(0xfu128 << 76) & !(0b11u128 << 62)) | version | variant;
+        let part = |shift: u32, digits: usize| {
+            let mask = (1u128 << (4 * digits)) - 1;
+            format!("{:0digits$x}", (bits >> shift) & mask)
+        };
+        [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
+    }
+
     /// The next number of a request over a stream, from 1.
     pub(crate) fn next_request(&self) -> u64 {
         self.requests.fetch_add(1, Ordering::Relaxed) + 1
@@ -131,7 +216,9 @@ impl Exchange {
         let url = request.url.clone();
         let answer = self.transport.send(request).await?;
         let reply = Reply { status: answer.status, url: &url, body: &answer.body };
-        self.venue.read(&reply).map(|body| read(&body))
+        // KuCoin's scripts find its long numbers as they are
+        let kept = self.venue == Venue::Kucoin;
+        self.venue.read(&reply).map(|body| if kept { read(&body) } else { read(&json::safe(body)) })
     }
 }
 

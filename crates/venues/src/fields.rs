@@ -121,6 +121,13 @@ impl Fields {
         self.get(name) == Some(&Value::Flag(true))
     }
 
+    /// In the order of their names.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        self.0.sort_by(|(left, _), (right, _)| left.cmp(right));
+        self
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -131,6 +138,27 @@ impl Fields {
         let sent = self.0.iter().filter(|(_, value)| *value != Value::Null);
         let pairs: Vec<_> =
             sent.map(|(name, value)| format!("{}={}", encoded(name), encoded(&value.plain()))).collect();
+        pairs.join("&")
+    }
+
+    /// As the query of an address with every character as it is, as some exchanges sign it.
+    pub fn plain_query(&self) -> String {
+        let sent = self.0.iter().filter(|(_, value)| *value != Value::Null);
+        let pairs: Vec<_> = sent.map(|(name, value)| format!("{name}={}", value.plain())).collect();
+        pairs.join("&")
+    }
+
+    /// As the query of an address; the elements of a list one after another under its name.
+    pub fn query_repeating(&self) -> String {
+        let one = |name: &str, value: &Value| format!("{}={}", encoded(name), encoded(&value.plain()));
+        let mut pairs = Vec::new();
+        for (name, value) in &self.0 {
+            match value {
+                Value::Null => (),
+                Value::List(elements) => pairs.extend(elements.iter().map(|element| one(name, element))),
+                value => pairs.push(one(name, value)),
+            }
+        }
         pairs.join("&")
     }
 
@@ -167,7 +195,8 @@ impl Value {
         }
     }
 
-    fn json(&self) -> String {
+    /// As JSON without spaces.
+    pub fn json(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
             Self::Flag(flag) => flag.to_string(),
@@ -198,6 +227,12 @@ impl From<String> for Value {
     }
 }
 
+impl From<&[String]> for Value {
+    fn from(texts: &[String]) -> Self {
+        Self::List(texts.iter().map(|text| Self::Text(text.clone())).collect())
+    }
+}
+
 impl From<bool> for Value {
     fn from(flag: bool) -> Self {
         Self::Flag(flag)
@@ -207,6 +242,12 @@ impl From<bool> for Value {
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Digits(number.to_string())
+    }
+}
+
+impl From<Fields> for Value {
+    fn from(fields: Fields) -> Self {
+        Self::Object(fields)
     }
 }
 
@@ -227,6 +268,7 @@ mod tests {
         let text = r#"{"b":1.10,"a":[true,null,{"x":"\"é"}]}"#;
         let Value::Object(fields) = Value::of(&json::parse(text).unwrap()) else { panic!() };
         assert_eq!(fields.json(), text);
+        assert_eq!(Fields::new().with("x", [String::from("1"), "2".into()].as_slice()).query_repeating(), "x=1&x=2");
         assert_eq!(fields.query(), "b=1.10&a=%5Btrue%2Cnull%2C%7B%22x%22%3A%22%5C%22%C3%A9%22%7D%5D");
     }
 
@@ -235,5 +277,6 @@ mod tests {
         let fields = Fields::new().with("a", "1").with("b", "2").and(Fields::new().with("c", "3").with("a", "4"));
         assert_eq!(fields.query(), "a=4&b=2&c=3");
         assert_eq!(fields.without(&["b"]).query(), "a=4&c=3");
+        assert_eq!(Fields::new().with("cursor", "1%3A2").with("x", Value::Null).plain_query(), "cursor=1%3A2");
     }
 }

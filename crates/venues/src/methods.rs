@@ -28,6 +28,12 @@ macro_rules! methods {
                 Err(query.not_supported())
             }
 
+            /// Makes several orders at once.
+            async fn create_orders(&self, query: Query<'_>, orders: Vec<NewOrder>) -> Result<Vec<Order>> {
+                let _ = orders;
+                Err(query.not_supported())
+            }
+
             /// Makes another order of one; its parameters are the order's, the query has none.
             async fn edit_order(&self, query: Query<'_>, order: &NewOrder) -> Result<Order> {
                 let _ = order;
@@ -38,16 +44,28 @@ macro_rules! methods {
         impl Exchange {
             /// Makes an order (`createOrder`).
             ///
-            /// Errors: those of the way there, and what the exchange refused.
+            /// Errors: those of the way there, and what the exchange refused; [`ErrorClass::InvalidOrder`] before
+            /// anything is sent for what is beyond the market's bounds.
             pub async fn create_order(&self, order: &NewOrder) -> Result<Order> {
+                self.check(std::slice::from_ref(order)).await?;
                 let query = Query { symbol: Some(&order.symbol), ..Query::new(self, "createOrder") };
                 self.venue().connector().create_order(query, order).await
             }
 
+            /// Makes several orders at once (`createOrders`); the exchange may take some and refuse others.
+            ///
+            /// Errors: those of [`Exchange::create_order`]; then no order is sent.
+            pub async fn create_orders(&self, orders: Vec<NewOrder>, params: Fields) -> Result<Vec<Order>> {
+                self.check(&orders).await?;
+                let query = Query { params, ..Query::new(self, "createOrders") };
+                self.venue().connector().create_orders(query, orders).await
+            }
+
             /// Makes another order of the one named `id` (`editOrder`); what is none stays as it was.
             ///
-            /// Errors: those of the way there, and what the exchange refused.
+            /// Errors: those of [`Exchange::create_order`].
             pub async fn edit_order(&self, id: &str, order: &NewOrder) -> Result<Order> {
+                self.check(std::slice::from_ref(order)).await?;
                 let query = Query { id, symbol: Some(&order.symbol), ..Query::new(self, "editOrder") };
                 self.venue().connector().edit_order(query, order).await
             }
@@ -92,8 +110,6 @@ methods! {
     fetch_funding_rate = "fetchFundingRate" (; symbol: &str) -> FundingRate;
     /// What it paid before, oldest first (`fetchFundingRateHistory`).
     fetch_funding_rate_history = "fetchFundingRateHistory" (; symbol: Option<&str>, page: Page) -> Vec<PastFunding>;
-    /// Makes several orders at once (`createOrders`); the exchange may take some and refuse others.
-    create_orders = "createOrders" (orders: Vec<NewOrder>;) -> Vec<Order>;
     /// Takes an order back (`cancelOrder`).
     cancel_order = "cancelOrder" (; id: &str, symbol: Option<&str>) -> Order;
     /// Takes several orders of a market back (`cancelOrders`).

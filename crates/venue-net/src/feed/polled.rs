@@ -20,7 +20,11 @@ impl Feed {
         let (symbol, none) = (want.symbol.as_str(), Fields::new());
         Ok(match &want.what {
             What::Ticker => Polled::Ticker(Box::new(self.exchange.fetch_ticker(symbol, none).await?)),
-            What::Book => Polled::Book(self.exchange.fetch_order_book(symbol, None, none).await?),
+            What::Book => {
+                let markets = self.exchange.load_markets().await?;
+                let depth = markets.of(symbol).ok().and_then(|market| self.venue().snapshot_depth(market));
+                Polled::Book(self.exchange.fetch_order_book(symbol, depth, none).await?)
+            }
             What::Trades => {
                 Polled::Trades(self.exchange.fetch_trades(symbol, Page { since, limit: None }, none).await?)
             }

@@ -246,7 +246,7 @@ impl Said<'_> {
             amount: self.number("l"),
             cost: self.number("Y"),
             fee: self.number("n").map(|cost| Fee { cost: Some(cost), currency: self.currency("N"), rate: None }),
-            fees: Vec::new(),
+            ..Trade::default()
         }
         .completed(market)
     }

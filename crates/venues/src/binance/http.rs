@@ -61,10 +61,10 @@ fn balances(body: &Json<'_>) -> Balances {
     let of = |one: &Json<'_>| {
         let number = |names: &[&str]| one.number_of(names);
         let balance = if spot.is_some() {
-            Balance { free: number(&["free"]), used: number(&["locked"]), total: None }
+            Balance { free: number(&["free"]), used: number(&["locked"]), ..Balance::default() }
         } else {
             let free = number(&["availableBalance"]);
-            Balance { free, used: number(&["initialMargin"]), total: number(&["marginBalance"]) }
+            Balance { free, used: number(&["initialMargin"]), total: number(&["marginBalance"]), debt: None }
         };
         Some((Venue::Binance.description().currency(one.get("asset").text()?), balance.completed()))
     };
@@ -177,6 +177,7 @@ impl Connector for Dialect {
                     asks: levels(body.get("asks")),
                     time: Time::parse(body.get("T").text()),
                     nonce: body.text_of(&["lastUpdateId", "u"]).and_then(|digits| digits.parse().ok()),
+                    ..OrderBook::default()
                 };
                 book.sorted()
             })

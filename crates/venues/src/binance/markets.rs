@@ -81,14 +81,17 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
                 max: number(least, "maxNotional"),
             },
             market: Some(range(lot_of_markets, "minQty", "maxQty")),
+            ..Limits::default()
         },
         margin_modes: Some((contract, contract)),
+        index: (!contract).then_some(false),
         stock: Some(false),
         created: Time::parse(raw.get("onboardDate").text()).0,
         fee_rules: FeeRules {
             tier_based: rules.tier_based,
             percentage: rules.percentage,
             side: rules.fee_side.as_deref(),
+            ..FeeRules::default()
         },
         info: Raw::of(raw),
     })

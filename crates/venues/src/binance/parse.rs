@@ -83,7 +83,7 @@ impl crate::Dialect for Dialect {
                 currency: raw.get("commissionAsset").text().map(|id| Venue::Binance.description().currency(id)),
                 rate: None,
             }),
-            fees: Vec::new(),
+            ..Trade::default()
         }
         .completed(market)
     }

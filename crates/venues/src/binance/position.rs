@@ -68,7 +68,6 @@ pub(super) fn position(raw: &Json<'_>, context: Context<'_>, brackets: &Brackets
     let half = Number::parse("0.00005");
     Position {
         info: Raw::of(raw),
-        id: None,
         symbol,
         contracts,
         contract_size: market.and_then(|market| market.contract_size),
@@ -90,8 +89,7 @@ pub(super) fn position(raw: &Json<'_>, context: Context<'_>, brackets: &Brackets
         side,
         hedged: Some(raw.get("positionSide").text() != Some("BOTH")),
         percentage: profit.and_then(|profit| profit.over_to(margin?, 4)?.times(100.into())),
-        stop_loss_price: None,
-        take_profit_price: None,
+        ..Position::default()
     }
 }
 

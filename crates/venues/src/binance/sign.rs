@@ -54,7 +54,7 @@ pub(super) fn request(exchange: &Exchange, api: Api, verb: Verb, path: &str, fie
     let key = ("X-MBX-APIKEY", credentials.api_key.expose().clone());
     Ok(match verb {
         Verb::Get | Verb::Delete => Request { verb, url: format!("{url}?{signed}"), headers: vec![key], body: None },
-        Verb::Post | Verb::Put => {
+        Verb::Post | Verb::Put | Verb::Patch => {
             let form = ("Content-Type", "application/x-www-form-urlencoded".to_owned());
             Request { verb, url, headers: vec![key, form], body: Some(signed) }
         }

@@ -94,6 +94,11 @@ impl Streams for Dialect {
         Rule { follows, asked: true, checksum: None, depth: None }
     }
 
+    /// Changes reach 1,000 levels deep.
+    fn snapshot_depth(&self, _market: &Market) -> Option<i64> {
+        Some(1_000)
+    }
+
     /// The exchange pings every 20 seconds (spot) or 3 minutes (contracts), and closes after a day.
     fn heartbeat(&self, _url: &str) -> Heartbeat {
         Heartbeat { every: Duration::from_secs(180), ping: None, silence: Duration::from_secs(240) }

@@ -1,5 +1,5 @@
 //! Coinbase Advanced Trade: `{"error":"INVALID_ARGUMENT","message":"…"}`, `{"errors":[{"id":"not_found"}]}` of the
-//! older paths, and `{"success":false,"error_response":{"error":"INSUFFICIENT_FUND"}}` of orders.
+//! older paths, and `{"success":false,"error_response":{"preview_failure_reason":"…"}}` of orders.
 
 use crate::json::{Access as _, Json};
 use crate::{ErrorClass, Exceptions};
@@ -13,16 +13,15 @@ pub(crate) fn refusal(known: &Exceptions, body: Option<&Json<'_>>) -> Option<Err
     if code.is_some() {
         return of(code, body.text_of(&["error_description", "error"]));
     }
+    if let Some(said) = body.get("error_response") {
+        let reason = said.text_of(&["preview_failure_reason"]);
+        return of(reason, reason);
+    }
     if let Some(first) = body.get("errors").at(0)
         && let Some(id) = first.text_of(&["id"])
     {
         return of(Some(id), first.get("message").text());
     }
-    if body.get("success").flag() == Some(false) {
-        let said = body.get("error_response");
-        let reason = said.text_of(&["preview_failure_reason"]);
-        let by_reason = table.exact(reason);
-        return by_reason.or_else(|| of(said.text_of(&["error"]), said.get("message").text()));
-    }
-    None
+    // an edit that did not happen says no more than this
+    (body.get("success").flag() == Some(false)).then_some(ErrorClass::ExchangeError)
 }

@@ -14,9 +14,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use self::recorded::{Account, Known};
 use crate::Venue;
-use crate::unified::Markets;
-use recorded::Account;
 
 /// What a file's cases are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,7 +97,7 @@ pub struct Malformed {
     pub why: serde_json::Error,
 }
 
-/// Checks every case of these files. Requests and streams are made with the markets of the exchange's responses, if
+/// Checks every case of these files. Requests and streams are made with the markets and currencies of the exchange's responses, if
 /// they are among the files.
 ///
 /// Errors: a file that holds no cases; a case that fails is no error.
@@ -108,20 +107,20 @@ pub async fn check(files: &[CaseFile]) -> Result<Vec<Row>, Malformed> {
         let (kind, venue) = (*kind, *venue);
         let of = |kind| files.iter().find(|file| file.venue == venue && file.kind == kind);
         let malformed = |kind| move |why| Malformed { kind, venue, why };
-        let markets = async || match of(Kind::Responses) {
-            Some(file) => responses::markets(venue, &file.text).await.map_err(malformed(Kind::Responses)),
-            None => Ok(Markets::default()),
+        let known = async || match of(Kind::Responses) {
+            Some(file) => responses::known(venue, &file.text).await.map_err(malformed(Kind::Responses)),
+            None => Ok(Known::default()),
         };
         let outcomes = match kind {
             Kind::Errors => errors::outcomes(venue, text),
             Kind::Responses => responses::outcomes(venue, text).await,
-            Kind::Requests => requests::outcomes(venue, text, &markets().await?).await,
+            Kind::Requests => requests::outcomes(venue, text, &known().await?).await,
             Kind::Ws => {
                 let account = match of(Kind::Requests) {
                     Some(file) => requests::account(&file.text).map_err(malformed(Kind::Requests))?,
                     None => Account::any(),
                 };
-                ws::outcomes(venue, text, &markets().await?, &account).await
+                ws::outcomes(venue, text, &known().await?, &account).await
             }
         };
         rows.extend(by_method(venue, kind, outcomes.map_err(malformed(kind))?));

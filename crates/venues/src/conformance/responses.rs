@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::recorded::{Account, Recorded, exchange};
+use super::recorded::{Account, Known, Recorded, exchange};
 use super::{Outcome, compare};
 use crate::json::{self, Json};
 use crate::unified::Markets;
@@ -34,12 +34,12 @@ struct Case {
 
 pub(super) async fn outcomes(venue: Venue, text: &str) -> serde_json::Result<Vec<Outcome>> {
     let file: File = serde_json::from_str(text)?;
-    let markets = file.markets(venue).await;
+    let known = file.known(venue).await;
     let mut outcomes = Vec::new();
     for case in &file.cases {
         let found = match &case.raw {
-            Some(raw) => case.parsed(venue, raw, &markets),
-            None => Some(case.fetched(venue, file.clock_ms, &markets).await),
+            Some(raw) => case.parsed(venue, raw, &known.markets),
+            None => Some(case.fetched(venue, file.clock_ms, &known).await),
         };
         let fault = match found {
             None => Some(FAULT.to_owned()),
@@ -51,26 +51,29 @@ pub(super) async fn outcomes(venue: Venue, text: &str) -> serde_json::Result<Vec
     Ok(outcomes)
 }
 
-/// The markets of the file.
-pub(super) async fn markets(venue: Venue, text: &str) -> serde_json::Result<Markets> {
-    Ok(serde_json::from_str::<File>(text)?.markets(venue).await)
+/// The markets and currencies of the file.
+pub(super) async fn known(venue: Venue, text: &str) -> serde_json::Result<Known> {
+    Ok(serde_json::from_str::<File>(text)?.known(venue).await)
 }
 
 impl File {
-    async fn markets(&self, venue: Venue) -> Markets {
+    async fn known(&self, venue: Venue) -> Known {
         let Some(case) = self.cases.iter().find(|case| case.method == "fetchMarkets") else {
-            return Markets::default();
+            return Known::default();
         };
         let (exchange, _) = exchange(venue, None, self.clock_ms, case.http.clone(), None);
-        Markets::new(exchange.fetch_markets(Fields::new()).await.unwrap_or_default())
+        Known {
+            markets: Markets::new(exchange.fetch_markets(Fields::new()).await.unwrap_or_default()),
+            currencies: exchange.fetch_currencies(Fields::new()).await.unwrap_or_default(),
+        }
     }
 }
 
 impl Case {
     /// What the method makes of the recorded answers. Markets are open to everybody, the rest is the account's.
-    async fn fetched(&self, venue: Venue, clock_ms: i64, markets: &Markets) -> Result<Value, String> {
+    async fn fetched(&self, venue: Venue, clock_ms: i64, known: &Known) -> Result<Value, String> {
         let account = (self.method != "fetchMarkets").then(Account::any);
-        let (exchange, _) = exchange(venue, account.as_ref(), clock_ms, self.http.clone(), Some(markets.clone()));
+        let (exchange, _) = exchange(venue, account.as_ref(), clock_ms, self.http.clone(), Some(known));
         let arguments: Option<Vec<Json<'_>>> = self.args.iter().map(|raw| json::parse(raw.get())).collect();
         let result = exchange.call(&self.method, &arguments.unwrap_or_default()).await;
         result.map_err(|error| match error.class() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::recorded::{Account, exchange};
+use super::recorded::{Account, Known, exchange};
 use super::{Outcome, compare};
 use crate::json;
 use crate::stream::{Event, Synced, Topic, Watched};
@@ -61,17 +61,17 @@ struct Resolved {
 pub(super) async fn outcomes(
     venue: Venue,
     text: &str,
-    markets: &Markets,
+    known: &Known,
     account: &Account,
 ) -> serde_json::Result<Vec<Outcome>> {
     let file: File = serde_json::from_str(text)?;
     let mut outcomes = Vec::new();
     for case in &file.subscriptions {
-        let fault = case.fault(venue, file.clock_ms, markets, account).await;
+        let fault = case.fault(venue, file.clock_ms, known, account).await;
         outcomes.push(Outcome { method: case.method.clone(), fault });
     }
     for case in &file.messages {
-        outcomes.push(Outcome { method: "message".to_owned(), fault: case.fault(venue, markets) });
+        outcomes.push(Outcome { method: "message".to_owned(), fault: case.fault(venue, &known.markets) });
     }
     Ok(outcomes)
 }
@@ -92,8 +92,8 @@ impl Subscribed {
         }
     }
 
-    async fn fault(&self, venue: Venue, clock_ms: i64, markets: &Markets, account: &Account) -> Option<String> {
-        let (exchange, wire) = exchange(venue, Some(account), clock_ms, token(venue), Some(markets.clone()));
+    async fn fault(&self, venue: Venue, clock_ms: i64, known: &Known, account: &Account) -> Option<String> {
+        let (exchange, wire) = exchange(venue, Some(account), clock_ms, token(venue), Some(known));
         let Ok(topic) = self.method.parse::<Topic>() else { return Some("there is no such topic".to_owned()) };
         let found = exchange.watch(topic, &self.watched()).await;
         let expected = self.error.as_deref().map(|error| error.split(':').next().unwrap_or_default());
@@ -115,7 +115,9 @@ impl Subscribed {
         };
         let sent: Vec<Value> =
             found.login.iter().chain(&found.subscribe).filter_map(|frame| serde_json::from_str(frame).ok()).collect();
-        if sent.len() != frames.len() && !frames.is_empty() {
+        // some cases end with the login: the library then asks over HTTP before it subscribes, and was not answered
+        let ends = found.login.is_some() && frames.len() == 1;
+        if sent.len() != frames.len() && !frames.is_empty() && !ends {
             return Some(format!("{} frames instead of {}", sent.len(), frames.len()));
         }
         frames.iter().zip(&sent).find_map(|(step, frame)| {
@@ -219,7 +221,8 @@ fn forms(venue: Venue, event: &Event, markets: &Markets) -> Vec<Value> {
         Event::Trades(trades) | Event::MyTrades(trades) => vec![value(trades)],
         Event::Candles { symbol, timeframe, candles } => {
             let list = value::<Vec<Candle>>(candles);
-            vec![serde_json::json!([symbol, timeframe, list.clone()]), list]
+            let alone = candles.first().filter(|_| candles.len() == 1).map(value::<Candle>);
+            [serde_json::json!([symbol, timeframe, list.clone()]), list].into_iter().chain(alone).collect()
         }
         Event::Book(delta) => {
             let Ok(market) = markets.of(&delta.symbol).or_else(|error| markets.all().first().ok_or(error)) else {

@@ -1,8 +1,18 @@
 //! The connector to Gate.
 
+mod account;
+mod balance;
+mod heard;
 mod http;
+mod markets;
+mod new_order;
+mod order;
+mod orders;
 mod parse;
+mod part;
+mod position;
 mod refusal;
+mod sign;
 mod stream;
 
 pub(crate) use parse::Dialect;

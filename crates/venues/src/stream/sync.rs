@@ -117,8 +117,11 @@ impl Synced {
             return Outcome::Waits;
         }
         let last = self.book.sequence;
+        // numbers that begin anew are smaller than the one they are linked to
+        let anew = self.rule.follows == Follows::Link && delta.previous == last && delta.last != last;
         if let (Some(last), Some(new)) = (last, delta.last)
             && new <= last
+            && !anew
         {
             return Outcome::Old;
         }

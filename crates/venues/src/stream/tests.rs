@@ -53,6 +53,20 @@ fn each_rule_notices_what_is_missing() {
     assert_eq!(begin(Follows::Unsaid).apply(&delta(12, 12, &[])), Outcome::Changed);
 }
 
+/// OKX, "Sequence ID": numbers begin anew after maintenance; a message without changes repeats its number.
+#[test]
+fn linked_numbers_may_begin_anew() {
+    let rule = Rule { follows: Follows::Link, asked: false, checksum: None, depth: None };
+    let mut synced = Synced::new(rule);
+    let linked = |previous, last| Delta { previous: Some(previous), last: Some(last), ..Delta::default() };
+    assert_eq!(synced.apply(&Delta { snapshot: true, last: Some(15), ..Delta::default() }), Outcome::Changed);
+    assert_eq!(synced.apply(&linked(15, 15)), Outcome::Old);
+    assert_eq!(synced.apply(&linked(15, 3)), Outcome::Changed);
+    assert_eq!(synced.apply(&linked(3, 5)), Outcome::Changed);
+    assert_eq!(synced.apply(&linked(4, 5)), Outcome::Old);
+    assert_eq!(synced.apply(&linked(6, 7)), Outcome::Gap);
+}
+
 #[test]
 fn a_wrong_checksum_begins_the_book_anew() {
     let rule = Rule { follows: Follows::Unsaid, asked: false, checksum: Some(Checksum::Pairs), depth: None };

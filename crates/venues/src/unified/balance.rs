@@ -14,6 +14,9 @@ pub struct Balance {
     pub used: Option<Number>,
     /// Both.
     pub total: Option<Number>,
+    /// What is borrowed and not paid back, where the exchange says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub debt: Option<Number>,
 }
 
 impl Balance {
@@ -54,6 +57,9 @@ impl Serialize for Balances {
         map.serialize_entry("free", &column(|balance| balance.free))?;
         map.serialize_entry("used", &column(|balance| balance.used))?;
         map.serialize_entry("total", &column(|balance| balance.total))?;
+        if self.of.iter().any(|(_, balance)| balance.debt.is_some()) {
+            map.serialize_entry("debt", &column(|balance| balance.debt))?;
+        }
         map.end()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Serialize, Serializer};
 
 use super::Raw;
-use crate::{ErrorClass, Number, VenueError};
+use crate::{ErrorClass, Number, Tiers, VenueError};
 
 /// What is traded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -47,10 +47,12 @@ pub struct Range {
 }
 
 /// What an order must keep to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     /// Of the leverage.
     pub leverage: Range,
+    /// Most leverage of positions that share the account's margin, where it has a limit of its own.
+    pub shared_leverage: Option<Number>,
     /// Of the amount.
     pub amount: Range,
     /// Of the price.
@@ -58,8 +60,24 @@ pub struct Limits {
     /// Of price times amount.
     pub cost: Range,
     /// Of the amount of market orders.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub market: Option<Range>,
+}
+
+impl Serialize for Limits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let Range { min, max } = self.leverage;
+        let leverage = serde_json::json!({ "min": min, "max": max, "superMax": self.shared_leverage });
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("leverage", &leverage)?;
+        map.serialize_entry("amount", &self.amount)?;
+        map.serialize_entry("price", &self.price)?;
+        map.serialize_entry("cost", &self.cost)?;
+        if let Some(market) = &self.market {
+            map.serialize_entry("market", market)?;
+        }
+        map.end()
+    }
 }
 
 /// A market of an exchange.
@@ -105,6 +123,8 @@ pub struct Market {
     pub limits: Limits,
     /// Whether positions may share the account's margin, and whether they may have their own.
     pub margin_modes: Option<(bool, bool)>,
+    /// Whether it is an index, where CCXT says that it is not.
+    pub index: Option<bool>,
     /// Whether it is a company's share, where the exchange has any.
     pub stock: Option<bool>,
     /// Since when it is there.
@@ -125,6 +145,8 @@ pub struct FeeRules {
     pub percentage: Option<bool>,
     /// Which side they are taken from: `get`.
     pub side: Option<&'static str>,
+    /// How they fall with volume.
+    pub tiers: Option<&'static Tiers>,
 }
 
 impl Market {
@@ -156,7 +178,7 @@ impl Serialize for Market {
         map.serialize_entry("swap", &(self.kind == MarketKind::Swap))?;
         map.serialize_entry("future", &(self.kind == MarketKind::Future))?;
         map.serialize_entry("option", &false)?;
-        map.serialize_entry("index", &(!self.contract()).then_some(false))?;
+        map.serialize_entry("index", &self.index)?;
         map.serialize_entry("active", &self.active)?;
         map.serialize_entry("contract", &self.contract())?;
         map.serialize_entry("linear", &self.linear)?;
@@ -176,6 +198,9 @@ impl Serialize for Market {
         map.serialize_entry("tierBased", &self.fee_rules.tier_based)?;
         map.serialize_entry("percentage", &self.fee_rules.percentage)?;
         map.serialize_entry("feeSide", &self.fee_rules.side)?;
+        if let Some(tiers) = self.fee_rules.tiers {
+            map.serialize_entry("tiers", tiers)?;
+        }
         map.serialize_entry("stock", &self.stock)?;
         map.serialize_entry("info", &self.info)?;
         map.end()
@@ -212,6 +237,15 @@ impl Markets {
     pub fn of(&self, symbol: &str) -> Result<&Market, VenueError> {
         let found = self.by_symbol.get(symbol).and_then(|place| self.all.get(*place));
         found.ok_or_else(|| VenueError::new(ErrorClass::BadSymbol, &format!("there is no market {symbol}")))
+    }
+
+    /// The exchange's name of a currency that is traded in any of them.
+    pub fn currency_id(&self, code: &str) -> Option<&str> {
+        self.all.iter().find_map(|market| match market {
+            _ if market.base == code => Some(market.base_id.as_str()),
+            _ if market.quote == code => Some(market.quote_id.as_str()),
+            _ => market.settle_id.as_deref().filter(|_| market.settle.as_deref() == Some(code)),
+        })
     }
 
     /// The market of the exchange's name; the same name may stand for a spot market and for a contract.

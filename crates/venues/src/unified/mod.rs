@@ -21,7 +21,7 @@ pub use liquidation::Liquidation;
 pub use market::{FeeRules, Limits, Market, MarketKind, Markets, Precision, Range};
 pub use order::{Order, OrderStatus};
 pub use order_book::OrderBook;
-pub(crate) use order_book::levels;
+pub(crate) use order_book::{levels, marks};
 pub use position::Position;
 pub use rates::{FundingRate, TradingFee};
 pub use ticker::Ticker;
@@ -63,7 +63,11 @@ impl Raw {
 }
 
 impl Serialize for Raw {
+    /// Nothing said is `null`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_empty() {
+            return serializer.serialize_none();
+        }
         let raw: &serde_json::value::RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
         raw.serialize(serializer)
     }

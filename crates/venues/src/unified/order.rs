@@ -1,6 +1,7 @@
 //! An order of the account.
 
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::{Fee, Market, Raw, Side, Time, Trade};
 use crate::Number;
@@ -21,6 +22,8 @@ pub enum OrderStatus {
     Expired,
     /// The exchange did not take it.
     Rejected,
+    /// It could not be taken back.
+    Failed,
 }
 
 /// An order, as far as the exchange said it and as it follows from that.
@@ -34,6 +37,8 @@ pub struct Order {
     pub client_order_id: Option<String>,
     /// Since when it is there.
     pub time: Time,
+    /// The same as the exchange wrote it, if that says more than milliseconds do.
+    pub datetime: Option<String>,
     /// When it was filled last.
     pub last_trade: Option<i64>,
     /// When anything was last said of it.
@@ -72,6 +77,8 @@ pub struct Order {
     pub status: Option<OrderStatus>,
     /// What it cost, if there is one fee.
     pub fee: Option<Fee>,
+    /// The fee's digits as the exchange wrote them, where scripts find them so in `fee.cost`.
+    pub fee_digits: Option<String>,
     /// What filled it, if the exchange said so.
     pub trades: Vec<Trade>,
     /// All it cost, one for each currency.
@@ -178,8 +185,7 @@ impl Serialize for Order {
         map.serialize_entry("info", &self.info)?;
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("clientOrderId", &self.client_order_id)?;
-        map.serialize_entry("timestamp", &self.time.0)?;
-        map.serialize_entry("datetime", &self.time.iso())?;
+        self.time.entries(self.datetime.as_deref(), &mut map)?;
         map.serialize_entry("lastTradeTimestamp", &self.last_trade)?;
         map.serialize_entry("lastUpdateTimestamp", &self.last_update)?;
         map.serialize_entry("symbol", &self.symbol)?;
@@ -199,7 +205,12 @@ impl Serialize for Order {
         map.serialize_entry("filled", &self.filled)?;
         map.serialize_entry("remaining", &self.remaining)?;
         map.serialize_entry("status", &self.status)?;
-        map.serialize_entry("fee", &self.fee)?;
+        match (&self.fee, &self.fee_digits) {
+            (Some(Fee { currency, rate, .. }), Some(cost)) => {
+                map.serialize_entry("fee", &json!({ "cost": cost, "currency": currency, "rate": rate }))?;
+            }
+            (fee, _) => map.serialize_entry("fee", fee)?,
+        }
         map.serialize_entry("trades", &self.trades)?;
         map.serialize_entry("fees", &self.fees)?;
         map.end()

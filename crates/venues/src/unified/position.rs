@@ -21,6 +21,8 @@ pub struct Position {
     pub contract_size: Option<Number>,
     /// Profit if it were closed now.
     pub unrealized_pnl: Option<Number>,
+    /// Profit of what was closed of it.
+    pub realized_pnl: Option<Number>,
     /// How often its margin it is.
     pub leverage: Option<Number>,
     /// The price it is closed at by force.
@@ -31,11 +33,16 @@ pub struct Position {
     pub notional: Option<Number>,
     /// The price it is valued at.
     pub mark_price: Option<Number>,
+    /// The price of the last trade.
+    pub last_price: Option<Number>,
     /// The price it was made at.
     pub entry_price: Option<Number>,
-    /// When it changed last.
+    /// Since when it is there, or when it changed last if the exchange says no more.
     #[serde(flatten)]
     pub time: Time,
+    /// When it changed last.
+    #[serde(rename = "lastUpdateTimestamp")]
+    pub last_update: Option<i64>,
     /// What it takes to make it.
     pub initial_margin: Option<Number>,
     /// That as a share of its worth.

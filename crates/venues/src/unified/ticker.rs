@@ -1,19 +1,19 @@
 //! The last day of a market.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Market, Raw, Time};
 use crate::Number;
 
 /// Prices, change and volumes over the last 24 hours.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Ticker {
     /// The market: `BTC/USDT`.
     pub symbol: Option<String>,
     /// When the exchange made it.
-    #[serde(flatten)]
     pub time: Time,
+    /// When, as the exchange wrote it, if that says more than milliseconds do.
+    pub datetime: Option<String>,
     /// Highest price.
     pub high: Option<Number>,
     /// Lowest price.
@@ -61,6 +61,7 @@ impl Ticker {
         Self {
             symbol: self.symbol.or_else(|| before.symbol.clone()),
             time: Time(self.time.0.or(before.time.0)),
+            datetime: self.datetime,
             high: self.high.or(before.high),
             low: self.low.or(before.low),
             bid: self.bid.or(before.bid),
@@ -124,5 +125,34 @@ impl Ticker {
         });
         self.vwap = self.vwap.or_else(|| price(self.quote_volume)?.over(self.base_volume?));
         Self { open, close, last: close, change, percentage, average, ..self }
+    }
+}
+
+impl Serialize for Ticker {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("symbol", &self.symbol)?;
+        self.time.entries(self.datetime.as_deref(), &mut map)?;
+        map.serialize_entry("high", &self.high)?;
+        map.serialize_entry("low", &self.low)?;
+        map.serialize_entry("bid", &self.bid)?;
+        map.serialize_entry("bidVolume", &self.bid_volume)?;
+        map.serialize_entry("ask", &self.ask)?;
+        map.serialize_entry("askVolume", &self.ask_volume)?;
+        map.serialize_entry("vwap", &self.vwap)?;
+        map.serialize_entry("open", &self.open)?;
+        map.serialize_entry("close", &self.close)?;
+        map.serialize_entry("last", &self.last)?;
+        map.serialize_entry("previousClose", &self.previous_close)?;
+        map.serialize_entry("change", &self.change)?;
+        map.serialize_entry("percentage", &self.percentage)?;
+        map.serialize_entry("average", &self.average)?;
+        map.serialize_entry("baseVolume", &self.base_volume)?;
+        map.serialize_entry("quoteVolume", &self.quote_volume)?;
+        map.serialize_entry("markPrice", &self.mark_price)?;
+        map.serialize_entry("indexPrice", &self.index_price)?;
+        map.serialize_entry("info", &self.info)?;
+        map.end()
     }
 }

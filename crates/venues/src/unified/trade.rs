@@ -1,6 +1,6 @@
 //! A trade, of anybody or of the account.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Raw, Time};
 use crate::Number;
@@ -49,14 +49,14 @@ pub struct Fee {
 }
 
 /// One exchange of base for quote currency.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Trade {
     /// As the exchange said it.
     pub info: Raw,
     /// When.
-    #[serde(flatten)]
     pub time: Time,
+    /// When, as the exchange wrote it, if that says more than milliseconds do.
+    pub datetime: Option<String>,
     /// The market: `BTC/USDT`.
     pub symbol: Option<String>,
     /// The exchange's name of it.
@@ -64,7 +64,6 @@ pub struct Trade {
     /// The account's order that it filled.
     pub order: Option<String>,
     /// That order's type: `limit`.
-    #[serde(rename = "type")]
     pub order_type: Option<String>,
     /// Which way the taker went, or the account.
     pub side: Option<Side>,
@@ -86,9 +85,10 @@ impl Trade {
     /// The trade with what follows from the rest: its cost, and its one fee in both places.
     pub(crate) fn completed(mut self, market: Option<&super::Market>) -> Self {
         let size = market.and_then(|market| market.contract_size);
+        let inverse = market.is_some_and(|market| market.linear == Some(false));
         self.cost = self.cost.or_else(|| {
-            let cost = self.price?.times(self.amount?)?;
-            size.map_or(Some(cost), |size| cost.times(size))
+            let price = if inverse { Number::from(1).over(self.price?)? } else { self.price? };
+            price.times(size.unwrap_or(1.into()))?.times(self.amount?)
         });
         if let Some(fee) = &self.fee
             && fee.cost.is_some()
@@ -98,5 +98,26 @@ impl Trade {
         }
         self.fee.get_or_insert_default();
         self
+    }
+}
+
+impl Serialize for Trade {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("info", &self.info)?;
+        self.time.entries(self.datetime.as_deref(), &mut map)?;
+        map.serialize_entry("symbol", &self.symbol)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("order", &self.order)?;
+        map.serialize_entry("type", &self.order_type)?;
+        map.serialize_entry("side", &self.side)?;
+        map.serialize_entry("takerOrMaker", &self.taker_or_maker)?;
+        map.serialize_entry("price", &self.price)?;
+        map.serialize_entry("amount", &self.amount)?;
+        map.serialize_entry("cost", &self.cost)?;
+        map.serialize_entry("fee", &self.fee)?;
+        map.serialize_entry("fees", &self.fees)?;
+        map.end()
     }
 }
