@@ -1,7 +1,7 @@
 //! The port of the exchange `paper`.
 
 use async_trait::async_trait;
-use orrery_kernel::StoreError;
+use orrery_kernel::{StoreError, Timestamp};
 use orrery_store_rows::paper as rows;
 use orrery_venues::paper::{
     OrderQuery, PaperOrder, PaperState, PaperStore, PaperTrade, Party, Step, Stepped, TradeQuery,
@@ -18,7 +18,7 @@ fn put_order(order: PaperOrder, step: i64) -> Call {
     let call = call.bind(order.price).bind(order.lots).bind(order.filled).bind(order.cost).bind(order.fee);
     let call = call.bind(order.held).bind(order.left).bind(rows::state_number(order.status));
     let call = call.bind(order.created_at.micros()).bind(order.updated_at.micros());
-    call.bind(order.traded_at.map(|at| at.micros())).bind(step)
+    call.bind(order.traded_at.map(Timestamp::micros)).bind(step)
 }
 
 fn insert_trade(trade: PaperTrade, step: i64) -> Call {
@@ -111,7 +111,7 @@ impl PaperStore for Postgres {
     async fn paper_orders(&self, query: &OrderQuery) -> Result<Vec<PaperOrder>, StoreError> {
         let sql = if query.since.is_some() { &sql::FIRST_PAPER_ORDERS } else { &sql::LAST_PAPER_ORDERS };
         let (first, last) = rows::states(query.which);
-        let since = query.since.map_or(i64::MIN, |at| at.micros());
+        let since = query.since.map_or(i64::MIN, Timestamp::micros);
         let call = sql.call().bind(query.account.clone()).bind(query.symbol.clone().unwrap_or_default());
         let rows = self.all(call.bind(first).bind(last).bind(since).bind(i64::from(query.limit))).await?;
         let mut found: Vec<_> = rows.iter().map(|row| rows::order(row)).collect::<Result<_, _>>()?;
@@ -122,7 +122,7 @@ impl PaperStore for Postgres {
     }
 
     async fn paper_trades(&self, query: &TradeQuery) -> Result<Vec<PaperTrade>, StoreError> {
-        let (since, limit) = (query.since.map_or(i64::MIN, |at| at.micros()), i64::from(query.limit));
+        let (since, limit) = (query.since.map_or(i64::MIN, Timestamp::micros), i64::from(query.limit));
         let symbol = query.symbol.clone().unwrap_or_default();
         let first = query.since.is_some();
         let call = match &query.account {

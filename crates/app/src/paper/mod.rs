@@ -127,10 +127,10 @@ impl PaperExchange {
         Ok(())
     }
 
-    /// Lets the prices of now meet the orders that wait, and the ledger have what it did not get. Markets whose price is
-    /// missing or too old stand still.
+    /// Lets the prices of now meet the orders that wait, and the ledger have what it did not get. Markets whose price
+    /// is missing or too old stand still.
     pub async fn tick(&self) {
-        let anew = self.ticks.fetch_add(1, Ordering::Relaxed) % TICKS_OF_A_READING == 0;
+        let anew = self.ticks.fetch_add(1, Ordering::Relaxed).is_multiple_of(TICKS_OF_A_READING);
         for stand in &self.stands {
             let mut room = stand.room.lock().await;
             if anew {

@@ -76,8 +76,8 @@ pub fn markets() -> &'static [Arc<PaperMarket>] {
     })
 }
 
-fn refused(what: String) -> VenueError {
-    VenueError::new(ErrorClass::InvalidOrder, &what)
+fn refused(what: &str) -> VenueError {
+    VenueError::new(ErrorClass::InvalidOrder, what)
 }
 
 impl PaperMarket {
@@ -127,7 +127,7 @@ impl PaperMarket {
     /// Errors: [`ErrorClass::InvalidOrder`] for what is less than one or too much.
     pub fn minor(&self, cost: Number) -> Result<i64, VenueError> {
         let minor = whole(cost, self.quote.decimals(), false).filter(|minor| *minor > 0);
-        minor.ok_or_else(|| refused(format!("{cost} is no cost of {}", self.symbol)))
+        minor.ok_or_else(|| refused(&format!("{cost} is no cost of {}", self.symbol)))
     }
 
     /// A price in ticks, rounded to the nearest.
@@ -136,7 +136,7 @@ impl PaperMarket {
     pub fn ticks(&self, price: Number) -> Result<i64, VenueError> {
         let ticks = whole(price, self.price_digits, true).filter(|ticks| (1..=TICKS_MAX).contains(ticks));
         ticks.ok_or_else(|| {
-            refused(format!(
+            refused(&format!(
                 "price {price} of {} is less than its step of 1e-{}, or too high",
                 self.symbol, self.price_digits
             ))
@@ -150,7 +150,7 @@ impl PaperMarket {
         let lots = whole(amount, self.amount_digits, false).filter(|lots| *lots > 0);
         lots.filter(|lots| self.amount(*lots) <= AMOUNT_MAX).ok_or_else(|| {
             let step = self.amount_digits;
-            refused(format!("amount {amount} of {} is less than its step of 1e-{step}, or too large", self.symbol))
+            refused(&format!("amount {amount} of {} is less than its step of 1e-{step}, or too large", self.symbol))
         })
     }
 
@@ -164,7 +164,7 @@ impl PaperMarket {
         }
         let quote = self.quote.ticker();
         let cost = Self::money(self.quote, cost);
-        Err(refused(format!("an order of {} costs 1 to {COST_MAX} {quote}, not {cost}", self.symbol)))
+        Err(refused(&format!("an order of {} costs 1 to {COST_MAX} {quote}, not {cost}", self.symbol)))
     }
 
     /// The market as CCXT has it.
@@ -192,6 +192,7 @@ impl PaperMarket {
             maker: share(fees.maker),
             contract_size: None,
             expiry: None,
+            index: Some(false),
             precision: Precision { amount: Some(least), price: Some(self.price_number(1)), ..Precision::default() },
             limits: Limits {
                 amount: range(least, Some(most)),
@@ -202,7 +203,12 @@ impl PaperMarket {
             margin_modes: None,
             stock: None,
             created: None,
-            fee_rules: FeeRules { tier_based: Some(false), percentage: Some(true), side: Some("get") },
+            fee_rules: FeeRules {
+                tier_based: Some(false),
+                percentage: Some(true),
+                side: Some("get"),
+                ..FeeRules::default()
+            },
             info: Raw::member("symbol", &self.id),
         }
     }

@@ -3,7 +3,8 @@
 //!
 //! Users' orders meet each other by price and then by number, and beside them liquidity that stands around a price from
 //! elsewhere ([`Reference`]): a real exchange's, or a made-up one ([`Walk`]). Everything is whole numbers: prices in
-//! ticks, amounts in lots, money in minor units; a tick times a lot is a whole number of them, so that no cost is rounded.
+//! ticks, amounts in lots, money in minor units; a tick times a lot is a whole number of them, so that no cost is
+//! rounded.
 
 mod book;
 mod engine;

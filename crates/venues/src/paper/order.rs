@@ -125,14 +125,6 @@ impl PaperOrder {
         }
     }
 
-    /// Whether another asks for the same.
-    pub fn same_terms(&self, other: &Self) -> bool {
-        let priced = self.kind == PaperKind::Market || self.price == other.price;
-        priced
-            && (&self.symbol, self.side, self.kind, self.time_in_force, self.lots)
-                == (&other.symbol, other.side, other.kind, other.time_in_force, other.lots)
-    }
-
     /// The exchange's name of it: `BTCUSDT-17`.
     pub fn id(&self, market: &PaperMarket) -> String {
         format!("{}-{}", market.id, self.n)

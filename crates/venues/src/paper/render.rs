@@ -90,7 +90,7 @@ pub fn public_trade(market: &PaperMarket, trade: &PaperTrade) -> Trade {
 pub fn book(market: &PaperMarket, depth: [Vec<(i64, i64)>; 2], at: Timestamp) -> OrderBook {
     let number = |(price, lots)| (market.price_number(price), market.amount_number(lots));
     let [bids, asks] = depth.map(|side| side.into_iter().map(number).collect());
-    OrderBook { symbol: Some(market.symbol.clone()), bids, asks, time: time(at), nonce: None }
+    OrderBook { symbol: Some(market.symbol.clone()), bids, asks, time: time(at), ..OrderBook::default() }
 }
 
 /// The last day, of the hours that are known and the best of each side.
@@ -124,7 +124,7 @@ pub fn ticker(market: &PaperMarket, reference: &Reference, depth: &[Vec<(i64, i6
 pub fn balances(of: &[(Asset, i64, i64)], at: Timestamp) -> Balances {
     let one = |(asset, free, used): &(Asset, i64, i64)| {
         let number = |minor| Some(PaperMarket::money(*asset, minor));
-        let balance = Balance { free: number(*free), used: number(*used), total: None }.completed();
+        let balance = Balance { free: number(*free), used: number(*used), ..Balance::default() }.completed();
         (asset.ticker().to_owned(), balance)
     };
     Balances { info: Raw::member("type", "spot"), time: time(at), of: of.iter().map(one).collect() }

@@ -167,7 +167,9 @@ enum Op {
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         6 => (0_u8..3, any::<bool>(), -40_i64..40, 1_i64..20_000, 0_u8..6)
-            .prop_map(|(account, buy, price, lots, how)| Op::Place { account, buy, price: 100_000 + price * 50, lots, how }),
+            .prop_map(|(account, buy, price, lots, how)| {
+                Op::Place { account, buy, price: 100_000 + price * 50, lots, how }
+            }),
         2 => any::<u8>().prop_map(Op::Cancel),
         2 => (-30_i64..30, 1_i64..400, any::<bool>()).prop_map(|(at, spread, thin)| Op::Refer(at, spread, thin)),
     ];
