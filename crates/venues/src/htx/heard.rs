@@ -449,7 +449,8 @@ mod tests {
 
     #[test]
     fn a_whole_book_is_read_and_a_level_that_is_no_number_is_told() {
-        let message = r#"{"id":"1","rep":"market.btcusdt.mbp.150","status":"ok","ts":5,"data":{"seqNum":7,"bids":[[1.50,1e-3]],"asks":[]}}"#;
+        let message = r#"{"id":"1","rep":"market.btcusdt.mbp.150","status":"ok","ts":5,
+            "data":{"seqNum":7,"bids":[[1.50,1e-3]],"asks":[]}}"#;
         let [Event::Book(delta)] = &events(message, &Markets::default())[..] else { panic!() };
         assert!(delta.snapshot && delta.last == Some(7) && delta.time == Some(5));
         assert_eq!(delta.bids, [Change::parse("1.50", "0.001").unwrap()]);
