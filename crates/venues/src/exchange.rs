@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use orrery_kernel::{Clock, Entropy};
 use serde::Serialize;
 
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::unified::{Market, Markets, Raw, Side};
 use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError, limits};
 
@@ -24,6 +24,7 @@ pub struct Exchange {
     markets: RwLock<Option<Arc<Markets>>>,
     currencies: RwLock<Option<Arc<[Raw]>>>,
     notes: RwLock<BTreeMap<&'static str, bool>>,
+    learnt: RwLock<Option<Arc<str>>>,
     requests: AtomicU64,
     bounded: bool,
 }
@@ -78,6 +79,7 @@ impl Exchange {
             markets: RwLock::default(),
             currencies: RwLock::default(),
             notes: RwLock::default(),
+            learnt: RwLock::default(),
             requests: AtomicU64::new(0),
             bounded: true,
         }
@@ -147,6 +149,16 @@ impl Exchange {
         Ok(self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
     }
 
+    /// What a connector learnt of the account, for as long as the exchange is there.
+    pub(crate) fn learnt(&self) -> Option<Arc<str>> {
+        self.learnt.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps what a connector learnt of the account.
+    pub(crate) fn learn(&self, text: &str) {
+        *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Some(text.into());
+    }
+
     /// The account's key.
     ///
     /// Errors: [`ErrorClass::AuthenticationError`] for nobody.
@@ -204,7 +216,9 @@ impl Exchange {
         let url = request.url.clone();
         let answer = self.transport.send(request).await?;
         let reply = Reply { status: answer.status, url: &url, body: &answer.body };
-        self.venue.read(&reply).map(|body| read(&body))
+        // KuCoin's scripts find its long numbers as they are
+        let kept = self.venue == Venue::Kucoin;
+        self.venue.read(&reply).map(|body| if kept { read(&body) } else { read(&json::safe(body)) })
     }
 }
 

@@ -102,7 +102,7 @@ fn contract(raw: &Json<'_>) -> Option<Market> {
             amount: Range { min: number(&["lotSize", "baseMinSize"]), max: number(&["maxOrderQty", "baseMaxSize"]) },
             price: Range { min: tick, max: number(&["maxPrice"]).or_else(dearest) },
             cost: Range { min: number(&["quoteMinSize"]), max: number(&["quoteMaxSize"]) },
-            market: None,
+            ..Limits::default()
         },
         margin_modes: None,
         index: None,
