@@ -21,6 +21,7 @@ mod market;
 mod migrate;
 mod open;
 mod options;
+mod paper;
 mod plans;
 mod schema;
 mod sql;

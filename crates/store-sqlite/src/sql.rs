@@ -8,6 +8,8 @@ pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod plans;
 // these both databases take as they are
+#[path = "../../store-rows/sql/paper.rs"]
+pub(crate) mod paper;
 #[path = "../../store-rows/sql/wallets.rs"]
 pub(crate) mod wallets;
 #[path = "../../store-rows/sql/workers.rs"]
@@ -34,8 +36,17 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 8] =
-    [channels::ALL, control::ALL, identity::ALL, ledger::ALL, market::ALL, plans::ALL, wallets::ALL, workers::ALL];
+pub(crate) const ALL: [&[&Sql]; 9] = [
+    channels::ALL,
+    control::ALL,
+    identity::ALL,
+    ledger::ALL,
+    market::ALL,
+    plans::ALL,
+    paper::ALL,
+    wallets::ALL,
+    workers::ALL,
+];
 
 #[cfg(test)]
 mod tests {
@@ -77,6 +88,7 @@ mod tests {
             include_str!("sql/ledger.rs"),
             include_str!("sql/market.rs"),
             include_str!("sql/plans.rs"),
+            include_str!("../../store-rows/sql/paper.rs"),
             include_str!("../../store-rows/sql/wallets.rs"),
             include_str!("../../store-rows/sql/workers.rs"),
         ];
