@@ -115,6 +115,7 @@ impl WebFix {
             app.hub.announce_own(&shared.group(topic));
         }
         tasks.spawn("webfix-publish", publish::run(shared.clone()));
+        tasks.spawn("webfix-accounts", publish::hear_venues(shared.clone()));
         Self(shared)
     }
 

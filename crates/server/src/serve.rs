@@ -74,6 +74,7 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
         metrics: config.metrics,
         dropped: log.dropped(),
     });
+    tasks.spawn("venues", app.venues.clone().run(tasks.stopping()));
     let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining);
     let bounds = Bounds {
         connections: config.server.connections_max,

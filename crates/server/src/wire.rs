@@ -10,6 +10,7 @@ use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
 use orrery_app::market::MarketSettings;
 use orrery_app::tasks::Tasks;
+use orrery_app::venues::VenueSettings;
 use orrery_app::wallets::WalletSettings;
 use orrery_app::{Ports, Settings};
 use orrery_feeds::{AlternativeMe, CoinGecko, Simulated};
@@ -22,6 +23,8 @@ use orrery_realtime::Broker;
 use orrery_storage::Cache;
 use orrery_store_memory::{MemoryBroker, MemoryCache, MemoryRates};
 use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisCache, RedisRates};
+use orrery_venue_net::NetExchanges;
+use orrery_venues::Exchanges;
 
 use crate::config::{Config, Market, Realtime, Source};
 use crate::database::Database;
@@ -86,6 +89,8 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         channels: parts.database.channels(),
         wallets: parts.database.wallets(),
         workers: parts.database.workers(),
+        exchanges: exchanges(config, parts),
+        paper: None,
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),
@@ -97,6 +102,11 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
     })
+}
+
+/// The way to exchanges. Nothing is contacted before it is asked for.
+fn exchanges(config: &Config, parts: &Parts) -> Arc<dyn Exchanges> {
+    Arc::new(NetExchanges::new(config.venues.options.clone(), parts.clock.clone(), parts.entropy.clone()))
 }
 
 fn feeds(market: &Market, entropy: &Arc<dyn Entropy>) -> Result<(Arc<dyn PriceFeed>, Arc<dyn SentimentFeed>)> {
@@ -196,6 +206,11 @@ pub fn settings(config: &Config, entropy: &dyn Entropy) -> Result<Settings> {
         },
         hub: HubSettings { network: config.stels.network.clone(), ..hub_settings(&config.realtime) },
         wallets: wallet_settings(config, entropy)?,
+        venues: VenueSettings {
+            equity: config.venues.equity.clone(),
+            refresh: config.venues.refresh,
+            at_once: config.venues.refresh_at_once,
+        },
         welcome: config.welcome,
     })
 }
