@@ -4,6 +4,7 @@
 pub(crate) mod channels;
 pub(crate) mod control;
 pub(crate) mod identity;
+pub(crate) mod leases;
 pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod plans;
@@ -34,8 +35,17 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 8] =
-    [channels::ALL, control::ALL, identity::ALL, ledger::ALL, market::ALL, plans::ALL, wallets::ALL, workers::ALL];
+pub(crate) const ALL: [&[&Sql]; 9] = [
+    channels::ALL,
+    control::ALL,
+    identity::ALL,
+    leases::ALL,
+    ledger::ALL,
+    market::ALL,
+    plans::ALL,
+    wallets::ALL,
+    workers::ALL,
+];
 
 #[cfg(test)]
 mod tests {
@@ -74,6 +84,7 @@ mod tests {
             include_str!("sql/channels.rs"),
             include_str!("sql/control.rs"),
             include_str!("sql/identity.rs"),
+            include_str!("sql/leases.rs"),
             include_str!("sql/ledger.rs"),
             include_str!("sql/market.rs"),
             include_str!("sql/plans.rs"),
