@@ -16,6 +16,7 @@ pub mod loans;
 pub mod market;
 pub mod orders;
 pub mod plans;
+pub mod shares;
 pub mod tasks;
 pub mod trading;
 pub mod transfers;
