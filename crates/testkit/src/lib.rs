@@ -22,5 +22,6 @@ pub mod model;
 pub mod plans;
 pub mod rate;
 pub mod servers;
+pub mod stub_venue;
 pub mod wallets;
 pub mod workers;

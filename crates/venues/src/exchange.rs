@@ -1,12 +1,13 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use orrery_kernel::{Clock, Entropy};
 use serde::Serialize;
 
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::unified::{Market, Markets, Raw, Side};
 use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError, limits};
 
@@ -22,6 +23,8 @@ pub struct Exchange {
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
     currencies: RwLock<Option<Arc<[Raw]>>>,
+    notes: RwLock<BTreeMap<&'static str, bool>>,
+    learnt: RwLock<Option<Arc<str>>>,
     requests: AtomicU64,
     bounded: bool,
 }
@@ -75,6 +78,8 @@ impl Exchange {
             entropy,
             markets: RwLock::default(),
             currencies: RwLock::default(),
+            notes: RwLock::default(),
+            learnt: RwLock::default(),
             requests: AtomicU64::new(0),
             bounded: true,
         }
@@ -144,12 +149,32 @@ impl Exchange {
         Ok(self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
     }
 
+    /// What a connector learnt of the account, for as long as the exchange is there.
+    pub(crate) fn learnt(&self) -> Option<Arc<str>> {
+        self.learnt.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps what a connector learnt of the account.
+    pub(crate) fn learn(&self, text: &str) {
+        *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Some(text.into());
+    }
+
     /// The account's key.
     ///
     /// Errors: [`ErrorClass::AuthenticationError`] for nobody.
     pub(crate) fn credentials(&self) -> Result<&Credentials> {
         let none = || VenueError::new(ErrorClass::AuthenticationError, &format!("{} requires \"apiKey\"", self.venue));
         self.credentials.as_ref().ok_or_else(none)
+    }
+
+    /// Keeps what an answer said of the account, so that it is asked once.
+    pub(crate) fn note(&self, name: &'static str, holds: bool) {
+        self.notes.write().unwrap_or_else(PoisonError::into_inner).insert(name, holds);
+    }
+
+    /// What was kept under this name.
+    pub(crate) fn noted(&self, name: &str) -> Option<bool> {
+        self.notes.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
     }
 
     /// Milliseconds since 1970.
@@ -191,7 +216,9 @@ impl Exchange {
         let url = request.url.clone();
         let answer = self.transport.send(request).await?;
         let reply = Reply { status: answer.status, url: &url, body: &answer.body };
-        self.venue.read(&reply).map(|body| read(&body))
+        // KuCoin's scripts find its long numbers as they are
+        let kept = self.venue == Venue::Kucoin;
+        self.venue.read(&reply).map(|body| if kept { read(&body) } else { read(&json::safe(body)) })
     }
 }
 

@@ -29,6 +29,36 @@ pub fn parse(text: &str) -> Option<Json<'_>> {
     lexer.exactly_one(hifijson::SliceLexer::ws_peek, |next, lexer| parse_bounded(DEPTH_MAX, next, lexer)).ok()
 }
 
+/// Largest whole number that a double holds with all others below it.
+const SAFE_MAX: f64 = 9_007_199_254_740_991.0;
+
+/// With the numbers of all members as text if any number is beyond what scripts can hold: that way CCXT keeps the
+/// digits of long names.
+pub(crate) fn safe(value: Json<'_>) -> Json<'_> {
+    if beyond_safe(&value) { quoted(value) } else { value }
+}
+
+fn beyond_safe(value: &Json<'_>) -> bool {
+    match value {
+        Json::Number((digits, _)) => digits.parse::<f64>().is_ok_and(|number| number.abs() > SAFE_MAX),
+        Json::Array(elements) => elements.iter().any(beyond_safe),
+        Json::Object(members) => members.iter().any(|(_, member)| beyond_safe(member)),
+        _ => false,
+    }
+}
+
+fn quoted(value: Json<'_>) -> Json<'_> {
+    let member = |(name, member)| match member {
+        Json::Number((digits, _)) => (name, Json::String(Cow::Borrowed(digits))),
+        other => (name, quoted(other)),
+    };
+    match value {
+        Json::Array(elements) => Json::Array(elements.into_iter().map(quoted).collect()),
+        Json::Object(members) => Json::Object(members.into_iter().map(member).collect()),
+        other => other,
+    }
+}
+
 /// Reading what may not be there: each step of a path that is missing leaves nothing, as does `null`.
 pub trait Access<'v, 't: 'v> {
     /// The member of this name; of one that is there twice, the last, as JavaScript has it.
@@ -153,6 +183,15 @@ mod tests {
         }
         assert!(parse(&("[".repeat(63) + &"]".repeat(63))).is_some());
         assert!(parse(&"[".repeat(100_000)).is_none());
+    }
+
+    #[test]
+    fn long_names_keep_their_digits() {
+        let text = r#"{"a":[1,{"b":9007199254740993,"c":0.5}],"d":2}"#;
+        let expected = r#"{"a":[1,{"b":"9007199254740993","c":"0.5"}],"d":"2"}"#;
+        assert_eq!(safe(parse(text).unwrap()).to_string(), expected);
+        let text = r#"{"a":9007199254740991,"b":"9007199254740993"}"#;
+        assert_eq!(safe(parse(text).unwrap()).to_string(), text);
     }
 
     #[test]

@@ -24,8 +24,17 @@ impl Number {
     /// assert_eq!(Number::parse("NaN"), None);
     /// ```
     pub fn parse(digits: &str) -> Option<Self> {
-        let read =
-            if digits.contains(['e', 'E']) { Decimal::from_scientific(digits) } else { Decimal::from_str(digits) };
+        let read = match digits.split_once(['e', 'E']) {
+            // zeros at the end count as digits of what is read
+            Some((mantissa, exponent)) => {
+                let mantissa = Decimal::from_str(mantissa).ok()?.normalize();
+                if mantissa.is_zero() {
+                    return Some(Self(mantissa));
+                }
+                Decimal::from_scientific(&format!("{mantissa}e{exponent}"))
+            }
+            None => Decimal::from_str(digits),
+        };
         read.ok().map(|decimal| Self(decimal.normalize()))
     }
 
@@ -143,6 +152,15 @@ mod tests {
         assert_eq!(n("0.047").over(n("0.912")).and_then(|q| q.times(n("100"))), Some(n("5.1535087719298245")));
         assert_eq!(n("-1").over(n("3")), Some(n("-0.333333333333333333")));
         assert_eq!(n("1").over(n("0")), None);
+    }
+
+    #[test]
+    fn zeros_at_the_end_are_no_digits() {
+        assert_eq!(
+            Number::parse("-8.62360608500000000000000000000000000000000000000E-7"),
+            Some(n("-0.0000008623606085"))
+        );
+        assert_eq!(Number::parse("0E-57"), Some(n("0")));
     }
 
     #[test]

@@ -89,6 +89,14 @@ impl<'q> Query<'q> {
         markets.currency_id(code).ok_or_else(unknown)
     }
 
+    /// A length of candles, in milliseconds.
+    ///
+    /// Errors: [`ErrorClass::NotSupported`] for what is none.
+    pub(crate) fn candle_length(&self) -> Result<i64> {
+        let unknown = || self.error(ErrorClass::NotSupported, &format!("has no candles of {:?}", self.timeframe));
+        length(self.timeframe).ok_or_else(unknown)
+    }
+
     /// What is said of a method that the exchange does not have.
     pub(crate) fn not_supported(&self) -> VenueError {
         not_supported(self.exchange.venue(), &format!("{}()", self.method))
@@ -98,6 +106,22 @@ impl<'q> Query<'q> {
     pub(crate) fn error(&self, class: ErrorClass, message: &str) -> VenueError {
         VenueError::new(class, &format!("{} {}() {message}", self.exchange.venue(), self.method))
     }
+}
+
+/// Of a number and a unit: `15m`, `1M`.
+fn length(timeframe: &str) -> Option<i64> {
+    let (count, unit) = timeframe.split_at_checked(timeframe.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "w" => 604_800,
+        "M" => 2_592_000,
+        "y" => 31_536_000,
+        _ => return None,
+    };
+    count.parse::<i64>().ok()?.checked_mul(seconds * 1000).filter(|length| *length > 0)
 }
 
 impl Page {

@@ -9,6 +9,7 @@ pub mod docs;
 mod print;
 mod problem;
 mod tree;
+mod venues;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use orrery_market::Multipliers;
 pub use print::print;
 pub use problem::{ConfigError, Problem};
 use tree::Tree;
+pub use venues::Venues;
 
 /// Everything that values may come from.
 #[derive(Clone, Debug, Default)]
@@ -94,6 +96,8 @@ pub struct Config {
     pub realtime: Realtime,
     /// The STELS surface.
     pub stels: Stels,
+    /// Exchanges.
+    pub venues: Venues,
     /// This node.
     pub node: Node,
     /// File of the master keys; absolute.
@@ -253,6 +257,8 @@ pub struct Limits {
     pub webfix_wallet: Policy,
     /// Wallets' logins from an address.
     pub webfix_login: Policy,
+    /// Trading methods of a session, or from an address.
+    pub webfix_trade: Policy,
 }
 
 /// `[stels]`.
@@ -502,6 +508,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         webfix_account: read_tier(r, "webfix_account"),
         webfix_wallet: read_tier(r, "webfix_wallet"),
         webfix_login: read_tier(r, "webfix_login"),
+        webfix_trade: read_tier(r, "webfix_trade"),
     };
     for origin in r.list("cors.allowed_origins") {
         if let Err(message) = check::origin(&origin) {
@@ -536,7 +543,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let tst = money(r, "demo.welcome_tst", Asset::TST);
     let welcome_tst = (sources.demo && tst > 0).then_some(tst);
     let realtime = read_realtime(r);
-    let (stels, node) = (read_stels(r), read_node(r));
+    let (stels, venues, node) = (read_stels(r), venues::read(r), read_node(r));
     let key_file = match r.optional("secrets.key_file") {
         Some(path) => sources.cwd.join(path),
         None => server.data_dir.join(crate::master_keys::FILE),
@@ -555,6 +562,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         limits,
         realtime,
         stels,
+        venues,
         node,
         key_file,
         welcome_tst,

@@ -81,6 +81,7 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
                 max: number(least, "maxNotional"),
             },
             market: Some(range(lot_of_markets, "minQty", "maxQty")),
+            ..Limits::default()
         },
         margin_modes: Some((contract, contract)),
         index: (!contract).then_some(false),

@@ -53,9 +53,8 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
         limits: Limits {
             leverage: Range { min: number(&["minLever"]), max: number(&["maxLever"]) },
             amount: Range { min: number(&["minTradeNum", "minTradeAmount"]), max: number(&["maxTradeAmount"]) },
-            price: Range::default(),
             cost: Range { min: number(&["minTradeUSDT"]).filter(|_| quote == "USDT"), max: None },
-            market: None,
+            ..Limits::default()
         },
         margin_modes: Some((contract, contract)),
         stock: None,

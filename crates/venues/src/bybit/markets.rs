@@ -1,5 +1,6 @@
 //! Markets: "Get Instruments Info".
 
+use super::part;
 use crate::json::{Access as _, Json};
 use crate::unified::{FeeRules, Limits, Market, MarketKind, Precision, Range, Raw, Time};
 use crate::{Number, Venue};
@@ -7,19 +8,28 @@ use crate::{Number, Venue};
 /// Fees of those who have no discount: taker and maker, in the spot market and of contracts ("Trading Fee Structure").
 const FEES: [(&str, &str); 2] = [("0.001", "0.001"), ("0.0006", "0.0001")];
 
-pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
+/// The least amount, by its older and its newer name.
+const LEAST: [&str; 2] = ["minTradingQty", "minOrderQty"];
+
+pub(super) fn market(raw: &Json<'_>, part: &str) -> Option<Market> {
     let description = Venue::Bybit.description();
-    let code = |name: &str| raw.get(name).text().map(|id| (id.to_owned(), description.currency(id)));
+    let code = |name: &str| raw.text_of(&[name]).map(|id| (id.to_owned(), description.currency(id)));
     let ((base_id, base), (quote_id, quote)) = (code("baseCoin")?, code("quoteCoin")?);
-    let contract = raw.get("contractType").text();
-    let (settle_id, settle) = code("settleCoin").filter(|_| contract.is_some()).unzip();
+    let contract = raw.text_of(&["contractType"]);
+    let linear = contract.map(|_| part == part::LINEAR);
+    let by_default = if linear == Some(true) { "quoteCoin" } else { "baseCoin" };
+    let (settle_id, settle) = code("settleCoin").or_else(|| code(by_default)).filter(|_| contract.is_some()).unzip();
+    let settle = match (contract, settle_id.as_deref()) {
+        // contracts of the older kind that are paid in dollars of the exchange's own
+        (Some("LinearPerpetual"), Some("USD")) => Some("USDC".to_owned()),
+        _ => settle,
+    };
     let kind = match contract {
         None => MarketKind::Spot,
         Some(word) if word.ends_with("Perpetual") => MarketKind::Swap,
         Some(_) => MarketKind::Future,
     };
-    let expiry = Time::parse(raw.get("deliveryTime").text()).0.filter(|_| kind == MarketKind::Future);
-    let linear = settle.as_ref().map(|settle| *settle == quote);
+    let expiry = Time::parse(raw.text_of(&["deliveryTime"])).0.filter(|end| kind == MarketKind::Future && *end != 0);
     let mut symbol = format!("{base}/{quote}");
     if let Some(settle) = &settle {
         symbol = format!("{symbol}:{settle}");
@@ -31,6 +41,7 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
     let price = raw.get("priceFilter");
     let leverage = raw.get("leverageFilter");
     let number = |of: Option<&Json<'_>>, names: &[&str]| of.number_of(names);
+    let said_fee = |name: &str| raw.number_of(&[name]).filter(|_| contract.is_some());
     let (taker, maker) = FEES[usize::from(contract.is_some())];
     let rules = &description.fees.trading;
     Some(Market {
@@ -44,30 +55,37 @@ pub(super) fn market(raw: &Json<'_>) -> Option<Market> {
         quote_id,
         settle_id,
         kind,
-        margin: raw.get("marginTrading").text().map(|word| word != "none"),
+        margin: match contract {
+            None => Some(raw.text_of(&["marginTrading"]).is_some_and(|word| word != "none")),
+            Some(_) => None,
+        },
         active: Some(raw.get("status").text() == Some("Trading")),
         linear,
-        taker: Number::parse(taker),
-        maker: Number::parse(maker),
-        contract_size: linear.map(|linear| {
-            let whole = Number::from(1);
-            if linear { whole } else { number(lot, &["minOrderQty"]).unwrap_or(whole) }
-        }),
+        taker: said_fee("takerFee").or_else(|| Number::parse(taker)),
+        maker: said_fee("makerFee").or_else(|| Number::parse(maker)),
+        contract_size: match linear {
+            Some(false) => number(lot, &LEAST),
+            _ => linear.map(|_| 1.into()),
+        },
         expiry,
         precision: Precision {
             amount: number(lot, &["basePrecision", "qtyStep"]),
-            price: number(price, &["tickSize"]),
+            price: number(price, &["tickSize"]).or_else(|| number(lot, &["quotePrecision"])),
             ..Precision::default()
         },
         limits: Limits {
             leverage: Range {
-                min: number(leverage, &["minLeverage"]).or(Some(1.into())),
+                min: if contract.is_some() { number(leverage, &["minLeverage"]) } else { Some(1.into()) },
                 max: number(leverage, &["maxLeverage"]),
             },
-            amount: Range { min: number(lot, &["minOrderQty"]), max: number(lot, &["maxOrderQty"]) },
+            amount: Range { min: number(lot, &LEAST), max: number(lot, &["maxTradingQty", "maxOrderQty"]) },
             price: Range { min: number(price, &["minPrice"]), max: number(price, &["maxPrice"]) },
-            cost: Range { min: number(lot, &["minOrderAmt", "minNotionalValue"]), max: number(lot, &["maxOrderAmt"]) },
-            market: None,
+            cost: match linear {
+                Some(false) => Range::default(),
+                Some(true) => Range { min: number(lot, &["minNotionalValue"]), max: None },
+                None => Range { min: number(lot, &["minOrderAmt"]), max: number(lot, &["maxOrderAmt"]) },
+            },
+            ..Limits::default()
         },
         margin_modes: None,
         index: contract.is_none().then_some(false),

@@ -115,7 +115,9 @@ impl Subscribed {
         };
         let sent: Vec<Value> =
             found.login.iter().chain(&found.subscribe).filter_map(|frame| serde_json::from_str(frame).ok()).collect();
-        if sent.len() != frames.len() && !frames.is_empty() {
+        // some cases end with the login: the library then asks over HTTP before it subscribes, and was not answered
+        let ends = found.login.is_some() && frames.len() == 1;
+        if sent.len() != frames.len() && !frames.is_empty() && !ends {
             return Some(format!("{} frames instead of {}", sent.len(), frames.len()));
         }
         frames.iter().zip(&sent).find_map(|(step, frame)| {
@@ -219,7 +221,8 @@ fn forms(venue: Venue, event: &Event, markets: &Markets) -> Vec<Value> {
         Event::Trades(trades) | Event::MyTrades(trades) => vec![value(trades)],
         Event::Candles { symbol, timeframe, candles } => {
             let list = value::<Vec<Candle>>(candles);
-            vec![serde_json::json!([symbol, timeframe, list.clone()]), list]
+            let alone = candles.first().filter(|_| candles.len() == 1).map(value::<Candle>);
+            [serde_json::json!([symbol, timeframe, list.clone()]), list].into_iter().chain(alone).collect()
         }
         Event::Book(delta) => {
             let Ok(market) = markets.of(&delta.symbol).or_else(|error| markets.all().first().ok_or(error)) else {

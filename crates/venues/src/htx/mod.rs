@@ -1,8 +1,16 @@
 //! The connector to HTX.
 
+mod account;
+mod candles;
 mod http;
+mod markets;
+mod new_order;
+mod order;
+mod orders;
 mod parse;
+mod position;
 mod refusal;
+mod sign;
 mod stream;
 
 pub(crate) use parse::Dialect;

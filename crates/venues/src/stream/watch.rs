@@ -10,7 +10,7 @@ use crate::exchange::Result;
 use crate::methods::Connector;
 use crate::query::Query;
 use crate::unified::{Market, Markets};
-use crate::{Fields, Page};
+use crate::{Exchange, Fields, Page};
 
 /// Something to watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,6 +154,15 @@ pub(crate) trait Streams: Connector {
         Vec::new()
     }
 
+    /// What the request for a connection to this address says beside it, where the exchange wants to know by it whose
+    /// connection it is.
+    ///
+    /// Errors: [`crate::ErrorClass::AuthenticationError`] for nobody.
+    fn handshake(&self, exchange: &Exchange, url: &str) -> Result<Vec<(&'static str, String)>> {
+        let _ = (exchange, url);
+        Ok(Vec::new())
+    }
+
     /// How this market's book is kept.
     fn rule(&self, market: &Market) -> Rule {
         let _ = market;
@@ -188,7 +197,15 @@ pub struct Watched {
     pub params: Fields,
 }
 
-impl crate::Exchange {
+impl Exchange {
+    /// Headers of the request for a connection to an address of [`Exchange::watch`]. They may hold a token that is good
+    /// for one connection: they are made for each, and belong in no log.
+    ///
+    /// Errors: [`crate::ErrorClass::AuthenticationError`] for nobody.
+    pub fn handshake(&self, url: &str) -> Result<Vec<(&'static str, String)>> {
+        self.venue().streams().handshake(self, url)
+    }
+
     /// What to send to the exchange to hear of something.
     ///
     /// Errors: arguments the exchange does not take; [`crate::ErrorClass::NotSupported`] for what it has no stream of;

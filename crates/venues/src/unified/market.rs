@@ -47,10 +47,12 @@ pub struct Range {
 }
 
 /// What an order must keep to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     /// Of the leverage.
     pub leverage: Range,
+    /// Most leverage of positions that share the account's margin, where it has a limit of its own.
+    pub shared_leverage: Option<Number>,
     /// Of the amount.
     pub amount: Range,
     /// Of the price.
@@ -58,8 +60,24 @@ pub struct Limits {
     /// Of price times amount.
     pub cost: Range,
     /// Of the amount of market orders.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub market: Option<Range>,
+}
+
+impl Serialize for Limits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let Range { min, max } = self.leverage;
+        let leverage = serde_json::json!({ "min": min, "max": max, "superMax": self.shared_leverage });
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("leverage", &leverage)?;
+        map.serialize_entry("amount", &self.amount)?;
+        map.serialize_entry("price", &self.price)?;
+        map.serialize_entry("cost", &self.cost)?;
+        if let Some(market) = &self.market {
+            map.serialize_entry("market", market)?;
+        }
+        map.end()
+    }
 }
 
 /// A market of an exchange.

@@ -22,6 +22,8 @@ pub enum OrderStatus {
     Expired,
     /// The exchange did not take it.
     Rejected,
+    /// It could not be taken back.
+    Failed,
 }
 
 /// An order, as far as the exchange said it and as it follows from that.

@@ -1,0 +1,191 @@
+//! Feeds: connections that come back, books that are whole, nothing told twice.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orrery_testkit::fakes::SeededEntropy;
+use orrery_testkit::stub_venue::StubVenue;
+use orrery_venue_net::{Feed, FeedOptions};
+use orrery_venues::stream::{Heard, Want, What};
+use orrery_venues::unified::OrderBook;
+use orrery_venues::{Exchanges as _, Venue, Verb};
+use support::{Ears, Machine, bases, eventually, exchanges};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+struct Running {
+    stub: StubVenue,
+    ears: Arc<Ears>,
+    wants: watch::Sender<BTreeSet<Want>>,
+    stopping: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn want(symbol: &str, what: What) -> Want {
+    Want { symbol: symbol.to_owned(), what }
+}
+
+impl Running {
+    async fn start(venue: Venue, stub: StubVenue, wants: &[Want]) -> Self {
+        let exchange = exchanges(venue, &stub, Duration::from_secs(5)).open(venue, None).unwrap();
+        let options = FeedOptions {
+            bases: bases(&stub),
+            book_every: Duration::from_millis(10),
+            reconnect_wait: Duration::from_millis(20),
+            ..FeedOptions::default()
+        };
+        let (ears, stopping) = (Arc::new(Ears::default()), CancellationToken::new());
+        let feed = Feed::new(exchange, options, Arc::new(Machine), Arc::new(SeededEntropy::new(3)), ears.clone());
+        let (sender, receiver) = watch::channel(wants.iter().cloned().collect());
+        let token = stopping.clone();
+        let task = tokio::spawn(async move { feed.run(receiver, token).await });
+        Self { stub, ears, wants: sender, stopping, task }
+    }
+
+    fn book(&self, is: impl Fn(&OrderBook) -> bool) -> bool {
+        self.ears.any(|_, heard| matches!(heard, Heard::Book(book) if is(book)))
+    }
+
+    async fn stop(self) {
+        self.stopping.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+fn depth(first: u64, last: u64, bids: &str) -> String {
+    format!(r#"{{"e":"depthUpdate","E":1700000000000,"s":"BTCUSDT","U":{first},"u":{last},"b":{bids},"a":[]}}"#)
+}
+
+fn snapshot(stub: &StubVenue, last: u64, bids: &str) {
+    let body = format!(r#"{{"lastUpdateId":{last},"bids":{bids},"asks":[["101.00","1"]]}}"#);
+    stub.answer(Verb::Get, "/api/v3/depth", &body);
+}
+
+fn best(book: &OrderBook) -> String {
+    book.bids.first().map_or_else(String::new, |(price, amount)| format!("{price} {amount}"))
+}
+
+#[tokio::test]
+async fn a_book_is_whole_after_a_gap_and_after_the_connection_was_lost() {
+    let stub = StubVenue::start(Venue::Binance).await;
+    snapshot(&stub, 10, r#"[["100.00","1"]]"#);
+    stub.on_frame("depth", &[&depth(9, 11, r#"[["100.00","2"]]"#)]);
+    let running = Running::start(Venue::Binance, stub, &[want("BTC/USDT", What::Book)]).await;
+    eventually("the snapshot with what followed it", || running.book(|book| best(book) == "100 2")).await;
+
+    running.stub.push(&depth(12, 13, r#"[["100.50","3"]]"#));
+    eventually("the next change", || running.book(|book| best(book) == "100.5 3")).await;
+
+    // 14 to 16 are missing, and the snapshot that is asked for then is of 20
+    snapshot(&running.stub, 20, r#"[["90.00","9"]]"#);
+    running.stub.push(&depth(17, 18, r#"[["99.00","1"]]"#));
+    eventually("the book begun anew", || running.book(|book| best(book) == "90 9" && book.nonce == Some(20))).await;
+    assert!(!running.book(|book| best(book) == "99 1"), "what follows a gap is not believed");
+
+    snapshot(&running.stub, 30, r#"[["80.00","8"]]"#);
+    running.stub.cut();
+    eventually("the connection made anew", || running.stub.frames().len() >= 2).await;
+    running.stub.push(&depth(30, 31, r#"[["80.00","7"]]"#));
+    eventually("the book after it", || running.book(|book| best(book) == "80 7")).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn no_trade_is_told_twice_and_what_was_missed_is_asked_for() {
+    let stub = StubVenue::start(Venue::Binance).await;
+    let trade =
+        |id: u32| format!(r#"{{"e":"trade","E":1,"s":"BTCUSDT","t":{id},"p":"100","q":"1","T":{id},"m":true}}"#);
+    stub.on_frame("trade", &[&trade(1)]);
+    let running = Running::start(Venue::Binance, stub, &[want("BTC/USDT", What::Trades)]).await;
+    let told = || {
+        let heard = running.ears.0.lock().unwrap();
+        let trades = heard.iter().filter_map(|(_, heard)| match heard {
+            Heard::Trades(trades) => Some(trades.clone()),
+            _ => None,
+        });
+        trades.flatten().filter_map(|trade| trade.id).collect::<Vec<_>>()
+    };
+    eventually("the first trade", || told() == ["1"]).await;
+    running.stub.answer(
+        Verb::Get,
+        "/api/v3/aggTrades",
+        r#"[{"a":1,"p":"100","q":"1","T":1,"m":true,"M":true},{"a":2,"p":"100","q":"1","T":2,"m":true,"M":true}]"#,
+    );
+    running.stub.cut();
+    eventually("the trade that was missed", || told() == ["1", "2"]).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn only_what_is_wanted_is_heard_and_wants_change() {
+    let stub = StubVenue::start(Venue::Binance).await;
+    let running = Running::start(Venue::Binance, stub, &[]).await;
+    assert_eq!(running.stub.sockets(), 0);
+    let ticker = want("BTC/USDT", What::Ticker);
+    running.stub.on_frame(
+        "miniTicker",
+        &[
+            r#"{"e":"24hrMiniTicker","E":1,"s":"BTCUSDT","c":"5","o":"4","h":"6","l":"3","v":"1","q":"5"}"#,
+            r#"{"e":"24hrMiniTicker","E":1,"s":"ETHUSDT","c":"5","o":"4","h":"6","l":"3","v":"1","q":"5"}"#,
+        ],
+    );
+    running.wants.send_replace(BTreeSet::from([ticker.clone()]));
+    eventually("the ticker", || running.ears.kinds().contains("BTC/USDT ticker")).await;
+    assert!(!running.ears.kinds().contains("ETH/USDT ticker"), "{:?}", running.ears.kinds());
+
+    let candles = want("BTC/USDT", What::Candles("1m".to_owned()));
+    running.stub.on_frame("kline", &[
+        r#"{"e":"kline","E":1,"s":"BTCUSDT","k":{"t":60000,"s":"BTCUSDT","i":"1m","o":"1","c":"2","h":"3","l":"1","v":"9"}}"#,
+    ]);
+    running.wants.send_replace(BTreeSet::from([candles, want("ETH/USDT", What::Ticker)]));
+    eventually("candles", || running.ears.kinds().contains("BTC/USDT 1m")).await;
+    eventually("the ticker taken back", || {
+        running.stub.frames().iter().any(|frame| frame.contains("UNSUBSCRIBE") && frame.contains("btcusdt@miniTicker"))
+    })
+    .await;
+    running.wants.send_replace(BTreeSet::new());
+    eventually("no connection is kept for nothing", || running.stub.sockets() == 0).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_ticker_without_best_prices_takes_them_from_the_book() {
+    let stub = StubVenue::start(Venue::Binance).await;
+    snapshot(&stub, 10, r#"[["100.00","1"]]"#);
+    stub.on_frame("depth", &[&depth(9, 11, r#"[["100.00","2"]]"#)]);
+    stub.on_frame(
+        "miniTicker",
+        &[r#"{"e":"24hrMiniTicker","E":1,"s":"BTCUSDT","c":"100.4","o":"4","h":"106","l":"3","v":"1","q":"5"}"#],
+    );
+    let wants = [want("BTC/USDT", What::Ticker), want("BTC/USDT", What::Book)];
+    let running = Running::start(Venue::Binance, stub, &wants).await;
+    eventually("a whole ticker", || {
+        running.stub.push(&depth(12, 12, r#"[["100.10","2"]]"#));
+        running.ears.any(|_, heard| match heard {
+            Heard::Ticker(ticker) => ticker.last.is_some() && ticker.bid.is_some() && ticker.ask.is_some(),
+            _ => false,
+        })
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn recorded_messages_of_every_exchange_go_through() {
+    for venue in Venue::ALL {
+        let stub = StubVenue::start(venue).await;
+        let markets = exchanges(venue, &stub, Duration::from_secs(5)).open(venue, None).unwrap();
+        let markets = markets.load_markets().await.unwrap();
+        let Some(symbol) = markets.all().iter().find(|market| !market.contract()).map(|m| m.symbol.clone()) else {
+            panic!("{venue} has no spot market");
+        };
+        let wants = [want(&symbol, What::Ticker), want(&symbol, What::Trades)];
+        let running = Running::start(venue, stub, &wants).await;
+        eventually("frames of both", || running.stub.frames().len() >= 2).await;
+        eventually("both connections", || running.stub.sockets() >= 2).await;
+        running.stop().await;
+    }
+}
