@@ -269,7 +269,7 @@ async fn offered_channels_are_wanted_while_somebody_is_in_them() {
         let message = Publish { channel: &name(3), content: &content, key: Some(&name(3)), sequence: None };
         hub.publish_own(&message, None).await.unwrap();
     }
-    assert_eq!(heard(&b).await, "joined 0 false;2;");
+    assert_eq!(heard(&b).await, "joined 0 false;1;2;");
     hub.join(&c, &name(3), None).await.unwrap();
     assert!(heard(&c).await.ends_with("joined 2 false;2*;"));
 }

@@ -89,7 +89,7 @@ struct Inner {
 
 /// Something to tell, as it was heard or as it was told to others.
 enum Words {
-    Heard(Heard, i64),
+    Heard(Box<Heard>, i64),
     Told(Arc<RawValue>),
 }
 
@@ -181,7 +181,11 @@ impl Board {
             state.queued = false;
             if let Some((heard, latency)) = state.take() {
                 state.told_at = Some(now);
-                tellings.push(Telling { topic, words: Words::Heard(heard, latency), targets: state.targets.clone() });
+                tellings.push(Telling {
+                    topic,
+                    words: Words::Heard(Box::new(heard), latency),
+                    targets: state.targets.clone(),
+                });
             }
         }
         (tellings, next)

@@ -53,7 +53,7 @@ impl Topic {
             _ => return None,
         };
         let good = datum.network == network && kind(&datum.pair) == datum.kind && is_symbol(&datum.pair);
-        good.then(|| Self { exchange: datum.venue, want: Want { symbol: datum.pair, what } })
+        good.then_some(Self { exchange: datum.venue, want: Want { symbol: datum.pair, what } })
     }
 
     /// The names of its channel: the document's, which candles of other lengths have not, and the newer client's.

@@ -242,7 +242,8 @@ impl Hub {
             // who may hear what changes: nothing is kept for later
             ChannelConfig { mode: Mode::Stream, history_size: 0, ..own }
         } else if self.is_offered(name) {
-            Self::offered_config(own)
+            // its publisher keeps to a pace of its own
+            ChannelConfig { history_size: 1, history_ttl: offers::FRESH, ..own }
         } else if self.is_of_network(name) {
             // the document's batching
             ChannelConfig { conflate: Duration::from_millis(200), ..own }

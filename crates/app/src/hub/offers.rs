@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orrery_kernel::{Error, ErrorCode, Result};
-use orrery_realtime::ChannelConfig;
 
 use super::{Conn, Hub};
 
 /// How long after its publication a value still says something to those who come late.
-const FRESH: Duration = Duration::from_secs(120);
+pub(super) const FRESH: Duration = Duration::from_secs(120);
 
 /// Names that clients may join although nothing was published there yet.
 pub struct Offer {
@@ -32,11 +31,6 @@ impl Hub {
 
     pub(super) fn is_offered(&self, name: &str) -> bool {
         self.is_of_network(name) && self.offered.get().is_some_and(|offer| (offer.is_one)(name))
-    }
-
-    /// How such a channel is: its publisher keeps to a pace of its own.
-    pub(super) fn offered_config(own: ChannelConfig) -> ChannelConfig {
-        ChannelConfig { history_size: 1, history_ttl: FRESH, conflate: Duration::ZERO, ..own }
     }
 
     /// The offered channels that somebody is in, by name.
