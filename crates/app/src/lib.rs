@@ -15,6 +15,7 @@ pub mod limits;
 pub mod loans;
 pub mod market;
 pub mod orders;
+pub mod paper;
 pub mod plans;
 pub mod shares;
 pub mod tasks;
@@ -95,6 +96,8 @@ pub struct App {
     pub auth: Arc<auth::Auth>,
     /// Trades, balances, transactions, the operator's entries.
     pub trading: trading::Trading,
+    /// The way into the journal, for what is assembled beside the use cases.
+    pub writer: ledger_writer::LedgerWriter,
     /// Limit orders.
     pub orders: orders::Orders,
     /// Transfers and withdrawals.
@@ -180,7 +183,7 @@ impl App {
             store: wallets,
             ledger,
             identity,
-            writer,
+            writer: writer.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
         };
@@ -189,6 +192,7 @@ impl App {
         Ok(Arc::new(Self {
             auth,
             trading,
+            writer,
             orders,
             transfers,
             plans,

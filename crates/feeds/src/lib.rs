@@ -16,4 +16,4 @@ pub use coingecko::CoinGecko;
 pub use fred::{Fred, Observation, is_series};
 pub use http::{FeedClient, OpenError, Options, install_tls};
 pub use simulated::Simulated;
-pub use simulated_markets::{PriceAt, SimulatedMarkets};
+pub use simulated_markets::SimulatedMarkets;

@@ -34,12 +34,6 @@ impl Simulated {
 
     /// Whole dollars in cents at a moment; at least 100.
     pub fn usd_cents(&self, at: Timestamp) -> i64 {
-        let usd = self.usd(at).round().clamp(1.0, 1e9);
-        usd as i64 * 100
-    }
-
-    /// Dollars at a moment, as exactly as they were reckoned.
-    pub fn usd(&self, at: Timestamp) -> f64 {
         let seconds = at.micros() as f64 / 1e6;
         let mut log = 0.0;
         for octave in 0..OCTAVES {
@@ -48,7 +42,8 @@ impl Simulated {
             let weight = VOLATILITY * (period / YEAR_S).sqrt() * 0.7;
             log += weight * self.noise(octave, seconds / period);
         }
-        self.level * log.exp()
+        let usd = (self.level * log.exp()).round().clamp(1.0, 1e9);
+        usd as i64 * 100
     }
 
     /// Smooth noise of one octave, within ±1 or so.

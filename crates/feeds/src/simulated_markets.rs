@@ -1,22 +1,15 @@
-//! What is heard of the simulated exchange: tickers, books, trades and candles around a price that is a function of
-//! time, so that everything agrees and goes on where it was after a restart.
+//! What is heard of the simulated exchange: tickers, books, trades and candles around prices from elsewhere, so that
+//! everything agrees, and goes on where it was after a restart as far as the prices do.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use orrery_kernel::Timestamp;
-use orrery_venues::Number;
+use orrery_venues::paper::{PaperPrices, Reference};
 use orrery_venues::stream::{Heard, Want, What};
 use orrery_venues::unified::{Candle, OrderBook, Side, Ticker, Time, Trade};
+use orrery_venues::{Number, Page};
 
-use crate::Simulated;
-
-/// Markets, where their prices begin their walk, and digits of a price after the point.
-const MARKETS: [(&str, u32, u32); 6] = [
-    ("BTC/USDT", 90_000, 2),
-    ("ETH/USDT", 3_200, 2),
-    ("SOL/USDT", 160, 2),
-    ("BNB/USDT", 620, 2),
-    ("XRP/USDT", 2, 5),
-    ("DOGE/USDT", 1, 6),
-];
 /// Levels of a side of a book.
 const LEVELS: u32 = 20;
 /// Between two trades of a market, milliseconds.
@@ -25,45 +18,23 @@ const TRADE_PERIOD_MS: i64 = 700;
 const TRADES_MAX: i64 = 50;
 /// Candles that are told.
 const CANDLES: i64 = 200;
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY_HOURS: i64 = 24;
 const DAY_MS: i64 = 86_400_000;
-/// Looks at the price for the day's highest and lowest.
-const DAY_LOOKS: i64 = 96;
-/// Looks at the price for a candle's.
-const CANDLE_LOOKS: i64 = 5;
-/// What is traded of a market in a day, in the quote currency.
-const DAY_VOLUME: u32 = 40_000_000;
-
-/// The price of a market at a moment; none for a market that is not simulated.
-pub type PriceAt = Box<dyn Fn(&str, Timestamp) -> Option<Number> + Send + Sync>;
 
 /// The simulated exchange's markets.
 pub struct SimulatedMarkets {
-    price: PriceAt,
+    prices: Arc<dyn PaperPrices>,
 }
 
 impl SimulatedMarkets {
-    /// Markets around prices from elsewhere.
-    pub fn new(price: PriceAt) -> Self {
-        Self { price }
+    /// Markets around these prices.
+    pub fn new(prices: Arc<dyn PaperPrices>) -> Self {
+        Self { prices }
     }
 
-    /// Markets whose prices walk by themselves: the same seed gives the same prices.
-    pub fn walking(seed: u64) -> Self {
-        Self::new(Box::new(move |symbol, at| {
-            let (place, (_, level, digits)) = MARKETS.iter().enumerate().find(|(_, (name, ..))| *name == symbol)?;
-            // the first is the price that the rest of the demo shows
-            let walk = Simulated::new(seed.wrapping_add(place as u64), *level);
-            rounded(walk.usd(at), *digits)
-        }))
-    }
-
-    /// Names of the markets that walk by themselves.
-    pub fn symbols() -> impl Iterator<Item = &'static str> {
-        MARKETS.iter().map(|(symbol, ..)| *symbol)
-    }
-
-    /// What is heard of `want` at `now`; of trades, those after `since`. None for a market that is not simulated, and
-    /// where there was no trade.
+    /// What is heard of `want` at `now`; of trades, those after `since`. None for a market that has no price, and where
+    /// there was no trade.
     pub fn heard(&self, want: &Want, since: Timestamp, now: Timestamp) -> Option<Heard> {
         let symbol = want.symbol.as_str();
         match &want.what {
@@ -74,78 +45,76 @@ impl SimulatedMarkets {
                 (!trades.is_empty()).then_some(Heard::Trades(trades))
             }
             What::Candles(timeframe) => {
-                let candles = self.candles(symbol, timeframe, now)?;
+                let candles = self.candles(symbol, length(timeframe)?, CANDLES, now)?;
                 Some(Heard::Candles(timeframe.clone(), candles))
             }
         }
     }
 
-    fn at(&self, symbol: &str, ms: i64) -> Option<Number> {
-        (self.price)(symbol, Timestamp::from_millis(ms))
-    }
-
-    /// First, highest, lowest and last price of a time, by so many looks.
-    fn over(&self, symbol: &str, from: i64, until: i64, looks: i64) -> Option<[Number; 4]> {
-        let seen = (0..=looks).map(|n| self.at(symbol, from + (until - from) * n / looks));
-        let seen = seen.collect::<Option<Vec<_>>>()?;
-        Some([*seen.first()?, *seen.iter().max()?, *seen.iter().min()?, *seen.last()?])
+    fn candles(&self, symbol: &str, length: Duration, most: i64, now: Timestamp) -> Option<Vec<Candle>> {
+        self.prices.candles(symbol, length, Page { since: None, limit: Some(most) }, now)
     }
 
     fn ticker(&self, symbol: &str, now: Timestamp) -> Option<Ticker> {
-        let ms = now.millis();
-        let [open, high, low, last] = self.over(symbol, ms - DAY_MS, ms, DAY_LOOKS)?;
-        let (bid, ask) = best(last);
-        let volume = Number::from(DAY_VOLUME);
+        let reference = self.prices.reference(symbol, now)?;
+        let last = last(&reference)?;
+        let hours = self.candles(symbol, HOUR, DAY_HOURS, now).unwrap_or_default();
+        let open = hours.first().and_then(|candle| candle.1).unwrap_or(last);
+        let worth = |candle: &Candle| candle.4?.times(candle.5?);
+        let sum = |a: Number, b: Number| a.plus(b).unwrap_or(a);
         let change = last.minus(open)?;
         Some(Ticker {
             symbol: Some(symbol.to_owned()),
-            time: Time(Some(ms)),
-            high: Some(high),
-            low: Some(low),
-            bid: Some(bid),
-            ask: Some(ask),
+            time: Time(Some(reference.at.millis())),
+            high: hours.iter().filter_map(|candle| candle.2).max(),
+            low: hours.iter().filter_map(|candle| candle.3).min(),
+            bid: Some(reference.bid),
+            ask: Some(reference.ask),
             open: Some(open),
             close: Some(last),
             last: Some(last),
             change: Some(change),
-            percentage: change.times(Number::from(100))?.over_to(open, 4),
-            base_volume: volume.over_to(last, 8),
-            quote_volume: Some(volume),
+            percentage: change.times(Number::from(100)).and_then(|change| change.over_to(open, 4)),
+            base_volume: hours.iter().filter_map(|candle| candle.5).reduce(sum),
+            quote_volume: hours.iter().filter_map(worth).reduce(sum),
             ..Ticker::default()
         })
     }
 
-    /// A ladder: each level is one step further away, with an amount that changes each second.
+    /// What stands around the price, if that is known; else a ladder: each level is one step further away, with an
+    /// amount that changes each second.
     fn book(&self, symbol: &str, now: Timestamp) -> Option<OrderBook> {
-        let last = self.at(symbol, now.millis())?;
-        let (bid, ask) = best(last);
-        let tick = step(last);
+        let reference = self.prices.reference(symbol, now)?;
+        if let Some(depth) = reference.depth {
+            return Some(depth);
+        }
+        let tick = step(reference.bid);
         let levels = |first: Number, up: bool| -> Vec<(Number, Number)> {
             let level = |n: u32| {
                 let away = tick.times(Number::from(n))?;
                 let price = if up { first.plus(away) } else { first.minus(away) }?;
                 let worth = Number::from(500 + drawn(symbol, now.secs(), n * 2 + u32::from(up)) % 9_500);
-                Some((price, worth.over_to(last, 6)?))
+                Some((price, worth.over_to(first, 6)?))
             };
             (0..LEVELS).filter_map(level).filter(|(price, _)| *price > Number::default()).collect()
         };
         Some(OrderBook {
             symbol: Some(symbol.to_owned()),
-            bids: levels(bid, false),
-            asks: levels(ask, true),
+            bids: levels(reference.bid, false),
+            asks: levels(reference.ask, true),
             time: Time(Some(now.millis())),
             nonce: Some(now.millis()),
         })
     }
 
     fn trades(&self, symbol: &str, since: Timestamp, now: Timestamp) -> Vec<Trade> {
-        let (last, end) = (now.millis() / TRADE_PERIOD_MS, since.millis() / TRADE_PERIOD_MS);
+        let (newest, told) = (now.millis() / TRADE_PERIOD_MS, since.millis() / TRADE_PERIOD_MS);
         let trade = |number: i64| {
             let ms = number * TRADE_PERIOD_MS;
-            let price = self.at(symbol, ms)?;
-            let (bid, ask) = best(price);
+            let reference = self.prices.reference(symbol, Timestamp::from_millis(ms))?;
             let draw = drawn(symbol, number, 0);
-            let (side, price) = if draw.is_multiple_of(2) { (Side::Buy, ask) } else { (Side::Sell, bid) };
+            let buys = draw.is_multiple_of(2);
+            let (side, price) = if buys { (Side::Buy, reference.ask) } else { (Side::Sell, reference.bid) };
             let amount = Number::from(10 + draw % 2_000).over_to(price, 6)?;
             Some(Trade {
                 id: Some(number.to_string()),
@@ -158,26 +127,12 @@ impl SimulatedMarkets {
                 ..Trade::default()
             })
         };
-        (end.max(last - TRADES_MAX) + 1..=last).filter_map(trade).collect()
-    }
-
-    fn candles(&self, symbol: &str, timeframe: &str, now: Timestamp) -> Option<Vec<Candle>> {
-        let length = length_ms(timeframe)?;
-        let ms = now.millis();
-        let volume = i64::from(DAY_VOLUME).saturating_mul(length) / DAY_MS;
-        let candle = |begin: i64| {
-            let until = (begin + length).min(ms);
-            let [open, high, low, close] = self.over(symbol, begin, until, CANDLE_LOOKS)?;
-            let traded = volume.saturating_mul(until - begin) / length;
-            let traded = Number::from(u32::try_from(traded).unwrap_or(u32::MAX)).over_to(close, 6);
-            Some(Candle(Some(begin), Some(open), Some(high), Some(low), Some(close), traded))
-        };
-        (0..CANDLES).rev().map(|n| candle((ms / length - n) * length)).collect()
+        (told.max(newest - TRADES_MAX) + 1..=newest).filter_map(trade).collect()
     }
 }
 
-fn rounded(price: f64, digits: u32) -> Option<Number> {
-    Number::parse(&format!("{price:.*}", digits as usize))
+fn last(reference: &Reference) -> Option<Number> {
+    reference.last.or_else(|| reference.bid.plus(reference.ask)?.over(Number::from(2)))
 }
 
 /// The least difference of prices that are as large as this one: some ten thousandth of it.
@@ -190,11 +145,6 @@ fn step_times(step: Number, n: u32) -> Number {
     step.times(Number::from(n)).unwrap_or_default()
 }
 
-/// Best prices around the last one.
-fn best(last: Number) -> (Number, Number) {
-    (last, last.plus(step(last)).unwrap_or(last))
-}
-
 /// A number for a market, a time and a place: FNV-1a, which is enough for amounts that nobody pays.
 fn drawn(symbol: &str, time: i64, place: u32) -> u32 {
     let bytes = symbol.bytes().chain(time.to_le_bytes()).chain(place.to_le_bytes());
@@ -202,8 +152,8 @@ fn drawn(symbol: &str, time: i64, place: u32) -> u32 {
     (hash >> 32) as u32
 }
 
-/// Milliseconds of `1m`, `4h`, `1d`, `1w`.
-fn length_ms(timeframe: &str) -> Option<i64> {
+/// Of `1m`, `4h`, `1d`, `1w`.
+fn length(timeframe: &str) -> Option<Duration> {
     let (count, unit) = timeframe.split_at_checked(timeframe.len().checked_sub(1)?)?;
     let unit = match unit {
         "m" => 60_000,
@@ -212,11 +162,14 @@ fn length_ms(timeframe: &str) -> Option<i64> {
         "w" => 7 * DAY_MS,
         _ => return None,
     };
-    count.parse::<i64>().ok().filter(|count| (1..=60).contains(count)).map(|count| count * unit)
+    let count = count.parse::<i64>().ok().filter(|count| (1..=60).contains(count))?;
+    u64::try_from(count * unit).ok().map(Duration::from_millis)
 }
 
 #[cfg(test)]
 mod tests {
+    use orrery_venues::paper::Walk;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_518_600_123);
@@ -224,7 +177,7 @@ mod tests {
     fn hear(what: What, since: i64, now: i64) -> Option<Heard> {
         let want = Want { symbol: "BTC/USDT".into(), what };
         let at = |ms: i64| Timestamp::from_millis(NOW.millis() + ms);
-        SimulatedMarkets::walking(1).heard(&want, at(since), at(now))
+        SimulatedMarkets::new(Arc::new(Walk::new(1))).heard(&want, at(since), at(now))
     }
 
     #[test]
@@ -238,9 +191,9 @@ mod tests {
         assert!(book.asks.windows(2).all(|two| two[0].0 < two[1].0));
         assert_eq!(candles.len(), 200);
         assert_eq!(candles.last().unwrap().4, ticker.last);
-        assert!(candles.windows(2).all(|two| two[1].0.unwrap() - two[0].0.unwrap() == 60_000));
-        assert!(candles.iter().all(|c| c.3 <= c.1 && c.1 <= c.2 && c.3 <= c.4 && c.4 <= c.2));
         assert_eq!(hear(What::Candles("7x".into()), 0, 0), None);
+        let nowhere = Want { symbol: "NO/SUCH".into(), what: What::Ticker };
+        assert_eq!(SimulatedMarkets::new(Arc::new(Walk::new(1))).heard(&nowhere, NOW, NOW), None);
     }
 
     #[test]
@@ -256,17 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn it_moves() {
-        let last = |ms| match hear(What::Ticker, ms, ms) {
-            Some(Heard::Ticker(ticker)) => ticker.last,
-            _ => None,
-        };
-        let changes = (0..60).filter(|n| last(n * 1_000) != last((n + 1) * 1_000)).count();
-        assert!(changes > 50, "{changes} of 60");
-        assert_eq!(last(0), last(0));
-        for symbol in SimulatedMarkets::symbols() {
-            let want = Want { symbol: symbol.into(), what: What::Ticker };
-            assert!(SimulatedMarkets::walking(1).heard(&want, NOW, NOW).is_some(), "{symbol}");
-        }
+    fn steps_suit_the_price() {
+        let step = |digits: &str| step(Number::parse(digits).unwrap()).to_string();
+        assert_eq!(["86394.68", "3.2", "0.000022"].map(step), ["1", "0.0001", "0.00000001"]);
     }
 }

@@ -22,6 +22,7 @@ mod market;
 mod migrate;
 mod open;
 mod options;
+mod paper;
 mod plans;
 mod schema;
 mod sql;

@@ -14,6 +14,7 @@ use orrery_feeds::SimulatedMarkets;
 use orrery_kernel::{Clock, Entropy};
 use orrery_storage::{Bus, Heard, LeaseStore, Listening};
 use orrery_venue_net::{Feed, FeedOptions, NetExchanges, OpenError, VenueOptions};
+use orrery_venues::paper::{PaperPrices, Walk};
 use orrery_venues::stream::{Sink as _, Want, What};
 use orrery_venues::{Exchanges as _, Venue};
 use tokio::sync::watch;
@@ -36,6 +37,8 @@ const CLOCK_PERIOD: Duration = Duration::from_secs(900);
 const SIMULATED_PERIOD: Duration = Duration::from_millis(500);
 /// Its candles are told at each of so many.
 const SIMULATED_CANDLES: u64 = 4;
+/// Its markets that are shown to all who hear everything.
+const SIMULATED_SHOWN: [&str; 6] = ["BTC/USDT", "ETH/USDT", "SOL/USDT", "BNB/USDT", "XRP/USDT", "DOGE/USDT"];
 
 type Wants = watch::Sender<BTreeSet<Want>>;
 
@@ -58,7 +61,8 @@ pub fn start(config: &Config, parts: &wire::Parts, app: &Arc<App>, holder: Strin
         Some(leases) => shares::start(leases, GROUP, holder, shares, tasks),
         None => shares,
     };
-    let simulated = (config.market.source == Source::Simulated).then_some(config.market.simulated_seed);
+    let simulated = (config.market.source == Source::Simulated)
+        .then(|| Arc::new(Walk::new(config.market.simulated_seed)) as Arc<dyn PaperPrices>);
     let streams = Streams {
         network: app.wallets.network().to_owned(),
         configured: configured(config),
@@ -87,7 +91,7 @@ fn configured(config: &Config) -> Vec<(String, String)> {
         .flat_map(|(venue, symbols)| symbols.iter().map(|symbol| (venue.id().to_owned(), symbol.clone())))
         .collect();
     if config.market.source == Source::Simulated {
-        all.extend(SimulatedMarkets::symbols().map(|symbol| (PAPER.to_owned(), symbol.to_owned())));
+        all.extend(SIMULATED_SHOWN.map(|symbol| (PAPER.to_owned(), symbol.to_owned())));
     }
     all
 }
@@ -104,8 +108,8 @@ struct Streams {
     wanted: watch::Sender<BTreeSet<String>>,
     held: watch::Receiver<BTreeSet<String>>,
     feeds: HashMap<Venue, Wants>,
-    /// The seed of the simulated exchange, where there is one.
-    simulated: Option<u64>,
+    /// Prices of the simulated exchange, where there is one.
+    simulated: Option<Arc<dyn PaperPrices>>,
     paper: Option<Wants>,
     heard: wants::Heard,
     arranged: Arrangement,
@@ -177,11 +181,11 @@ impl Streams {
                 },
             }
         }
-        if let Some(seed) = self.simulated {
+        if let Some(prices) = &self.simulated {
             let wants = self.arranged.of(PAPER, &held);
             let paper = self.paper.get_or_insert_with(|| {
                 let (wants, read) = watch::channel(BTreeSet::new());
-                let source = SimulatedMarkets::walking(seed);
+                let source = SimulatedMarkets::new(prices.clone());
                 let simulated = simulate(source, self.board.clone(), self.clock.clone(), read, self.tasks.stopping());
                 self.tasks.spawn("simulated-markets", simulated);
                 wants

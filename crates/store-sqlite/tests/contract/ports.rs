@@ -68,6 +68,16 @@ mod wallets {
     orrery_testkit::wallets_contract!(fresh());
 }
 
+mod paper {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::paper::Store {
+        in_memory().await
+    }
+
+    orrery_testkit::paper_contract!(fresh());
+}
+
 mod workers {
     use super::*;
 
