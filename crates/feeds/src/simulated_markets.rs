@@ -104,6 +104,7 @@ impl SimulatedMarkets {
             asks: levels(reference.ask, true),
             time: Time(Some(now.millis())),
             nonce: Some(now.millis()),
+            ..OrderBook::default()
         })
     }
 

@@ -7,17 +7,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use orrery_api_webfix::markets::{self, Board, PAPER};
 use orrery_app::tasks::Tasks;
 use orrery_app::{App, shares};
 use orrery_feeds::SimulatedMarkets;
 use orrery_kernel::{Clock, Entropy};
-use orrery_storage::{Bus, Heard, LeaseStore, Listening};
+use orrery_storage::{Bus, Heard, LeaseStore};
 use orrery_venue_net::{Feed, FeedOptions, NetExchanges, OpenError, VenueOptions};
 use orrery_venues::paper::{PaperPrices, Walk};
 use orrery_venues::stream::{Sink as _, Want, What};
 use orrery_venues::{Exchanges as _, Venue};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,8 @@ use crate::{indicators, wire};
 const GROUP: &str = "streams";
 /// Between two looks at what is wanted; news are taken at once.
 const LOOK: Duration = Duration::from_secs(1);
+/// Messages of the bus that wait; the bus waits then.
+const HEARD_MAX: usize = 64;
 /// Wait before the bus is listened to again, after that failed.
 const LISTEN_WAIT: Duration = Duration::from_secs(2);
 /// Between two looks at an exchange's clock, by which ages are told.
@@ -119,15 +122,11 @@ struct Streams {
 impl Streams {
     async fn run(mut self) {
         let stopping = self.tasks.stopping();
-        let mut listening: Option<Box<dyn Listening>> = None;
-        let mut listen_at = Instant::now();
+        let (ears, mut messages) = mpsc::channel(HEARD_MAX);
+        self.tasks.spawn("market-ears", listen(self.bus.clone(), ears, self.tasks.stopping()));
         let mut tick = tokio::time::interval(LOOK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            if listening.is_none() && Instant::now() >= listen_at {
-                listening = self.listen().await;
-                listen_at = Instant::now() + LISTEN_WAIT;
-            }
             let news = tokio::select! {
                 () = stopping.cancelled() => return,
                 _ = tick.tick() => {
@@ -135,24 +134,10 @@ impl Streams {
                     true
                 }
                 Ok(()) = self.held.changed() => true,
-                heard = next(&mut listening) => match heard {
-                    Heard::Message(message) => self.heard.hear(&message, Instant::now()),
-                    // everything is told again soon
-                    Heard::Missed => false,
-                },
+                Some(message) = messages.recv() => self.heard.hear(&message, Instant::now()),
             };
             if news {
                 self.arrange();
-            }
-        }
-    }
-
-    async fn listen(&self) -> Option<Box<dyn Listening>> {
-        match self.bus.listen(wants::TOPIC).await {
-            Ok(listening) => Some(listening),
-            Err(error) => {
-                tracing::warn!(%error, "which markets are watched cannot be heard; trying again");
-                None
             }
         }
     }
@@ -165,7 +150,11 @@ impl Streams {
             self.board.carry(arranged.targets.clone());
         }
         let shares = arranged.shares();
-        self.wanted.send_if_modified(|wanted| std::mem::replace(wanted, shares.clone()) != shares);
+        self.wanted.send_if_modified(|wanted| {
+            let changed = *wanted != shares;
+            *wanted = shares;
+            changed
+        });
         self.arranged = arranged;
         let held = self.held.borrow_and_update().clone();
         let mut streamed = 0;
@@ -212,14 +201,37 @@ impl Streams {
 }
 
 fn hand(feed: &Wants, wants: BTreeSet<Want>) {
-    feed.send_if_modified(|before| std::mem::replace(before, wants.clone()) != wants);
+    feed.send_if_modified(|before| {
+        let changed = *before != wants;
+        *before = wants;
+        changed
+    });
 }
 
-/// The next message; without a listener, never.
-async fn next(listening: &mut Option<Box<dyn Listening>>) -> Heard {
-    match listening {
-        Some(listening) => listening.next().await,
-        None => std::future::pending().await,
+/// Hands on what the bus says of markets. What is missed is told again within ten seconds.
+async fn listen(bus: Arc<dyn Bus>, ears: mpsc::Sender<Bytes>, stopping: CancellationToken) {
+    let hear = async {
+        loop {
+            let mut listening = match bus.listen(wants::TOPIC).await {
+                Ok(listening) => listening,
+                Err(error) => {
+                    tracing::warn!(%error, "which markets are watched cannot be heard; trying again");
+                    tokio::time::sleep(LISTEN_WAIT).await;
+                    continue;
+                }
+            };
+            loop {
+                if let Heard::Message(message) = listening.next().await
+                    && ears.send(message).await.is_err()
+                {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        () = hear => {}
     }
 }
 
