@@ -8,6 +8,7 @@
 mod call;
 mod dialect;
 mod http;
+pub mod markets;
 mod methods;
 mod publish;
 mod reply;

@@ -22,8 +22,8 @@ use crate::publish::private;
 
 /// Largest message of a client: they are two short ones.
 const MESSAGE_BYTES_MAX: usize = 65_536;
-/// Channels that a socket may subscribe to.
-const CHANNELS_MAX: usize = 64;
+/// Channels that a socket may subscribe to; of markets the hub allows fewer.
+const CHANNELS_MAX: usize = 160;
 /// The document's subprotocol.
 const PROTOCOL: &str = "webfix";
 

@@ -17,6 +17,7 @@ pub mod market;
 pub mod orders;
 pub mod paper;
 pub mod plans;
+pub mod shares;
 pub mod tasks;
 pub mod trading;
 pub mod transfers;

@@ -20,11 +20,10 @@ use orrery_kernel::{AMOUNT_MAX, Clock, Entropy};
 use orrery_ledger::Limits;
 use orrery_market::{PriceFeed, SentimentFeed};
 use orrery_realtime::Broker;
-use orrery_storage::Cache;
-use orrery_store_memory::{MemoryBroker, MemoryCache, MemoryRates};
-use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisCache, RedisRates};
+use orrery_storage::{Bus, Cache};
+use orrery_store_memory::{MemoryBroker, MemoryBus, MemoryCache, MemoryRates};
+use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisBus, RedisCache, RedisRates};
 use orrery_venue_net::NetExchanges;
-use orrery_venues::Exchanges;
 
 use crate::config::{Config, Market, Realtime, Source};
 use crate::database::Database;
@@ -45,10 +44,21 @@ pub struct Parts {
     pub database: Database,
     /// What several servers share beside it.
     pub redis: Option<Redis>,
+    /// What processes tell each other; without a Redis, only this one hears it.
+    pub bus: Arc<dyn Bus>,
+    /// Exchanges, with one rate and one clock of each for everybody in this process.
+    pub exchanges: Arc<NetExchanges>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+}
+
+/// Who asks for leases: this process, and no other that ever was.
+pub fn holder(entropy: &dyn Entropy) -> String {
+    let mut bits = [0; 8];
+    entropy.fill(&mut bits);
+    format!("{}-{}", std::process::id(), hex::encode(bits))
 }
 
 /// Opens the database, and makes and migrates it first where `create` says so (SQLite only: a shared
@@ -62,7 +72,13 @@ pub async fn open(config: &Config, create: bool) -> Result<Parts> {
     }
     let database = Database::open(config, create).await?;
     let redis = config.redis.as_ref().map(|url| Redis::open(url.expose(), RedisOptions::default())).transpose()?;
-    Ok(Parts { database, redis, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
+    let bus: Arc<dyn Bus> = match &redis {
+        Some(redis) => Arc::new(RedisBus::new(redis.clone())),
+        None => Arc::new(MemoryBus::default()),
+    };
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let exchanges = NetExchanges::new(config.venues.options.clone(), clock.clone(), entropy.clone());
+    Ok(Parts { database, redis, bus, exchanges: Arc::new(exchanges), clock, entropy })
 }
 
 /// The ports on these parts. What listens runs until `tasks` stop.
@@ -89,7 +105,7 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         channels: parts.database.channels(),
         wallets: parts.database.wallets(),
         workers: parts.database.workers(),
-        exchanges: exchanges(config, parts),
+        exchanges: parts.exchanges.clone(),
         paper: None,
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
@@ -102,11 +118,6 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
     })
-}
-
-/// The way to exchanges. Nothing is contacted before it is asked for.
-fn exchanges(config: &Config, parts: &Parts) -> Arc<dyn Exchanges> {
-    Arc::new(NetExchanges::new(config.venues.options.clone(), parts.clock.clone(), parts.entropy.clone()))
 }
 
 fn feeds(market: &Market, entropy: &Arc<dyn Entropy>) -> Result<(Arc<dyn PriceFeed>, Arc<dyn SentimentFeed>)> {

@@ -6,6 +6,7 @@
 mod alias;
 mod check;
 pub mod docs;
+mod fred;
 mod print;
 mod problem;
 mod tree;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use check::{ListenSpec, Surface};
+pub use fred::{Fred, Series};
 use orrery_http_kit::layers::Network;
 use orrery_identity::rate::Policy;
 use orrery_kernel::{Asset, Secret, parse_minor};
@@ -98,6 +100,8 @@ pub struct Config {
     pub stels: Stels,
     /// Exchanges.
     pub venues: Venues,
+    /// Figures of the economy.
+    pub fred: Fred,
     /// This node.
     pub node: Node,
     /// File of the master keys; absolute.
@@ -544,6 +548,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let welcome_tst = (sources.demo && tst > 0).then_some(tst);
     let realtime = read_realtime(r);
     let (stels, venues, node) = (read_stels(r), venues::read(r), read_node(r));
+    let fred = fred::read(r);
     let key_file = match r.optional("secrets.key_file") {
         Some(path) => sources.cwd.join(path),
         None => server.data_dir.join(crate::master_keys::FILE),
@@ -563,6 +568,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         realtime,
         stels,
         venues,
+        fred,
         node,
         key_file,
         welcome_tst,
