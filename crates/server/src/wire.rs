@@ -23,7 +23,9 @@ use orrery_realtime::Broker;
 use orrery_storage::{Bus, Cache};
 use orrery_store_memory::{MemoryBroker, MemoryBus, MemoryCache, MemoryRates};
 use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisBus, RedisCache, RedisRates};
-use orrery_venue_net::NetExchanges;
+use orrery_venue_net::{FollowedPrices, NetExchanges};
+use orrery_venues::Exchanges as _;
+use orrery_venues::paper::{PaperPrices, Walk};
 
 use crate::config::{Config, Market, Realtime, Source};
 use crate::database::Database;
@@ -106,7 +108,8 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         wallets: parts.database.wallets(),
         workers: parts.database.workers(),
         exchanges: parts.exchanges.clone(),
-        paper: None,
+        paper: parts.database.paper(),
+        paper_prices: Some(paper_prices(config, parts, tasks)?),
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),
@@ -118,6 +121,18 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
     })
+}
+
+/// What the exchange of play money takes its prices from: simulated ones where all prices are, else those of a real
+/// exchange, for the markets that somebody trades in.
+fn paper_prices(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Arc<dyn PaperPrices>> {
+    if config.market.source == Source::Simulated {
+        return Ok(Arc::new(Walk::new(config.market.simulated_seed)));
+    }
+    let exchange = parts.exchanges.open(config.venues.paper_source, None)?;
+    let followed = Arc::new(FollowedPrices::new(exchange, parts.clock.clone()));
+    tasks.spawn("paper-prices", followed.clone().run(tasks.stopping()));
+    Ok(followed)
 }
 
 fn feeds(market: &Market, entropy: &Arc<dyn Entropy>) -> Result<(Arc<dyn PriceFeed>, Arc<dyn SentimentFeed>)> {
@@ -222,6 +237,7 @@ pub fn settings(config: &Config, entropy: &dyn Entropy) -> Result<Settings> {
             refresh: config.venues.refresh,
             at_once: config.venues.refresh_at_once,
         },
+        paper: orrery_app::paper::PaperSettings::default(),
         welcome: config.welcome,
     })
 }
