@@ -12,6 +12,7 @@ use orrery_market::MarketStore;
 use orrery_realtime::ChannelStore;
 use orrery_store_postgres::Postgres;
 use orrery_store_sqlite::Sqlite;
+use orrery_venues::paper::PaperStore;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
 
@@ -125,6 +126,14 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.workers(),
             Self::Postgres(db) => db.workers(),
+        }
+    }
+
+    /// The port of the exchange of play money.
+    pub fn paper(&self) -> Arc<dyn PaperStore> {
+        match self {
+            Self::Sqlite(db) => Arc::new(db.clone()),
+            Self::Postgres(db) => Arc::new(db.clone()),
         }
     }
 

@@ -41,6 +41,7 @@ pub async fn start(config: &Config, parts: &wire::Parts, app: &Arc<App>, tasks: 
     let fenced = wire::Parts {
         database: Database::Postgres(database.fenced(Arc::new(move || held.lease()))),
         redis: parts.redis.clone(),
+        exchanges: parts.exchanges.clone(),
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
     };

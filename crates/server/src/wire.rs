@@ -9,6 +9,7 @@ use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
 use orrery_app::market::MarketSettings;
+use orrery_app::paper::{PaperParts, PaperSettings};
 use orrery_app::tasks::Tasks;
 use orrery_app::venues::VenueSettings;
 use orrery_app::wallets::WalletSettings;
@@ -24,7 +25,7 @@ use orrery_storage::Cache;
 use orrery_store_memory::{MemoryBroker, MemoryCache, MemoryRates};
 use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisCache, RedisRates};
 use orrery_venue_net::NetExchanges;
-use orrery_venues::Exchanges;
+use orrery_venues::paper::Walk;
 
 use crate::config::{Config, Market, Realtime, Source};
 use crate::database::Database;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub database: Database,
     /// What several servers share beside it.
     pub redis: Option<Redis>,
+    /// Exchanges, with one rate and one clock of each for everybody in this process.
+    pub exchanges: Arc<NetExchanges>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -62,7 +65,9 @@ pub async fn open(config: &Config, create: bool) -> Result<Parts> {
     }
     let database = Database::open(config, create).await?;
     let redis = config.redis.as_ref().map(|url| Redis::open(url.expose(), RedisOptions::default())).transpose()?;
-    Ok(Parts { database, redis, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let exchanges = NetExchanges::new(config.venues.options.clone(), clock.clone(), entropy.clone());
+    Ok(Parts { database, redis, exchanges: Arc::new(exchanges), clock, entropy })
 }
 
 /// The ports on these parts. What listens runs until `tasks` stop.
@@ -89,8 +94,8 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         channels: parts.database.channels(),
         wallets: parts.database.wallets(),
         workers: parts.database.workers(),
-        exchanges: exchanges(config, parts),
-        paper: None,
+        exchanges: parts.exchanges.clone(),
+        paper: paper(config, parts),
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),
@@ -104,9 +109,13 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
     })
 }
 
-/// The way to exchanges. Nothing is contacted before it is asked for.
-fn exchanges(config: &Config, parts: &Parts) -> Arc<dyn Exchanges> {
-    Arc::new(NetExchanges::new(config.venues.options.clone(), parts.clock.clone(), parts.entropy.clone()))
+/// The exchange of play money where prices are simulated too; elsewhere nothing says what its markets are worth yet.
+fn paper(config: &Config, parts: &Parts) -> Option<PaperParts> {
+    (config.market.source == Source::Simulated).then(|| PaperParts {
+        store: parts.database.paper(),
+        prices: Arc::new(Walk::new(config.market.simulated_seed)),
+        settings: PaperSettings::default(),
+    })
 }
 
 fn feeds(market: &Market, entropy: &Arc<dyn Entropy>) -> Result<(Arc<dyn PriceFeed>, Arc<dyn SentimentFeed>)> {
