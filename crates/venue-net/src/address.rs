@@ -100,10 +100,7 @@ mod tests {
     fn a_testnet_is_another_host() {
         let bases = Bases::default().of_sandbox(Venue::Binance);
         assert_eq!(bases.rest("https://api.binance.com/api/v3/time"), "https://testnet.binance.vision/api/v3/time");
-        assert_eq!(
-            bases.stream("wss://stream.binance.com:9443/ws/0"),
-            "wss://stream.testnet.binance.vision/ws/0"
-        );
+        assert_eq!(bases.stream("wss://stream.binance.com:9443/ws/0"), "wss://stream.testnet.binance.vision/ws/0");
         let okx = Bases::default().of_sandbox(Venue::Okx);
         assert_eq!(okx.rest("https://www.okx.com/api/v5/public/time"), "https://www.okx.com/api/v5/public/time");
         assert_eq!(okx.header(), Some(("x-simulated-trading", "1")));
