@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use e2e::socket::{Heard, Socket};
-use e2e::{Exchange, Gateway, Options, eventually};
+use e2e::{Exchange, Gateway, Options, Upstream, eventually};
 use serde_json::{Value, json};
 
 use super::scale::House;
@@ -177,6 +177,32 @@ async fn the_demo_has_markets_that_move() {
     let mut one = watch(&gateway, &["testnet.runtime.candles.BTC/USDT.paper.spot.1h"]).await;
     let hours = until(&mut one, "testnet.runtime.candles.BTC/USDT.paper.spot.1h", |_| true).await;
     assert_eq!(hours["raw"]["timeframe"], "1h");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_of_the_economy_are_told_under_both_names() {
+    let upstream = Upstream::start(45_000.0);
+    let options = Options::default()
+        .upstream(&upstream)
+        .env("ORRERY_FRED__BASE_URL", &upstream.fred())
+        .env("ORRERY_FRED__API_KEY", "abcdef0123456789abcdef0123456789")
+        .env("ORRERY_FRED__SERIES", "UNRATE|usa|United States|macro|Unemployment rate|%||avg|1");
+    let gateway = Gateway::start(options).await;
+    let names = ["testnet.fred.usa.macro.unrate", "testnet.fred.usa.macro.unrate.indicator"];
+    // to who asked for one by name, and to who hears everything
+    for channels in [&names[..], &["sonar", "runtime"]] {
+        let mut socket = watch(&gateway, channels).await;
+        let seen = each(&mut socket, &names).await;
+        for frame in seen.values() {
+            assert_eq!((&frame["widget"], &frame["module"]), (&json!("indicator"), &json!("fred.usa.macro")));
+            let raw = &frame["raw"];
+            assert_eq!((&raw["indicator"], &raw["date"]), (&json!("UNRATE"), &json!("2023-10-01")));
+            assert_eq!((&raw["value"], &raw["decimal"]), (&json!(3.8), &json!(1)));
+        }
+    }
+    assert!(!gateway.logs().contains("abcdef0123456789"), "the key stays a secret");
+    let said = gateway.cli(&["config", "print"]);
+    assert!(!said.contains("abcdef0123456789"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -71,6 +71,7 @@ impl Upstream {
             .route("/api/v3/coins/bitcoin", get(coin))
             .route("/api/v3/coins/bitcoin/market_chart", get(chart))
             .route("/api/v3/simple/price", get(simple))
+            .route("/fred/series/observations", get(observations))
             .route("/fng", get(fear_and_greed))
             .route("/fng/", get(fear_and_greed))
             .fallback(unknown)
@@ -111,10 +112,20 @@ impl Upstream {
         format!("http://{}/api/v3", self.address)
     }
 
+    /// What `ORRERY_FRED__BASE_URL` is to be.
+    pub fn fred(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// What `FEAR_GREED_API_URL` is to be.
     pub fn fear_greed(&self) -> String {
         format!("http://{}/fng", self.address)
     }
+}
+
+/// One recorded series, whatever is asked for.
+async fn observations(State(inner): State<Shared>, headers: HeaderMap) -> Response {
+    answer(&inner, "/fred/series/observations", &headers, |_| fixture("fred_observations_UNRATE.json"))
 }
 
 /// Counts the request and answers `content` in the ordered way.

@@ -35,6 +35,7 @@ impl Running {
             bases: bases(&stub),
             book_every: Duration::from_millis(10),
             reconnect_wait: Duration::from_millis(20),
+            poll_every: Duration::from_millis(20),
             ..FeedOptions::default()
         };
         let (ears, stopping) = (Arc::new(Ears::default()), CancellationToken::new());
@@ -209,5 +210,30 @@ async fn a_request_that_takes_the_place_of_others_carries_all() {
     .await;
     running.wants.send_replace(BTreeSet::from([want(symbols[1], What::Ticker)]));
     eventually("the second alone", || running.stub.frames().last().is_some_and(|frame| !frame.contains(ids[0]))).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_there_is_not_is_not_asked_for_again_and_again() {
+    let stub = StubVenue::start(Venue::Binance).await;
+    let wants = [want("NO/SUCH", What::Ticker), want("BTC/USDT", What::Ticker)];
+    let running = Running::start(Venue::Binance, stub, &wants).await;
+    eventually("the one that there is", || running.stub.frames().len() == 1).await;
+    assert!(running.stub.frames()[0].contains("btcusdt"), "{:?}", running.stub.frames());
+    running.stop().await;
+
+    // candles have no stream here, so that they are asked for; one of the two is refused
+    let stub = StubVenue::start(Venue::Coinbase).await;
+    let markets = exchanges(Venue::Coinbase, &stub, Duration::from_secs(5)).open(Venue::Coinbase, None).unwrap();
+    let markets = markets.load_markets().await.unwrap();
+    let mut two = markets.all().iter().filter(|market| !market.contract());
+    let (refused, good) = (two.next().unwrap(), two.next().unwrap());
+    let path = |id: &str| format!("products/{id}/candles");
+    stub.answer(Verb::Get, &path(&refused.id), r#"{"error":"INVALID_ARGUMENT","message":"no"}"#);
+    stub.answer(Verb::Get, &path(&good.id), r#"{"candles":[]}"#);
+    let wants = [&refused, &good].map(|market| want(&market.symbol, What::Candles("1m".into())));
+    let running = Running::start(Venue::Coinbase, stub, &wants).await;
+    eventually("the other one, often", || running.stub.asked(&path(&good.id)) >= 5).await;
+    assert_eq!(running.stub.asked(&path(&refused.id)), 1);
     running.stop().await;
 }
