@@ -129,7 +129,8 @@ impl Exchange {
         if let Some(markets) = self.known_markets() {
             return Ok(markets);
         }
-        let markets = Arc::new(Markets::new(self.fetch_markets(Fields::new()).await?));
+        let markets = Markets::new(self.fetch_markets(Fields::new()).await?);
+        let markets = Arc::new(markets.with_aliases(|market| self.venue.dialect().alias(market)));
         self.share_markets(markets.clone());
         Ok(markets)
     }

@@ -135,6 +135,22 @@ impl<'f> Line<'f> {
         wants.iter().filter_map(frame).collect()
     }
 
+    /// These frames, or one of everything where it takes the place of those before it.
+    fn frames_for(&self, frames: Vec<String>) -> Vec<String> {
+        let all = self.all_frames();
+        if self.feed.venue().joined(&all).is_some() { all } else { frames }
+    }
+
+    /// Frames of everything that is wanted; one, where the exchange takes them so.
+    fn all_frames(&self) -> Vec<String> {
+        let wants: Vec<Want> = self.ways.keys().cloned().collect();
+        let frames = self.frames(&wants);
+        match self.feed.venue().joined(&frames) {
+            Some(joined) => vec![joined],
+            None => frames,
+        }
+    }
+
     fn address(&self) -> Option<String> {
         self.ways.values().flatten().find_map(|way| match way {
             Way::Stream(subscription) => Some(subscription.url.clone()),
@@ -158,9 +174,9 @@ impl<'f> Line<'f> {
                 Err(error) => return End::Lost(error.to_string()),
             }
         }
-        let wants: Vec<Want> = self.ways.keys().cloned().collect();
         let url = url.unwrap_or_default();
-        let ended = self.carry(&mut socket, &url, &markets, self.frames(&wants), orders, stopping).await;
+        let frames = self.all_frames();
+        let ended = self.carry(&mut socket, &url, &markets, frames, orders, stopping).await;
         if let Some(socket) = socket.filter(|_| matches!(ended, End::Over)) {
             socket.close().await;
         }
@@ -260,9 +276,12 @@ impl<'f> Line<'f> {
             if streamed && !open {
                 return Some(Err(End::Lost("there is a first stream".to_owned())));
             }
-            return Some(Ok(self.frames(&[want])));
+            return Some(Ok(self.frames_for(self.frames(&[want]))));
         }
-        dropped.map(|frame| Ok(vec![frame]))
+        match dropped {
+            Some(frame) => Some(Ok(vec![frame])),
+            None => Some(Ok(self.frames_for(Vec::new()))),
+        }
     }
 
     async fn message(
