@@ -17,9 +17,11 @@ pub mod market;
 pub mod orders;
 pub mod paper;
 pub mod plans;
+pub mod shares;
 pub mod tasks;
 pub mod trading;
 pub mod transfers;
+pub mod venues;
 pub mod wallets;
 pub mod workers;
 
@@ -34,6 +36,8 @@ use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::{MarketStore, PriceFeed, SentimentFeed};
 use orrery_realtime::{Broker, ChannelStore};
 use orrery_storage::Cache;
+use orrery_venues::Exchanges;
+use orrery_venues::paper::{PaperPrices, PaperStore};
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
 
@@ -60,6 +64,12 @@ pub struct Ports {
     pub wallets: Arc<dyn WalletStore>,
     /// Workers.
     pub workers: Arc<dyn WorkerStore>,
+    /// The way to exchanges.
+    pub exchanges: Arc<dyn Exchanges>,
+    /// What the exchange of play money keeps.
+    pub paper: Arc<dyn PaperStore>,
+    /// What it takes its prices from; without them there is no such exchange.
+    pub paper_prices: Option<Arc<dyn PaperPrices>>,
     /// Source of prices and charts.
     pub price_feed: Arc<dyn PriceFeed>,
     /// Source of sentiment.
@@ -83,6 +93,10 @@ pub struct Settings {
     pub hub: hub::HubSettings,
     /// Wallets.
     pub wallets: wallets::WalletSettings,
+    /// Accounts at exchanges.
+    pub venues: venues::VenueSettings,
+    /// The exchange of play money.
+    pub paper: paper::PaperSettings,
     /// Bounds on requests.
     pub requests: limits::RequestPolicies,
     /// Given to every new user on registration; `demo` sets it, `serve` does not.
@@ -115,6 +129,8 @@ pub struct App {
     pub hub: Arc<hub::Hub>,
     /// Wallets: sessions, exchange accounts, transactions.
     pub wallets: Arc<wallets::Wallets>,
+    /// Accounts at exchanges. Who serves their owners runs [`venues::Venues::run`].
+    pub venues: Arc<venues::Venues>,
     /// Workers.
     pub workers: workers::Workers,
     /// Bounds on requests.
@@ -132,7 +148,7 @@ impl App {
     /// When the newest stored price cannot be read.
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
         let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
-        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, .. } = ports;
+        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, exchanges, .. } = ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -146,7 +162,7 @@ impl App {
         let market = Arc::new(market::Market::new(
             market,
             ledger.clone(),
-            cache,
+            cache.clone(),
             price_feed,
             sentiment_feed,
             clock.clone(),
@@ -178,6 +194,22 @@ impl App {
         let limits = limits::RequestLimits::new(rates, settings.requests);
         let node = settings.wallets.node.clone();
         let workers = workers::Workers::new(workers, clock.clone(), entropy.clone(), node);
+        let paper = ports.paper_prices.map(|prices| {
+            let (ledger, writer) = (ledger.clone(), writer.clone());
+            let (clock, entropy) = (clock.clone(), entropy.clone());
+            let ports = paper::PaperPorts { store: ports.paper, ledger, writer, prices, clock, entropy };
+            let paper = paper::PaperExchange::new(ports, settings.paper);
+            tasks.spawn("paper", paper.clone().run(tasks.stopping()));
+            paper
+        });
+        let venue_ports = venues::VenuePorts {
+            exchanges,
+            paper,
+            store: wallets.clone(),
+            cache,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
         let ports = wallets::WalletPorts {
             store: wallets,
             ledger,
@@ -187,6 +219,7 @@ impl App {
             entropy: entropy.clone(),
         };
         let wallets = Arc::new(wallets::Wallets::new(ports, settings.wallets));
+        let venues = Arc::new(venues::Venues::new(wallets.clone(), venue_ports, settings.venues, tasks));
         tasks.spawn("wallets-sweep", wallets.clone().sweep(tasks.stopping()));
         Ok(Arc::new(Self {
             auth,
@@ -201,6 +234,7 @@ impl App {
             events,
             hub,
             wallets,
+            venues,
             workers,
             limits,
             clock,

@@ -15,6 +15,7 @@ mod checkpoint;
 mod db;
 mod error;
 mod identity;
+mod leases;
 mod ledger;
 mod location;
 mod market;

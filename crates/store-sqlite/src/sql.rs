@@ -4,6 +4,7 @@
 pub(crate) mod channels;
 pub(crate) mod control;
 pub(crate) mod identity;
+pub(crate) mod leases;
 pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod plans;
@@ -36,10 +37,11 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 9] = [
+pub(crate) const ALL: [&[&Sql]; 10] = [
     channels::ALL,
     control::ALL,
     identity::ALL,
+    leases::ALL,
     ledger::ALL,
     market::ALL,
     plans::ALL,
@@ -85,6 +87,7 @@ mod tests {
             include_str!("sql/channels.rs"),
             include_str!("sql/control.rs"),
             include_str!("sql/identity.rs"),
+            include_str!("sql/leases.rs"),
             include_str!("sql/ledger.rs"),
             include_str!("sql/market.rs"),
             include_str!("sql/plans.rs"),

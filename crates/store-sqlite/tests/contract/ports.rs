@@ -88,6 +88,16 @@ mod workers {
     orrery_testkit::workers_contract!(fresh());
 }
 
+mod leases {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::leases::Store {
+        in_memory().await
+    }
+
+    orrery_testkit::leases_contract!(fresh());
+}
+
 mod market {
     use super::*;
 

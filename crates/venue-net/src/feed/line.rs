@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use orrery_venues::VenueError;
 use orrery_venues::stream::{Event, Heard, Heartbeat, Subscription, Want, What};
 use orrery_venues::unified::{Candle, Markets, Ticker, Trade};
+use orrery_venues::{ErrorClass, VenueError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ const RECONNECT_WAIT_MAX: Duration = Duration::from_secs(60);
 const GOOD_AFTER: Duration = Duration::from_secs(60);
 /// Pause between two frames that subscribe: exchanges take five to ten a second.
 const FRAME_PAUSE: Duration = Duration::from_millis(120);
+/// How long the exchange is not asked again for what it refused to tell.
+const REFUSED_WAIT: Duration = Duration::from_secs(600);
 /// Questions over HTTP at a time.
 const QUESTIONS_MAX: usize = 4;
 
@@ -107,7 +109,7 @@ impl<'f> Line<'f> {
             let way = match self.feed.exchange.watch(topic(&want), &watched(&want)).await {
                 Ok(subscription) => Way::Stream(subscription),
                 Err(error) if no_stream(&error) => Way::Asking,
-                Err(error) if error.class().is_a(orrery_venues::ErrorClass::ExchangeError) => {
+                Err(error) if refused(&error) => {
                     tracing::warn!(venue = %self.feed.venue(), symbol = want.symbol, %error, "cannot be watched");
                     Way::Asking
                 }
@@ -428,9 +430,17 @@ impl<'f> Line<'f> {
                 if want.what == What::Book {
                     self.books.begin(&want.symbol, None);
                 }
+                if let Some(due) = self.due.get_mut(want).filter(|_| refused(&error)) {
+                    *due = Instant::now() + REFUSED_WAIT;
+                }
             }
         }
     }
+}
+
+/// Whether the exchange understood and does not want to, so that asking again soon is of no use.
+fn refused(error: &VenueError) -> bool {
+    error.class().is_a(ErrorClass::ExchangeError)
 }
 
 /// The next message; without a connection, never.
