@@ -37,7 +37,6 @@ use orrery_market::{MarketStore, PriceFeed, SentimentFeed};
 use orrery_realtime::{Broker, ChannelStore};
 use orrery_storage::Cache;
 use orrery_venues::Exchanges;
-use orrery_venues::paper::{PaperPrices, PaperStore};
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
 
@@ -66,10 +65,8 @@ pub struct Ports {
     pub workers: Arc<dyn WorkerStore>,
     /// The way to exchanges.
     pub exchanges: Arc<dyn Exchanges>,
-    /// What the exchange of play money keeps.
-    pub paper: Arc<dyn PaperStore>,
-    /// What it takes its prices from; without them there is no such exchange.
-    pub paper_prices: Option<Arc<dyn PaperPrices>>,
+    /// The exchange of play money, where there are prices for it.
+    pub paper: Option<paper::PaperParts>,
     /// Source of prices and charts.
     pub price_feed: Arc<dyn PriceFeed>,
     /// Source of sentiment.
@@ -95,8 +92,6 @@ pub struct Settings {
     pub wallets: wallets::WalletSettings,
     /// Accounts at exchanges.
     pub venues: venues::VenueSettings,
-    /// The exchange of play money.
-    pub paper: paper::PaperSettings,
     /// Bounds on requests.
     pub requests: limits::RequestPolicies,
     /// Given to every new user on registration; `demo` sets it, `serve` does not.
@@ -148,7 +143,7 @@ impl App {
     /// When the newest stored price cannot be read.
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
         let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
-        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, exchanges, .. } = ports;
+        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, exchanges, paper, .. } = ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -194,14 +189,15 @@ impl App {
         let limits = limits::RequestLimits::new(rates, settings.requests);
         let node = settings.wallets.node.clone();
         let workers = workers::Workers::new(workers, clock.clone(), entropy.clone(), node);
-        let paper = ports.paper_prices.map(|prices| {
-            let (ledger, writer) = (ledger.clone(), writer.clone());
+        let paper = paper.map(|parts| {
+            let paper::PaperParts { store, prices, settings } = parts;
             let (clock, entropy) = (clock.clone(), entropy.clone());
-            let ports = paper::PaperPorts { store: ports.paper, ledger, writer, prices, clock, entropy };
-            let paper = paper::PaperExchange::new(ports, settings.paper);
-            tasks.spawn("paper", paper.clone().run(tasks.stopping()));
-            paper
+            let (ledger, writer) = (ledger.clone(), writer.clone());
+            paper::PaperExchange::new(paper::PaperPorts { store, ledger, writer, prices, clock, entropy }, settings)
         });
+        if let Some(paper) = &paper {
+            tasks.spawn("paper", paper.clone().run(tasks.stopping()));
+        }
         let venue_ports = venues::VenuePorts {
             exchanges,
             paper,

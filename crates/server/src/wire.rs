@@ -9,6 +9,7 @@ use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
 use orrery_app::market::MarketSettings;
+use orrery_app::paper::{PaperParts, PaperSettings};
 use orrery_app::tasks::Tasks;
 use orrery_app::venues::VenueSettings;
 use orrery_app::wallets::WalletSettings;
@@ -108,8 +109,7 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         wallets: parts.database.wallets(),
         workers: parts.database.workers(),
         exchanges: parts.exchanges.clone(),
-        paper: parts.database.paper(),
-        paper_prices: Some(paper_prices(config, parts, tasks)?),
+        paper: Some(paper(config, parts, tasks)?),
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),
@@ -123,16 +123,18 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
     })
 }
 
-/// What the exchange of play money takes its prices from: simulated ones where all prices are, else those of a real
-/// exchange, for the markets that somebody trades in.
-fn paper_prices(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Arc<dyn PaperPrices>> {
-    if config.market.source == Source::Simulated {
-        return Ok(Arc::new(Walk::new(config.market.simulated_seed)));
-    }
-    let exchange = parts.exchanges.open(config.venues.paper_source, None)?;
-    let followed = Arc::new(FollowedPrices::new(exchange, parts.clock.clone()));
-    tasks.spawn("paper-prices", followed.clone().run(tasks.stopping()));
-    Ok(followed)
+/// The exchange of play money. Its prices are simulated where all prices are, else those of a real exchange, of the
+/// markets that somebody trades in.
+fn paper(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<PaperParts> {
+    let prices: Arc<dyn PaperPrices> = if config.market.source == Source::Simulated {
+        Arc::new(Walk::new(config.market.simulated_seed))
+    } else {
+        let exchange = parts.exchanges.open(config.venues.paper_source, None)?;
+        let followed = Arc::new(FollowedPrices::new(exchange, parts.clock.clone()));
+        tasks.spawn("paper-prices", followed.clone().run(tasks.stopping()));
+        followed
+    };
+    Ok(PaperParts { store: parts.database.paper(), prices, settings: PaperSettings::default() })
 }
 
 fn feeds(market: &Market, entropy: &Arc<dyn Entropy>) -> Result<(Arc<dyn PriceFeed>, Arc<dyn SentimentFeed>)> {
@@ -237,7 +239,6 @@ pub fn settings(config: &Config, entropy: &dyn Entropy) -> Result<Settings> {
             refresh: config.venues.refresh,
             at_once: config.venues.refresh_at_once,
         },
-        paper: orrery_app::paper::PaperSettings::default(),
         welcome: config.welcome,
     })
 }

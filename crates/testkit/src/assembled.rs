@@ -8,7 +8,6 @@ use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
 use orrery_app::market::MarketSettings;
-use orrery_app::paper::PaperSettings;
 use orrery_app::venues::VenueSettings;
 use orrery_app::wallets::WalletSettings;
 use orrery_app::{Ports, Settings};
@@ -16,8 +15,8 @@ use orrery_identity::rate::Policy;
 use orrery_kernel::{Clock, Entropy, Secret};
 use orrery_market::{Multipliers, PriceFeed, SentimentFeed};
 use orrery_store_memory::{
-    MemoryBroker, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPaper, MemoryPlans,
-    MemoryRates, MemoryWallets, MemoryWorkers,
+    MemoryBroker, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
+    MemoryWallets, MemoryWorkers,
 };
 
 use crate::fakes::keyring;
@@ -35,8 +34,7 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
         wallets: Arc::new(MemoryWallets::default()),
         workers: Arc::new(MemoryWorkers::default()),
         exchanges: Arc::new(NoExchanges),
-        paper: Arc::new(MemoryPaper::default()),
-        paper_prices: None,
+        paper: None,
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),
@@ -74,7 +72,6 @@ pub fn settings() -> Settings {
         hub: HubSettings::default(),
         wallets: WalletSettings::new(Arc::new(keyring())),
         venues: VenueSettings::default(),
-        paper: PaperSettings::default(),
         requests: RequestPolicies { address: many, user: many },
         welcome: None,
     }

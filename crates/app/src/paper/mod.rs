@@ -55,6 +55,17 @@ impl Default for PaperSettings {
     }
 }
 
+/// What a process brings of its own to the exchange; the rest it has anyway.
+#[derive(Clone)]
+pub struct PaperParts {
+    /// Orders and trades.
+    pub store: Arc<dyn PaperStore>,
+    /// Prices from elsewhere.
+    pub prices: Arc<dyn PaperPrices>,
+    /// How it is configured.
+    pub settings: PaperSettings,
+}
+
 /// What the exchange stands on.
 #[derive(Clone)]
 pub struct PaperPorts {

@@ -68,7 +68,14 @@ fn http(r: &mut Reader<'_>, venue: Venue) -> HttpOptions {
             r.fault(key, error.to_string());
         }
     }
-    let bases = Bases::new(Some(&r.text(&rest)), Some(&r.text(&stream))).unwrap_or_default();
+    let mut bases = Bases::new(Some(&r.text(&rest)), Some(&r.text(&stream))).unwrap_or_default();
+    let sandbox = format!("venues.{venue}.sandbox");
+    if r.flag(&sandbox) {
+        bases = bases.of_sandbox(venue);
+        if !venue.has_sandbox() {
+            r.fault(&sandbox, format!("cannot be on: {venue} has no testnet"));
+        }
+    }
     let proxy = r.optional(&format!("venues.{venue}.proxy"));
     if let Some(Err(message)) = proxy.as_deref().map(check::http_url) {
         r.fault(&format!("venues.{venue}.proxy"), message);
@@ -152,6 +159,7 @@ mod tests {
             ("ORRERY_VENUES__KRAKEN__TIMEOUT_S", "0"),
             ("ORRERY_VENUES__EQUITY", ""),
             ("ORRERY_VENUES__PAPER_SOURCE", "mtgox"),
+            ("ORRERY_VENUES__KRAKEN__SANDBOX", "on"),
         ] {
             let text = load(&sources(&[(name, value)])).unwrap_err().to_string();
             let key = name.trim_start_matches("ORRERY_").replace("__", ".").to_lowercase();
