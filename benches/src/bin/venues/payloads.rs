@@ -57,6 +57,7 @@ pub fn snapshot() -> OrderBook {
         asks: levels.map(|place| level(MIDDLE + 1 + place)).collect(),
         time: Time::default(),
         nonce: Some(1),
+        ..OrderBook::default()
     }
 }
 
