@@ -1,6 +1,7 @@
 //! The exchange `paper`: accounts with play money that trade on books of their own, beside prices from elsewhere.
 //!
-//! What is matched is decided by [`Engine`] and written down as a step of its market before the ledger has it; the
+//! What is matched is decided by [`orrery_venues::paper::Engine`] and written down as a step of its market before the
+//! ledger has it; the
 //! ledger then executes it under keys that only it can have. A crash anywhere leaves a step whose rest is done by
 //! whoever opens the market next (`docs/adr/0016-paper-steps-then-entries.md`).
 
