@@ -2,6 +2,9 @@
 //!
 //! Invariants: no I/O, no clock; a worker changes only under the version that its changer has seen.
 
+pub mod fleet;
+pub mod kv;
+pub mod logs;
 pub mod script;
 
 mod ports;
