@@ -14,6 +14,7 @@ mod operator;
 mod routes;
 mod scale;
 mod secrets;
+mod streams;
 mod trade;
 mod venues;
 mod webfix;

@@ -10,6 +10,7 @@ use orrery_kernel::StoreError;
 use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::MarketStore;
 use orrery_realtime::ChannelStore;
+use orrery_storage::LeaseStore;
 use orrery_store_postgres::Postgres;
 use orrery_store_sqlite::Sqlite;
 use orrery_wallets::WalletStore;
@@ -125,6 +126,14 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.workers(),
             Self::Postgres(db) => db.workers(),
+        }
+    }
+
+    /// The port of leases, where several processes share the database.
+    pub fn shared_leases(&self) -> Option<Arc<dyn LeaseStore>> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(db) => Some(db.leases()),
         }
     }
 

@@ -124,6 +124,11 @@ impl Sqlite {
         Arc::new(self.clone())
     }
 
+    /// This database as the port of leases.
+    pub fn leases(&self) -> Arc<dyn orrery_storage::LeaseStore> {
+        Arc::new(self.clone())
+    }
+
     /// This database as the market's port.
     pub fn market(&self) -> Arc<dyn orrery_market::MarketStore> {
         Arc::new(self.clone())

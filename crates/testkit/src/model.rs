@@ -660,6 +660,54 @@ impl Model {
                 }
                 Some(self.post(command, Facts { kind: 29, ..Facts::default() }, legs))
             }
+            Operation::PaperGrant { ref account, asset, amount } => {
+                let (n, own) = (money(amount)?, format!("paper:{account}/{asset}"));
+                let leg = (format!("world/{asset}/outside"), format!("{own}/available"), n);
+                Some(self.post(command, Facts { kind: 30, ..Facts::default() }, vec![leg]))
+            }
+            Operation::PaperHold { ref account, asset, amount } => {
+                let (n, own) = (money(amount)?, format!("paper:{account}/{asset}"));
+                let leg = (format!("{own}/available"), format!("{own}/reserved"), n);
+                Some(self.post(command, Facts { kind: 31, ..Facts::default() }, vec![leg]))
+            }
+            Operation::PaperRelease { ref account, asset, amount } => {
+                let (n, own) = (money(amount)?, format!("paper:{account}/{asset}"));
+                let leg = (format!("{own}/reserved"), format!("{own}/available"), n);
+                Some(self.post(command, Facts { kind: 32, ..Facts::default() }, vec![leg]))
+            }
+            Operation::PaperFill(ref fill) => {
+                let (cost, amount) = (money(fill.cost)?, money(fill.amount)?);
+                let code = |side: &Option<Box<str>>, bucket: &str, asset: orrery_kernel::Asset| match side {
+                    Some(name) => format!("paper:{name}/{asset}/{bucket}"),
+                    None => format!("house/{asset}/inventory"),
+                };
+                let (b, s) = (&fill.buyer, &fill.seller);
+                let mut legs = vec![
+                    (code(b, "reserved", fill.quote), code(s, "available", fill.quote), cost),
+                    (code(s, "reserved", fill.base), code(b, "available", fill.base), amount),
+                ];
+                // a fee is at most what is received, and the house pays none
+                for (side, asset, fee, most) in
+                    [(b, fill.base, fill.buyer_fee, amount), (s, fill.quote, fill.seller_fee, cost)]
+                {
+                    match i128::from(fee) {
+                        0 => {}
+                        n if n < 0 || n > most || side.is_none() => return None,
+                        n => legs.push((code(side, "available", asset), format!("house/{asset}/income"), n)),
+                    }
+                }
+                match (b, fill.freed) {
+                    (_, 0) => {}
+                    (Some(_), n) if n > 0 && n <= AMOUNT_MAX => {
+                        legs.push((code(b, "reserved", fill.quote), code(b, "available", fill.quote), n.into()));
+                    }
+                    _ => return None,
+                }
+                if b.is_none() && s.is_none() {
+                    return None;
+                }
+                Some(self.post(command, Facts { kind: 33, ..Facts::default() }, legs))
+            }
         }
     }
 
@@ -716,12 +764,13 @@ impl Model {
         for (code, balance) in &after {
             let (low, high) = match code.as_str() {
                 c if c.starts_with("world") || c.ends_with("borrowed") || c.ends_with("/interest") => (-max, 0),
+                c if c.starts_with("house/PAPER.") && c.ends_with("inventory") => (-max, max),
                 c if c.starts_with("house") && c.ends_with("inventory") => (self.floor, max),
                 _ => (0, max),
             };
             if !(low..=high).contains(balance) {
                 let there = self.balance(code);
-                let of_user = code.starts_with("user:");
+                let of_user = code.starts_with("user:") || code.starts_with("paper:");
                 let refusal = if of_user && code.ends_with("available") && *balance < low {
                     Said1::Refused("insufficient", there - balance, there)
                 } else {
@@ -776,7 +825,7 @@ impl Model {
 
     /// The laws that hold after every command.
     pub fn check(&self) {
-        for asset in ["/INR/", "/BTC/"] {
+        for asset in ["/INR/", "/BTC/", "/TST/", "/PAPER.BTC/", "/PAPER.USDT/"] {
             let sum: i128 = self.balances.iter().filter(|(c, _)| c.contains(asset)).map(|(_, b)| b).sum();
             assert_eq!(sum, 0, "conservation of {asset}");
         }
@@ -800,7 +849,8 @@ impl Model {
         for deal in self.orders.values().chain(self.holds.values()).filter(|d| d.open) {
             *reserved.entry(format!("user:{}/{}/reserved", deal.user, deal.asset)).or_default() += deal.reserved;
         }
-        for (code, balance) in self.balances.iter().filter(|(c, _)| c.ends_with("/reserved")) {
+        for (code, balance) in self.balances.iter().filter(|(c, _)| c.starts_with("user:") && c.ends_with("/reserved"))
+        {
             assert_eq!(reserved.get(code).copied().unwrap_or(0), *balance, "{code}");
         }
     }

@@ -228,8 +228,8 @@ pub(crate) fn not_supported(venue: Venue, what: &str) -> VenueError {
 }
 
 /// An error for an argument that is missing.
-pub(crate) fn required(venue: Venue, method: &str, argument: &str) -> VenueError {
-    let message = format!("{venue} {method}() requires a {argument} argument");
+pub(crate) fn required(exchange: impl std::fmt::Display, method: &str, argument: &str) -> VenueError {
+    let message = format!("{exchange} {method}() requires a {argument} argument");
     VenueError::new(ErrorClass::ArgumentsRequired, &message)
 }
 

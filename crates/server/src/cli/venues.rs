@@ -21,13 +21,13 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 enum InputError {
     #[error("{}: has no folder of cases; it should have requests, responses, errors or ws", .0.display())]
     NoCases(PathBuf),
-    #[error("{}: {1}", .0.display())]
+    #[error("{}: {}", .0.display(), .1)]
     Unreadable(PathBuf, std::io::Error),
     #[error("{}: is longer than {FILE_BYTES_MAX} bytes", .0.display())]
     TooLarge(PathBuf),
-    #[error("{}: {1}", .0.display())]
+    #[error("{}: {}", .0.display(), .1)]
     Venue(PathBuf, UnknownVenue),
-    #[error("{}: {1}", .0.display())]
+    #[error("{}: {}", .0.display(), .1)]
     Malformed(PathBuf, Malformed),
 }
 

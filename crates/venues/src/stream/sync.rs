@@ -38,6 +38,9 @@ pub enum Follows {
     Range,
     /// `previous` is the `last` before (Binance's contracts: `pu`; OKX: `prevSeqId`).
     Link,
+    /// The same; the whole book is asked for over the stream, and may come behind changes that follow it (HTX:
+    /// `prevSeqNum`).
+    LateLink,
     /// `last` is one more than the `last` before (Bybit: `u`).
     Step,
     /// Nothing is said; what is older than the book is passed over.
@@ -106,11 +109,21 @@ impl Synced {
 
     /// Takes what the stream says.
     pub fn apply(&mut self, delta: &Delta) -> Outcome {
+        let late = self.rule.follows == Follows::LateLink;
         if delta.snapshot {
-            return self.take(delta, true);
+            let waiting = if late { std::mem::take(&mut self.waiting) } else { VecDeque::new() };
+            let mut outcome = self.take(delta, true);
+            for next in &waiting {
+                if matches!(outcome, Outcome::Gap | Outcome::Wrong) {
+                    break;
+                }
+                let follows = self.apply(next);
+                outcome = if follows == Outcome::Old { outcome } else { follows };
+            }
+            return outcome;
         }
         if !self.whole {
-            if self.rule.asked {
+            if self.rule.asked || late {
                 if self.waiting.len() == WAITING_MAX {
                     self.waiting.clear();
                 }
@@ -172,7 +185,7 @@ impl Synced {
         let Some(last) = self.book.sequence else { return true };
         match self.rule.follows {
             Follows::Range => delta.first.is_some_and(|first| first <= last + 1),
-            Follows::Link => delta.previous.is_some_and(|previous| previous == last),
+            Follows::Link | Follows::LateLink => delta.previous.is_some_and(|previous| previous == last),
             Follows::Step => delta.last == Some(last + 1),
             Follows::Unsaid => true,
         }

@@ -68,6 +68,28 @@ fn linked_numbers_may_begin_anew() {
 }
 
 #[test]
+fn a_whole_book_may_come_behind_what_follows_it() {
+    let late = Rule { follows: Follows::LateLink, asked: false, checksum: None, depth: None };
+    let whole = |last| Delta { snapshot: true, last: Some(last), ..Delta::default() };
+    let waiting = || {
+        let mut synced = Synced::new(late);
+        for (first, last) in [(5, 7), (8, 9), (10, 12)] {
+            assert_eq!(synced.apply(&delta(first, last, &[change(&last.to_string(), "1")])), Outcome::Waits);
+        }
+        assert!(!synced.wants_snapshot());
+        synced
+    };
+    let mut synced = waiting();
+    assert_eq!(synced.apply(&whole(7)), Outcome::Changed);
+    let seen = synced.book().unwrap().unified(None, 10);
+    assert_eq!((seen.bids.len(), seen.nonce), (2, Some(12)));
+    assert_eq!(synced.apply(&delta(13, 14, &[])), Outcome::Changed);
+    assert_eq!(synced.apply(&delta(16, 17, &[])), Outcome::Gap);
+    assert_eq!(waiting().apply(&whole(20)), Outcome::Changed);
+    assert_eq!(waiting().apply(&whole(3)), Outcome::Gap);
+}
+
+#[test]
 fn a_wrong_checksum_begins_the_book_anew() {
     let rule = Rule { follows: Follows::Unsaid, asked: false, checksum: Some(Checksum::Pairs), depth: None };
     let mut synced = Synced::new(rule);

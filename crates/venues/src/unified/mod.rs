@@ -43,6 +43,11 @@ impl Raw {
         Self(value.to_string().into())
     }
 
+    /// An object of one member.
+    pub(crate) fn member(name: &str, text: &str) -> Self {
+        Self("{}".into()).with(name, text)
+    }
+
     /// With one more member, if it is an object.
     pub(crate) fn with(self, name: &str, text: &str) -> Self {
         let member = format!("{}:{}", serde_json::Value::from(name), serde_json::Value::from(text));
