@@ -272,6 +272,8 @@ impl Node {
     /// Takes note of something; says what is to be done, in order.
     pub fn step(&mut self, input: Input, now: Timestamp) -> Vec<Output> {
         let mut out = Vec::new();
+        // a process that was paused may have no rights any more, whatever it hears first
+        self.expire(now, &mut out);
         match input {
             Input::Tick => {}
             Input::Want(sid, job) => self.want(sid, job, now, &mut out),
@@ -506,11 +508,15 @@ impl Node {
         }
     }
 
-    /// What time brings.
-    fn due(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+    fn expire(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         while let Some((_, sid)) = self.ends.first().filter(|(until, _)| *until <= now).cloned() {
             self.lose(&sid, now, out);
         }
+    }
+
+    /// What time brings.
+    fn due(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        self.expire(now, out);
         while let Some((_, sid)) = self.timers.first().filter(|(then, _)| *then <= now).cloned() {
             self.tell(&sid, Event::Due, now, out);
         }
