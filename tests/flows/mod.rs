@@ -6,6 +6,7 @@ mod channels;
 mod crash;
 mod defects;
 mod desk;
+mod desks;
 mod js;
 mod lifecycle;
 mod market;

@@ -112,7 +112,7 @@ impl Server {
             ),
             (
                 "/api/v3/ticker/24hr",
-                json!({"symbol": "BTCUSDT", "lastPrice": "37066.77", "closeTime": 1_700_000_000_000_i64}),
+                json!({"symbol": "BTCUSDT", "lastPrice": "37066.77", "bidPrice": "37066.76", "closeTime": 1_700_000_000_000_i64}),
             ),
             (
                 "/fapi/v3/positionRisk",

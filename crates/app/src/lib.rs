@@ -65,8 +65,8 @@ pub struct Ports {
     pub workers: Arc<dyn WorkerStore>,
     /// The way to exchanges.
     pub exchanges: Arc<dyn Exchanges>,
-    /// The exchange of play money, where there is one.
-    pub paper: Option<Arc<dyn venues::PaperDesks>>,
+    /// The exchange of play money, where there are prices for it.
+    pub paper: Option<paper::PaperParts>,
     /// Source of prices and charts.
     pub price_feed: Arc<dyn PriceFeed>,
     /// Source of sentiment.
@@ -189,6 +189,15 @@ impl App {
         let limits = limits::RequestLimits::new(rates, settings.requests);
         let node = settings.wallets.node.clone();
         let workers = workers::Workers::new(workers, clock.clone(), entropy.clone(), node);
+        let paper = paper.map(|parts| {
+            let paper::PaperParts { store, prices, settings } = parts;
+            let (clock, entropy) = (clock.clone(), entropy.clone());
+            let (ledger, writer) = (ledger.clone(), writer.clone());
+            paper::PaperExchange::new(paper::PaperPorts { store, ledger, writer, prices, clock, entropy }, settings)
+        });
+        if let Some(paper) = &paper {
+            tasks.spawn("paper", paper.clone().run(tasks.stopping()));
+        }
         let venue_ports = venues::VenuePorts {
             exchanges,
             paper,

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orrery_app::App;
+use orrery_app::paper::{PaperParts, PaperSettings};
 use orrery_app::tasks::Tasks;
 use orrery_app::venues::{Failure, VenueEvent};
 use orrery_feeds::Simulated;
 use orrery_kernel::Timestamp;
+use orrery_store_memory::MemoryPaper;
 use orrery_testkit::assembled::{ports, settings};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy, keyring};
 use orrery_testkit::stub_venue::{Fault, StubExchanges, StubVenue};
+use orrery_venues::paper::Walk;
 use orrery_venues::unified::Side;
 use orrery_venues::{ErrorClass, Fields, NewOrder, Number, Venue, Verb};
 use orrery_wallets::Account;
@@ -47,12 +50,21 @@ fn account(exchange: &str, public: &Value) -> Account {
 }
 
 async fn bench_of(account: Account) -> Bench {
+    bench_with(account, false).await
+}
+
+async fn bench_with(account: Account, paper: bool) -> Bench {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
     let entropy = Arc::new(SeededEntropy::new(5));
     let exchanges = Arc::new(StubExchanges::new(clock.clone(), entropy.clone()));
     let mut ports = ports(clock.clone(), entropy, Arc::new(Simulated::new(1, 50_000)));
     ports.exchanges = exchanges.clone();
     ports.wallets.put_account(&account, 10).await.unwrap();
+    ports.paper = paper.then(|| PaperParts {
+        store: Arc::new(MemoryPaper::default()),
+        prices: Arc::new(Walk::new(7)),
+        settings: PaperSettings::default(),
+    });
     let tasks = Tasks::new();
     let app = App::start(ports, settings(), &tasks).await.unwrap();
     let stub = exchanges.stub(Venue::Binance);
@@ -245,6 +257,26 @@ async fn who_may_not_trade_contacts_nobody() {
         assert!(bench.stub.seen().is_empty(), "{public}");
         bench.tasks.drain().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_learns_trades_on_paper() {
+    let public = json!({"status": "learn", "connection": true});
+    let (app, account, tasks, stub) = {
+        let bench = bench_with(account("binance", &public), true).await;
+        (bench.app, bench.account, bench.tasks, bench.stub)
+    };
+    let paper = NewOrder { price: Number::parse("50000"), ..order(Some("mine")) };
+    let placed = app.venues.place(&account, paper).await.unwrap();
+    assert_eq!((placed["symbol"].as_str(), placed["clientOrderId"].as_str()), (Some("BTC/USDT"), Some("mine")));
+    let mut events = app.venues.events();
+    tasks.spawn("looks", app.venues.clone().run(tasks.stopping()));
+    app.venues.account_set(&account);
+    looked(&mut events, 2).await;
+    let seen = app.venues.snapshot(&account).await.unwrap();
+    assert_eq!((seen.holdings.equity.to_string(), seen.orders.len()), ("10000".to_owned(), 1), "{seen:?}");
+    assert!(stub.seen().is_empty(), "the exchange hears nothing of it");
+    tasks.drain().await;
 }
 
 /// Waits until the account was looked at so often since `events` began.

@@ -13,6 +13,7 @@ use orrery_realtime::ChannelStore;
 use orrery_storage::LeaseStore;
 use orrery_store_postgres::Postgres;
 use orrery_store_sqlite::Sqlite;
+use orrery_venues::paper::PaperStore;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
 
@@ -110,6 +111,14 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.channels(),
             Self::Postgres(db) => db.channels(),
+        }
+    }
+
+    /// The port of the exchange of play money.
+    pub fn paper(&self) -> Arc<dyn PaperStore> {
+        match self {
+            Self::Sqlite(db) => db.paper(),
+            Self::Postgres(db) => db.paper(),
         }
     }
 

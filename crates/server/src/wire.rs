@@ -9,6 +9,7 @@ use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
 use orrery_app::market::MarketSettings;
+use orrery_app::paper::{PaperParts, PaperSettings};
 use orrery_app::tasks::Tasks;
 use orrery_app::venues::VenueSettings;
 use orrery_app::wallets::WalletSettings;
@@ -23,7 +24,9 @@ use orrery_realtime::Broker;
 use orrery_storage::{Bus, Cache};
 use orrery_store_memory::{MemoryBroker, MemoryBus, MemoryCache, MemoryRates};
 use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisBus, RedisCache, RedisRates};
-use orrery_venue_net::NetExchanges;
+use orrery_venue_net::{FollowedPrices, NetExchanges};
+use orrery_venues::Exchanges as _;
+use orrery_venues::paper::{PaperPrices, Walk};
 
 use crate::config::{Config, Market, Realtime, Source};
 use crate::database::Database;
@@ -106,7 +109,7 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         wallets: parts.database.wallets(),
         workers: parts.database.workers(),
         exchanges: parts.exchanges.clone(),
-        paper: None,
+        paper: Some(paper(config, parts, tasks)?),
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),
@@ -118,6 +121,20 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
     })
+}
+
+/// The exchange of play money. Its prices are simulated where all prices are, else those of a real exchange, of the
+/// markets that somebody trades in.
+fn paper(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<PaperParts> {
+    let prices: Arc<dyn PaperPrices> = if config.market.source == Source::Simulated {
+        Arc::new(Walk::new(config.market.simulated_seed))
+    } else {
+        let exchange = parts.exchanges.open(config.venues.paper_source, None)?;
+        let followed = Arc::new(FollowedPrices::new(exchange, parts.clock.clone()));
+        tasks.spawn("paper-prices", followed.clone().run(tasks.stopping()));
+        followed
+    };
+    Ok(PaperParts { store: parts.database.paper(), prices, settings: PaperSettings::default() })
 }
 
 fn feeds(market: &Market, entropy: &Arc<dyn Entropy>) -> Result<(Arc<dyn PriceFeed>, Arc<dyn SentimentFeed>)> {

@@ -2,6 +2,9 @@
 //! code. It knows accounts by their text codes, keeps everything, optimises nothing, and computes the
 //! hash chain from the documented layout by itself.
 
+mod paper;
+mod request;
+
 use std::collections::BTreeMap;
 
 use orrery_kernel::{AMOUNT_MAX, ONE_BTC, Timestamp, UserId};
@@ -188,7 +191,7 @@ impl Model {
     pub fn execute(&mut self, command: &Command) -> Said {
         let key = (command.actor.code(), command.key.as_str().to_owned());
         if let Some((operation, said)) = self.keys.get(&key) {
-            return if same_request(operation, &command.operation) {
+            return if request::same(operation, &command.operation) {
                 Said::Replay(said.clone())
             } else {
                 Said::KeyReused
@@ -660,53 +663,12 @@ impl Model {
                 }
                 Some(self.post(command, Facts { kind: 29, ..Facts::default() }, legs))
             }
-            Operation::PaperGrant { ref account, asset, amount } => {
-                let (n, own) = (money(amount)?, format!("paper:{account}/{asset}"));
-                let leg = (format!("world/{asset}/outside"), format!("{own}/available"), n);
-                Some(self.post(command, Facts { kind: 30, ..Facts::default() }, vec![leg]))
-            }
-            Operation::PaperHold { ref account, asset, amount } => {
-                let (n, own) = (money(amount)?, format!("paper:{account}/{asset}"));
-                let leg = (format!("{own}/available"), format!("{own}/reserved"), n);
-                Some(self.post(command, Facts { kind: 31, ..Facts::default() }, vec![leg]))
-            }
-            Operation::PaperRelease { ref account, asset, amount } => {
-                let (n, own) = (money(amount)?, format!("paper:{account}/{asset}"));
-                let leg = (format!("{own}/reserved"), format!("{own}/available"), n);
-                Some(self.post(command, Facts { kind: 32, ..Facts::default() }, vec![leg]))
-            }
-            Operation::PaperFill(ref fill) => {
-                let (cost, amount) = (money(fill.cost)?, money(fill.amount)?);
-                let code = |side: &Option<Box<str>>, bucket: &str, asset: orrery_kernel::Asset| match side {
-                    Some(name) => format!("paper:{name}/{asset}/{bucket}"),
-                    None => format!("house/{asset}/inventory"),
-                };
-                let (b, s) = (&fill.buyer, &fill.seller);
-                let mut legs = vec![
-                    (code(b, "reserved", fill.quote), code(s, "available", fill.quote), cost),
-                    (code(s, "reserved", fill.base), code(b, "available", fill.base), amount),
-                ];
-                // a fee is at most what is received, and the house pays none
-                for (side, asset, fee, most) in
-                    [(b, fill.base, fill.buyer_fee, amount), (s, fill.quote, fill.seller_fee, cost)]
-                {
-                    match i128::from(fee) {
-                        0 => {}
-                        n if n < 0 || n > most || side.is_none() => return None,
-                        n => legs.push((code(side, "available", asset), format!("house/{asset}/income"), n)),
-                    }
-                }
-                match (b, fill.freed) {
-                    (_, 0) => {}
-                    (Some(_), n) if n > 0 && n <= AMOUNT_MAX => {
-                        legs.push((code(b, "reserved", fill.quote), code(b, "available", fill.quote), n.into()));
-                    }
-                    _ => return None,
-                }
-                if b.is_none() && s.is_none() {
-                    return None;
-                }
-                Some(self.post(command, Facts { kind: 33, ..Facts::default() }, legs))
+            Operation::PaperGrant { .. }
+            | Operation::PaperHold { .. }
+            | Operation::PaperRelease { .. }
+            | Operation::PaperFill(_) => {
+                let (kind, legs) = paper::legs(&command.operation)?;
+                Some(self.post(command, Facts { kind, ..Facts::default() }, legs))
             }
         }
     }
@@ -904,34 +866,6 @@ fn interest_leg(user: UserId, due: i128) -> Legs {
 fn too_much(debt: i128, collateral: i128, rate: i64) -> Option<Said1> {
     let value = collateral * i128::from(rate) / i128::from(ONE_BTC);
     (debt * 10_000 > 6_000 * value).then(|| Said1::Refused("undersecured", value * 6_000 / 10_000, debt))
-}
-
-/// A trade names the price of its moment, which a retry cannot know.
-fn same_request(a: &Operation, b: &Operation) -> bool {
-    match (a, b) {
-        (
-            Operation::Trade { user: u1, side: s1, size: z1, worst_rate: w1, plan: p1, .. },
-            Operation::Trade { user: u2, side: s2, size: z2, worst_rate: w2, plan: p2, .. },
-        ) => (u1, s1, z1, w1, p1) == (u2, s2, z2, w2, p2),
-        (Operation::FillOrder { user: u1, order: o1, .. }, Operation::FillOrder { user: u2, order: o2, .. }) => {
-            (u1, o1) == (u2, o2)
-        }
-        (
-            Operation::LockCollateral { user: u1, amount: n1, .. },
-            Operation::LockCollateral { user: u2, amount: n2, .. },
-        )
-        | (
-            Operation::ReleaseCollateral { user: u1, amount: n1, .. },
-            Operation::ReleaseCollateral { user: u2, amount: n2, .. },
-        )
-        | (Operation::Borrow { user: u1, amount: n1, .. }, Operation::Borrow { user: u2, amount: n2, .. }) => {
-            (u1, n1) == (u2, n2)
-        }
-        (Operation::Liquidate { user: u1, full: f1, .. }, Operation::Liquidate { user: u2, full: f2, .. }) => {
-            (u1, f1) == (u2, f2)
-        }
-        _ => a == b,
-    }
 }
 
 /// The actor that a generated command gets for a number.

@@ -45,6 +45,7 @@ mod okx;
 mod outcome;
 mod query;
 mod reply;
+mod sandbox;
 mod transport;
 mod upbit;
 mod venue;

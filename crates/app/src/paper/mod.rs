@@ -1,6 +1,7 @@
 //! The exchange `paper`: accounts with play money that trade on books of their own, beside prices from elsewhere.
 //!
-//! What is matched is decided by [`Engine`] and written down as a step of its market before the ledger has it; the
+//! What is matched is decided by [`orrery_venues::paper::Engine`] and written down as a step of its market before the
+//! ledger has it; the
 //! ledger then executes it under keys that only it can have. A crash anywhere leaves a step whose rest is done by
 //! whoever opens the market next (`docs/adr/0016-paper-steps-then-entries.md`).
 
@@ -53,6 +54,17 @@ impl Default for PaperSettings {
         let usdt = Asset::paper("USDT").map(|asset| (asset, 10_000 * 10_i64.pow(asset.decimals())));
         Self { grant: usdt.into_iter().collect(), fees: PaperFees::default(), max_age: Duration::from_secs(30) }
     }
+}
+
+/// What a process brings of its own to the exchange; the rest it has anyway.
+#[derive(Clone)]
+pub struct PaperParts {
+    /// Orders and trades.
+    pub store: Arc<dyn PaperStore>,
+    /// Prices from elsewhere.
+    pub prices: Arc<dyn PaperPrices>,
+    /// How it is configured.
+    pub settings: PaperSettings,
 }
 
 /// What the exchange stands on.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use orrery_kernel::{Clock, Entropy};
 use orrery_storage::Cache;
-use orrery_venues::{Desk, Exchanges, Venue};
+use orrery_venues::{Exchanges, Venue};
 use orrery_wallets::{Account, WalletStore};
 use tokio::sync::{Notify, broadcast};
 
@@ -29,17 +29,12 @@ pub use failure::Failure;
 pub use portfolio::Portfolio;
 pub use snapshot::{Coin, Digits, Holdings, Snapshot};
 
+use crate::paper::PaperExchange;
 use crate::tasks::Tasks;
 use crate::wallets::Wallets;
 
 /// Events that a listener may be behind; one that is further behind misses some.
 const EVENTS_KEPT: usize = 1_024;
-
-/// The exchange of play money, where accounts trade that learn.
-pub trait PaperDesks: Send + Sync {
-    /// The desk of an owner's account; the first use of one opens it.
-    fn desk(&self, owner: &str, account: &str) -> Arc<dyn Desk>;
-}
 
 /// How accounts are looked at.
 #[derive(Clone, Debug)]
@@ -84,7 +79,7 @@ fn place_of(account: &Account) -> Place {
 /// What accounts at exchanges stand on.
 pub(crate) struct VenuePorts {
     pub exchanges: Arc<dyn Exchanges>,
-    pub paper: Option<Arc<dyn PaperDesks>>,
+    pub paper: Option<Arc<PaperExchange>>,
     pub store: Arc<dyn WalletStore>,
     pub cache: Arc<dyn Cache>,
     pub clock: Arc<dyn Clock>,

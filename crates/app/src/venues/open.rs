@@ -9,6 +9,7 @@ use orrery_wallets::{Account, Status};
 use serde::Deserialize;
 
 use super::{Place, Venues, lock, place_of};
+use crate::paper::PaperExchange;
 
 /// The exchange of play money.
 pub(super) const PAPER: &str = "paper";
@@ -95,16 +96,22 @@ impl Venues {
     ///
     /// Errors: [`ErrorClass::NotSupported`] for a name that is none; those of the way to its markets.
     pub async fn public(&self, exchange: &str) -> Result<Arc<dyn Desk>, VenueError> {
+        if exchange.eq_ignore_ascii_case(PAPER) {
+            return Ok(self.paper()?.desk("", PAPER));
+        }
         let venue = venue(&exchange.to_ascii_lowercase())?;
         self.know_markets(venue).await?;
         Ok(self.ports.exchanges.open(venue, None)?)
     }
 
-    fn on_paper(&self, account: &Account) -> Result<Arc<dyn Desk>, VenueError> {
+    fn paper(&self) -> Result<&Arc<PaperExchange>, VenueError> {
         let none =
             || error(ErrorClass::NotSupported, "this server has no exchange of play money for accounts that learn");
-        let paper = self.ports.paper.as_ref().ok_or_else(none)?;
-        Ok(paper.desk(&account.owner, &account.nid))
+        self.ports.paper.as_ref().ok_or_else(none)
+    }
+
+    fn on_paper(&self, account: &Account) -> Result<Arc<dyn Desk>, VenueError> {
+        Ok(self.paper()?.desk(&account.owner, &account.nid))
     }
 
     async fn live(&self, account: &Account) -> Result<Arc<dyn Desk>, VenueError> {

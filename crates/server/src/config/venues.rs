@@ -23,6 +23,8 @@ pub struct Venues {
     pub refresh: Duration,
     /// Accounts looked at at the same time.
     pub refresh_at_once: usize,
+    /// Whose prices the exchange of play money takes.
+    pub paper_source: Venue,
     /// How each is reached.
     pub options: VenueOptions,
     /// Markets to stream, by CCXT's names, without repetition; exchanges without any are left out.
@@ -43,7 +45,11 @@ pub(super) fn read(r: &mut Reader<'_>) -> Venues {
         let good = is_currency(code);
         if good { Ok(()) } else { Err("must be the code of a currency, such as USDT".into()) }
     });
+    let paper_source = r.checked("venues.paper_source", |id| {
+        id.parse::<Venue>().map(|_| ()).map_err(|_| "must be one of the ten exchanges, such as binance".into())
+    });
     Venues {
+        paper_source: paper_source.parse().unwrap_or(Venue::Binance),
         equity,
         refresh: r.seconds("venues.refresh_s", 1..=3_600),
         refresh_at_once: r.whole("venues.refresh_at_once", "", 1..=256),
@@ -62,7 +68,14 @@ fn http(r: &mut Reader<'_>, venue: Venue) -> HttpOptions {
             r.fault(key, error.to_string());
         }
     }
-    let bases = Bases::new(Some(&r.text(&rest)), Some(&r.text(&stream))).unwrap_or_default();
+    let mut bases = Bases::new(Some(&r.text(&rest)), Some(&r.text(&stream))).unwrap_or_default();
+    let sandbox = format!("venues.{venue}.sandbox");
+    if r.flag(&sandbox) {
+        bases = bases.of_sandbox(venue);
+        if !venue.has_sandbox() {
+            r.fault(&sandbox, format!("cannot be on: {venue} has no testnet"));
+        }
+    }
     let proxy = r.optional(&format!("venues.{venue}.proxy"));
     if let Some(Err(message)) = proxy.as_deref().map(check::http_url) {
         r.fault(&format!("venues.{venue}.proxy"), message);
@@ -145,6 +158,8 @@ mod tests {
             ("ORRERY_VENUES__KRAKEN__PROXY", "socks5://127.0.0.1"),
             ("ORRERY_VENUES__KRAKEN__TIMEOUT_S", "0"),
             ("ORRERY_VENUES__EQUITY", ""),
+            ("ORRERY_VENUES__PAPER_SOURCE", "mtgox"),
+            ("ORRERY_VENUES__KRAKEN__SANDBOX", "on"),
         ] {
             let text = load(&sources(&[(name, value)])).unwrap_err().to_string();
             let key = name.trim_start_matches("ORRERY_").replace("__", ".").to_lowercase();

@@ -1,3 +1,5 @@
+//! Books under changes, gaps and checksums.
+
 use proptest::prelude::*;
 
 use super::*;

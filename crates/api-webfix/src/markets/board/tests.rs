@@ -1,3 +1,5 @@
+//! What the board tells, and when.
+
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;

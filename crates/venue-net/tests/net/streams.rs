@@ -1,18 +1,16 @@
 //! Feeds: connections that come back, books that are whole, nothing told twice.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{Ears, Machine, bases, eventually, exchanges};
 use orrery_testkit::fakes::SeededEntropy;
 use orrery_testkit::stub_venue::StubVenue;
 use orrery_venue_net::{Feed, FeedOptions};
 use orrery_venues::stream::{Heard, Want, What};
 use orrery_venues::unified::OrderBook;
 use orrery_venues::{Exchanges as _, Venue, Verb};
-use support::{Ears, Machine, bases, eventually, exchanges};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
