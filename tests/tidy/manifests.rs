@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::none;
 
 /// Arrows within a layer, as docs/architecture.md draws them.
-const ARROWS: [(&str, &str); 12] = [
+const ARROWS: [(&str, &str); 13] = [
     ("orrery-api-bittrade", "orrery-http-kit"),
     ("orrery-api-channels", "orrery-http-kit"),
     ("orrery-api-webfix", "orrery-http-kit"),
@@ -19,6 +19,7 @@ const ARROWS: [(&str, &str); 12] = [
     ("orrery-wallets", "orrery-crypto"),
     ("orrery-ledger", "orrery-storage"),
     ("orrery-market", "orrery-storage"),
+    ("orrery-workers", "orrery-storage"),
     ("orrery-store-sqlite", "orrery-store-rows"),
     ("orrery-store-postgres", "orrery-store-rows"),
 ];
@@ -151,7 +152,8 @@ const CORE_OUTSIDE: [(&str, &[&str]); 11] = [
         ],
     ),
     ("orrery-wallets", &["async-trait", "thiserror"]),
-    ("orrery-workers", &["async-trait", "thiserror"]),
+    // cron is arithmetic on calendars
+    ("orrery-workers", &["async-trait", "chrono", "croner", "thiserror"]),
 ];
 
 /// Outside crates that belong to one place: who may use them at all, tests included.

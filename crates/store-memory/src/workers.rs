@@ -14,6 +14,15 @@ impl MemoryWorkers {
     fn all(&self) -> std::sync::MutexGuard<'_, Vec<(Worker, Vec<Version>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Active workers with their versions, by id.
+    pub(crate) fn active(&self) -> Vec<(String, i64)> {
+        let all = self.all();
+        let active = all.iter().filter(|(w, _)| w.spec.active);
+        let mut active: Vec<_> = active.map(|(w, _)| (w.sid.clone(), w.version)).collect();
+        active.sort();
+        active
+    }
 }
 
 #[async_trait]

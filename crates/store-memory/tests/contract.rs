@@ -8,6 +8,17 @@ use orrery_store_memory::{
 };
 use orrery_testkit::ledger::Store;
 
+/// Time as it passes.
+struct Passing;
+
+impl orrery_kernel::Clock for Passing {
+    fn now(&self) -> orrery_kernel::Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "the contract waits for real time")]
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        orrery_kernel::Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
 mod ledger {
     use super::*;
 
@@ -25,17 +36,6 @@ mod ledger {
 
 mod leases {
     use super::*;
-
-    /// Time as it passes.
-    struct Passing;
-
-    impl orrery_kernel::Clock for Passing {
-        fn now(&self) -> orrery_kernel::Timestamp {
-            #[expect(clippy::disallowed_methods, reason = "the contract waits for real time")]
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            orrery_kernel::Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
-        }
-    }
 
     async fn fresh() -> orrery_testkit::leases::Store {
         Arc::new(MemoryLeases::new(Arc::new(Passing)))
@@ -154,4 +154,42 @@ mod workers {
     }
 
     orrery_testkit::workers_contract!(fresh());
+}
+
+fn fleet_of(clock: &Arc<Passing>) -> (Arc<orrery_store_memory::MemoryFleet>, Arc<orrery_store_memory::MemoryWorkers>) {
+    let workers = Arc::new(orrery_store_memory::MemoryWorkers::default());
+    (Arc::new(orrery_store_memory::MemoryFleet::new(clock.clone(), workers.clone())), workers)
+}
+
+mod fleet {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::fleet::Store {
+        let (fleet, workers) = fleet_of(&Arc::new(Passing));
+        (fleet, workers)
+    }
+
+    orrery_testkit::fleet_contract!(fresh());
+}
+
+mod kv {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::kv::Store {
+        let clock = Arc::new(Passing);
+        let (fleet, _) = fleet_of(&clock);
+        (Arc::new(orrery_store_memory::MemoryKv::new(clock, fleet.clone())), fleet)
+    }
+
+    orrery_testkit::kv_contract!(fresh());
+}
+
+mod worker_logs {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::worker_logs::Store {
+        Arc::new(orrery_store_memory::MemoryLogs::default())
+    }
+
+    orrery_testkit::worker_logs_contract!(fresh());
 }

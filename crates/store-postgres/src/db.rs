@@ -161,6 +161,21 @@ impl Postgres {
         Arc::new(self.clone())
     }
 
+    /// This database as the port that nodes of a fleet share.
+    pub fn fleet(&self) -> Arc<dyn orrery_workers::fleet::FleetStore> {
+        Arc::new(self.clone())
+    }
+
+    /// This database as the scripts' store.
+    pub fn kv(&self) -> Arc<dyn orrery_workers::kv::KvStore> {
+        Arc::new(self.clone())
+    }
+
+    /// This database as the port of the workers' logs.
+    pub fn worker_logs(&self) -> Arc<dyn orrery_workers::logs::LogStore> {
+        Arc::new(self.clone())
+    }
+
     /// This database as the port of the exchange of play money.
     pub fn paper(&self) -> Arc<dyn orrery_venues::paper::PaperStore> {
         Arc::new(self.clone())

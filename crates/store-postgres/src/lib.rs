@@ -5,6 +5,7 @@
 //! lock orders the batches of all processes, so that READ COMMITTED is enough. A migration is an
 //! operator's act (`migrate`); opening an unmigrated database is an error.
 
+mod both;
 mod call;
 mod channels;
 mod db;
@@ -21,6 +22,14 @@ mod sql;
 mod wallets;
 mod workers;
 mod write;
+
+// these are the same on both databases
+#[path = "../../store-rows/ports/fleet.rs"]
+mod fleet;
+#[path = "../../store-rows/ports/kv.rs"]
+mod kv;
+#[path = "../../store-rows/ports/logs.rs"]
+mod logs;
 
 pub use db::{Fence, Postgres};
 pub use error::OpenError;

@@ -9,7 +9,7 @@ use crate::error::text;
 use crate::sql::control;
 
 /// Every migration in order: name and text. Released ones never change (`migrations/CHECKSUMS`).
-const MIGRATIONS: [(&str, &str); 8] = [
+const MIGRATIONS: [(&str, &str); 9] = [
     ("identity", include_str!("../../../migrations/postgres/0001_identity.sql")),
     ("ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
     ("market", include_str!("../../../migrations/postgres/0003_market.sql")),
@@ -18,6 +18,7 @@ const MIGRATIONS: [(&str, &str); 8] = [
     ("channels", include_str!("../../../migrations/postgres/0006_channels.sql")),
     ("wallets", include_str!("../../../migrations/postgres/0007_wallets.sql")),
     ("paper", include_str!("../../../migrations/postgres/0008_paper.sql")),
+    ("fleet", include_str!("../../../migrations/postgres/0009_fleet.sql")),
 ];
 
 /// The newest schema this program knows.

@@ -27,6 +27,10 @@ pub(crate) enum Lock {
     Market,
     /// The leases.
     Leases,
+    /// Leases of workers.
+    WorkerLeases,
+    /// Logs of workers: later lines get higher numbers only when they are written one after the other.
+    Logs,
     /// Configured channels.
     Channels,
     /// Sessions of any wallet.
@@ -59,6 +63,8 @@ impl Lock {
             Self::Channels => (OURS + 7, 0),
             Self::Sessions => (OURS + 8, 0),
             Self::Wallet(number) => (OURS + 9, number),
+            Self::WorkerLeases => (OURS + 16, 0),
+            Self::Logs => (OURS + 17, 0),
             Self::Paper => (OURS + 10, 0),
         }
     }

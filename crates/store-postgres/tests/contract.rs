@@ -127,6 +127,38 @@ mod leases {
     orrery_testkit::leases_contract!(fresh());
 }
 
+mod fleet {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::fleet::Store {
+        let store = open().await;
+        (store.clone(), store)
+    }
+
+    orrery_testkit::fleet_contract!(fresh());
+}
+
+mod kv {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::kv::Store {
+        let store = open().await;
+        (store.clone(), store)
+    }
+
+    orrery_testkit::kv_contract!(fresh());
+}
+
+mod worker_logs {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::worker_logs::Store {
+        open().await
+    }
+
+    orrery_testkit::worker_logs_contract!(fresh());
+}
+
 #[tokio::test]
 async fn an_unmigrated_database_says_so_and_migrating_may_be_repeated() {
     let url = schema().await;

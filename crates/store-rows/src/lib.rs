@@ -5,6 +5,7 @@
 //! never a panic. No SQL, no driver.
 
 pub mod channels;
+pub mod fleet;
 pub mod identity;
 pub mod ledger;
 pub mod market;

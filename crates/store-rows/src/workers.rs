@@ -1,6 +1,7 @@
 //! Between rows and workers. A specification is one JSON object, with the document's names.
 
 use orrery_kernel::StoreError;
+use orrery_workers::script::Isolation;
 use orrery_workers::{ExecutionMode, Mode, Priority, Scope, Spec, Version, Worker};
 use serde_json::{Value, json};
 
@@ -20,6 +21,9 @@ pub fn spec_text(spec: &Spec) -> String {
         "scope": spec.scope.name(),
         "accountId": spec.account_id,
         "assignedNode": spec.assigned_node,
+        "schedule": spec.schedule,
+        "dryRun": spec.dry_run,
+        "isolation": spec.isolation.name(),
     })
     .to_string()
 }
@@ -42,6 +46,10 @@ fn spec(text: &str) -> Result<Spec, StoreError> {
         scope: Scope::parse(string("scope")?).ok_or_else(|| missing("scope"))?,
         account_id: maybe("accountId"),
         assigned_node: maybe("assignedNode"),
+        // older rows have none of these
+        schedule: maybe("schedule"),
+        dry_run: value.get("dryRun").and_then(Value::as_bool).unwrap_or(false),
+        isolation: maybe("isolation").and_then(|name| Isolation::parse(&name)).unwrap_or_default(),
     })
 }
 

@@ -9,6 +9,7 @@
 //! [`StoreError::Unavailable`]: orrery_kernel::StoreError::Unavailable
 
 mod backup;
+mod both;
 mod call;
 mod channels;
 mod checkpoint;
@@ -29,6 +30,14 @@ mod sql;
 mod wallets;
 mod workers;
 mod write;
+
+// these are the same on both databases
+#[path = "../../store-rows/ports/fleet.rs"]
+mod fleet;
+#[path = "../../store-rows/ports/kv.rs"]
+mod kv;
+#[path = "../../store-rows/ports/logs.rs"]
+mod logs;
 
 pub use backup::BackupError;
 pub use db::Sqlite;

@@ -1,6 +1,34 @@
 //! Every statement of this crate, as data: a test prepares each on a migrated database and compares
 //! its parameter and column counts with those declared here.
 
+/// Microseconds since 1970 by the machine's clock, the same throughout a statement.
+macro_rules! now {
+    () => {
+        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+    };
+}
+
+/// A JSON list of texts as rows of `e.value`.
+macro_rules! list {
+    ($text:literal) => {
+        concat!("json_each(", $text, ") AS e")
+    };
+}
+
+/// A JSON list of objects as rows of `e.value`.
+macro_rules! records {
+    ($text:literal) => {
+        concat!("json_each(", $text, ") AS e")
+    };
+}
+
+/// Nothing, for nobody else writes until the transaction ends.
+macro_rules! for_share {
+    () => {
+        ""
+    };
+}
+
 pub(crate) mod channels;
 pub(crate) mod control;
 pub(crate) mod identity;
@@ -9,6 +37,12 @@ pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod plans;
 // these both databases take as they are
+#[path = "../../store-rows/sql/fleet.rs"]
+pub(crate) mod fleet;
+#[path = "../../store-rows/sql/kv.rs"]
+pub(crate) mod kv;
+#[path = "../../store-rows/sql/logs.rs"]
+pub(crate) mod logs;
 #[path = "../../store-rows/sql/paper.rs"]
 pub(crate) mod paper;
 #[path = "../../store-rows/sql/wallets.rs"]
@@ -37,7 +71,7 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 10] = [
+pub(crate) const ALL: [&[&Sql]; 13] = [
     channels::ALL,
     control::ALL,
     identity::ALL,
@@ -45,6 +79,9 @@ pub(crate) const ALL: [&[&Sql]; 10] = [
     ledger::ALL,
     market::ALL,
     plans::ALL,
+    fleet::ALL,
+    kv::ALL,
+    logs::ALL,
     paper::ALL,
     wallets::ALL,
     workers::ALL,
@@ -91,6 +128,9 @@ mod tests {
             include_str!("sql/ledger.rs"),
             include_str!("sql/market.rs"),
             include_str!("sql/plans.rs"),
+            include_str!("../../store-rows/sql/fleet.rs"),
+            include_str!("../../store-rows/sql/kv.rs"),
+            include_str!("../../store-rows/sql/logs.rs"),
             include_str!("../../store-rows/sql/paper.rs"),
             include_str!("../../store-rows/sql/wallets.rs"),
             include_str!("../../store-rows/sql/workers.rs"),

@@ -40,6 +40,9 @@ pub async fn changed_by_version(store: Store) {
             execution_mode: node.map(|_| "exclusive".into()),
             assigned_node: node.map(Into::into),
             account_id: Some("acc".into()),
+            schedule: Some("0 9 * * MON".into()),
+            dry_run: Some(true),
+            isolation: Some("process".into()),
             ..Draft::default()
         };
         Spec::new(draft).expect("good")

@@ -1,9 +1,16 @@
-//! Workers: specification, validation, and the port that keeps them with their history.
+//! Workers: specification, validation, the port that keeps them with their history, and those that run them.
 //!
 //! Invariants: no I/O, no clock; a worker changes only under the version that its changer has seen.
 
+pub mod fleet;
+pub mod kv;
+pub mod logs;
+pub mod script;
+
 mod ports;
 mod spec;
+mod stop;
 
 pub use ports::{Changed, Version, Worker, WorkerStore};
 pub use spec::{Draft, ExecutionMode, Mode, Priority, SCRIPT_BYTES_MAX, Scope, Spec, SpecError, VERSIONS};
+pub use stop::{Stop, Urgency};

@@ -1,5 +1,8 @@
 //! What a worker is told to be (document, "Worker Management API").
 
+use crate::fleet::Schedule;
+use crate::script::Isolation;
+
 /// Largest script, bytes.
 pub const SCRIPT_BYTES_MAX: usize = 1_048_576;
 /// Runtime versions that are known.
@@ -123,6 +126,12 @@ pub struct Draft {
     pub account_id: Option<String>,
     /// Node, for exclusive ones.
     pub assigned_node: Option<String>,
+    /// Times to begin, as cron writes them.
+    pub schedule: Option<String>,
+    /// Trades on paper?
+    pub dry_run: Option<bool>,
+    /// Where it runs.
+    pub isolation: Option<String>,
 }
 
 /// A worker's fields, checked.
@@ -150,6 +159,12 @@ pub struct Spec {
     pub account_id: Option<String>,
     /// The node it runs on, for exclusive ones.
     pub assigned_node: Option<String>,
+    /// Times at which it begins, of five or six fields in UTC; without them a loop begins again at once.
+    pub schedule: Option<String>,
+    /// Trades at the paper venue, whatever venue its script names.
+    pub dry_run: bool,
+    /// Where it runs.
+    pub isolation: Isolation,
 }
 
 fn pick<T>(
@@ -219,6 +234,12 @@ impl Spec {
         if execution_mode == ExecutionMode::Exclusive && assigned_node.is_none() {
             return Err(wrong("assignedNode", "is required for exclusive mode"));
         }
+        let schedule = draft.schedule.filter(|text| !text.is_empty());
+        if let Some(text) = &schedule {
+            Schedule::parse(text).map_err(|problem| wrong("schedule", problem))?;
+        }
+        let isolation =
+            pick(draft.isolation.as_deref(), "isolation", Isolation::parse, Isolation::default(), "shared or process")?;
         Ok(Self {
             active: draft.active.unwrap_or(false),
             note,
@@ -231,6 +252,9 @@ impl Spec {
             scope,
             account_id,
             assigned_node,
+            schedule,
+            dry_run: draft.dry_run.unwrap_or(false),
+            isolation,
         })
     }
 
@@ -280,6 +304,8 @@ mod tests {
             (Draft { script: text(" "), ..Draft::default() }, "scriptContent"),
             (Draft { dependencies: Some(vec!["lodash".into()]), ..Draft::default() }, "dependencies"),
             (Draft { note: Some("x".repeat(1_025)), ..Draft::default() }, "note"),
+            (Draft { schedule: text("every day"), ..Draft::default() }, "schedule"),
+            (Draft { isolation: text("vm"), ..Draft::default() }, "isolation"),
         ] {
             assert_eq!(Spec::new(draft).unwrap_err().field, field);
         }

@@ -37,6 +37,9 @@ fn raw(sid: &str, nid: &str, spec: &Spec, made: i64) -> Value {
         "scope": spec.scope.name(),
         "accountId": spec.account_id,
         "assignedNode": spec.assigned_node,
+        "schedule": spec.schedule,
+        "dryRun": spec.dry_run,
+        "isolation": spec.isolation.name(),
     })
 }
 
@@ -60,10 +63,10 @@ fn draft(object: &JsValue, script: &'static str) -> Result<Draft> {
         None | Some(JsValue::Null) => Ok(None),
         Some(_) => text(object, key).map(|found| Some(found.to_owned())),
     };
-    let active = match object.get("active") {
-        None => None,
-        Some(JsValue::Bool(active)) => Some(*active),
-        Some(_) => return Err(Error::invalid("active", "active has to be true or false")),
+    let flag = |key: &'static str| match object.get(key) {
+        None | Some(JsValue::Null) => Ok(None),
+        Some(JsValue::Bool(flag)) => Ok(Some(*flag)),
+        Some(_) => Err(Error::invalid(key, format!("{key} has to be true or false"))),
     };
     let dependencies = match object.get("dependencies") {
         None => None,
@@ -74,7 +77,7 @@ fn draft(object: &JsValue, script: &'static str) -> Result<Draft> {
         Some(_) => return Err(Error::invalid("dependencies", "dependencies has to be a list of texts")),
     };
     Ok(Draft {
-        active,
+        active: flag("active")?,
         note: maybe("note")?,
         script: maybe(script)?,
         dependencies,
@@ -85,6 +88,9 @@ fn draft(object: &JsValue, script: &'static str) -> Result<Draft> {
         scope: maybe("scope")?,
         account_id: maybe("accountId")?,
         assigned_node: maybe("assignedNode")?,
+        schedule: maybe("schedule")?,
+        dry_run: flag("dryRun")?,
+        isolation: maybe("isolation")?,
     })
 }
 

@@ -2,13 +2,6 @@
 
 use super::Sql;
 
-/// Microseconds since 1970 by the server's clock, now and not at the transaction's start.
-macro_rules! now {
-    () => {
-        "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-    };
-}
-
 /// Takes lease `$1` for holder `$2` for `$3` microseconds if it is free, over or already theirs; its
 /// epoch rises unless it was theirs and not over.
 pub(crate) const ACQUIRE: Sql = Sql::new(

@@ -118,3 +118,35 @@ mod plans {
 
     orrery_testkit::plans_contract!(fresh());
 }
+
+mod fleet {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::fleet::Store {
+        let store = in_memory().await;
+        (store.clone(), store)
+    }
+
+    orrery_testkit::fleet_contract!(fresh());
+}
+
+mod kv {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::kv::Store {
+        let store = in_memory().await;
+        (store.clone(), store)
+    }
+
+    orrery_testkit::kv_contract!(fresh());
+}
+
+mod worker_logs {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::worker_logs::Store {
+        in_memory().await
+    }
+
+    orrery_testkit::worker_logs_contract!(fresh());
+}
