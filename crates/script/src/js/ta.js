@@ -1,0 +1,43 @@
+// Indicators. Values are arrays of numbers or Float64Arrays; candles are rows as `fetchOHLCV` gives them.
+(function ({ $, freeze }) {
+  "use strict";
+  const { isArray } = Array;
+  const rows = (value) => isArray(value) && isArray(value[0]);
+  const columns = (candles) => $.ta("columns", [candles]);
+  // closes, where candles are given
+  const one = (value) => (rows(value) ? columns(value).close : value);
+  // candles, or one column after the other; and what follows them
+  const several = (names, values) => {
+    if (rows(values[0]) || values[0]?.close !== undefined) {
+      const all = rows(values[0]) ? columns(values[0]) : values[0];
+      return [names.map((name) => all[name]), values.slice(1)];
+    }
+    return [values.slice(0, names.length), values.slice(names.length)];
+  };
+  const OHLC = ["high", "low", "close"];
+  const series = (value) => (typeof value === "number" ? [value, value] : one(value));
+  return freeze({
+    columns,
+    sma: (values, period = 20) => $.ta("sma", [one(values)], [period]),
+    ema: (values, period = 20) => $.ta("ema", [one(values)], [period]),
+    rsi: (values, period = 14) => $.ta("rsi", [one(values)], [period]),
+    macd: (values, fast = 12, slow = 26, signal = 9) => $.ta("macd", [one(values)], [fast, slow, signal]),
+    bollinger: (values, period = 20, width = 2) => $.ta("bollinger", [one(values)], [period, width]),
+    atr: (...values) => {
+      const [all, [period = 14]] = several(OHLC, values);
+      return $.ta("atr", all, [period]);
+    },
+    vwap: (...values) => {
+      const [all, [period]] = several([...OHLC, "volume"], values);
+      return $.ta("vwap", all, period === undefined ? [] : [period]);
+    },
+    stochastic: (...values) => {
+      const [all, [period = 14, signal = 3, smooth = 1]] = several(OHLC, values);
+      return $.ta("stochastic", all, [period, signal, smooth]);
+    },
+    highest: (values, period = 14) => $.ta("highest", [rows(values) ? columns(values).high : values], [period]),
+    lowest: (values, period = 14) => $.ta("lowest", [rows(values) ? columns(values).low : values], [period]),
+    crossover: (a, b) => $.ta("crossover", [series(a), series(b)]),
+    crossunder: (a, b) => $.ta("crossunder", [series(a), series(b)]),
+  });
+})
