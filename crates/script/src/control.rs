@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use orrery_workers::script::{End, Exceeded};
 use orrery_workers::{Stop, Urgency};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// Why a run is interrupted from within the runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,17 @@ impl Reason {
             Self::Grace | Self::Dropped => End::Stopped,
         }
     }
+}
+
+/// What may be used up at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Computing time.
+    pub time: Duration,
+    /// What it is to use more.
+    pub reason: Reason,
+    /// When it has to be over in any case, and what it is if it is not.
+    pub until: Option<(Instant, Reason)>,
 }
 
 /// The switch of one run.

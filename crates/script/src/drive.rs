@@ -10,7 +10,7 @@ use orrery_workers::script::{End, Exceeded, HostError, Limits, Outcome, Thrown};
 use orrery_workers::{Stop, Urgency};
 use tokio::time::{Instant, sleep_until};
 
-use crate::control::{Control, Reason};
+use crate::control::{Budget, Control, Reason};
 use crate::isolate::code::Code;
 use crate::isolate::memory::Meter;
 use crate::isolate::modules::Library;
@@ -171,11 +171,7 @@ pub(crate) async fn drive(job: Job) -> Outcome {
 
 impl Run {
     async fn run(&mut self, meter: &Arc<Meter>) -> End {
-        let around = Around {
-            state: self.job.state.clone(),
-            control: self.job.control.clone(),
-            meter: meter.clone(),
-        };
+        let around = Around { state: self.job.state.clone(), control: self.job.control.clone(), meter: meter.clone() };
         let compiled = self.job.compiled.clone();
         let started = self.compute(|| {
             let isolate = Isolate::new(around, compiled.library.clone()).map_err(|error| error.to_string())?;
@@ -184,11 +180,11 @@ impl Run {
         });
         let isolate = match started {
             Ok(isolate) => isolate,
-            Err(message) => return self.end().unwrap_or_else(|| failed(&message, meter)),
+            Err(message) => return self.end(meter).unwrap_or_else(|| failed(&message, meter)),
         };
         loop {
             self.calls.take(&self.job.state);
-            if let Some(end) = self.end() {
+            if let Some(end) = self.end(meter) {
                 return end;
             }
             if !self.job.state.waits() && self.job.state.finished().is_none() {
@@ -216,7 +212,10 @@ impl Run {
     /// Lets the engine compute within what it may use.
     fn compute<T>(&mut self, what: impl FnOnce() -> T) -> T {
         let (slice, minute) = (self.limits().slice, self.minute.left());
-        let budget = if minute < slice { (minute, Reason::Minute) } else { (slice, Reason::Slice) };
+        let (time, reason) = if minute < slice { (minute, Reason::Minute) } else { (slice, Reason::Slice) };
+        let over = [(self.wall, Reason::Wall), (self.grace, Reason::Grace)];
+        let until = over.into_iter().filter_map(|(at, reason)| Some((at?, reason))).min_by_key(|(at, _)| *at);
+        let budget = Budget { time, reason, until };
         let (done, time) = under_watch(&self.job.control, budget, what);
         self.minute.use_up(time);
         self.job.state.add_cpu(time);
@@ -232,7 +231,7 @@ impl Run {
     }
 
     /// How it ended, if it did.
-    fn end(&self) -> Option<End> {
+    fn end(&self, meter: &Meter) -> Option<End> {
         if self.job.control.interrupted() {
             return Some(self.interrupted());
         }
@@ -241,7 +240,7 @@ impl Run {
             _ if self.stopping() => Some(End::Stopped),
             Ok(_) if state.waits() => None,
             Ok(value) => Some(End::Returned(value)),
-            Err(thrown) if is_memory(&thrown) => Some(End::Exceeded(Exceeded::Memory)),
+            Err(thrown) if is_memory(&thrown, meter) => Some(End::Exceeded(Exceeded::Memory)),
             Err(thrown) => Some(End::Threw(thrown)),
         }
     }
@@ -295,8 +294,9 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-fn is_memory(thrown: &Thrown) -> bool {
-    thrown.class == "InternalError" && thrown.message == "out of memory"
+/// The engine throws null where there is no memory even for an error.
+fn is_memory(thrown: &Thrown, meter: &Meter) -> bool {
+    thrown.class == "InternalError" && thrown.message == "out of memory" || meter.refused() && thrown.message == "null"
 }
 
 fn failed(message: &str, meter: &Meter) -> End {

@@ -18,11 +18,11 @@ use tokio::sync::oneshot;
 use crate::control::{Control, Reason};
 use crate::drive::{Compiled, Job, drive};
 use crate::isolate::code::Code;
-use crate::isolate::modules::{BUILT_IN, Library};
+use crate::isolate::modules::{BUILT_IN, Library, Loader};
 use crate::isolate::{State, parts, thrown};
 use crate::pool::Pool;
 use crate::process::Launcher;
-use crate::source::{self, FILE, Prepared};
+use crate::source::{self, FILE, FIRST_LINE, Prepared};
 
 /// Most bytes of all bundles of one script.
 const LIBRARY_BYTES_MAX: usize = 4 * 1_024 * 1_024;
@@ -137,17 +137,18 @@ fn fault(message: String) -> ScriptFault {
 }
 
 /// Compiles a script, and its bundles to see that they can be.
-pub(crate) fn compile(text: &str, library: &Library) -> Result<Code, ScriptFault> {
+pub(crate) fn compile(text: &str, library: &Arc<Library>) -> Result<Code, ScriptFault> {
     let broken = |error: rquickjs::Error| fault(format!("the script cannot be compiled: {error}"));
     let runtime = Runtime::new().map_err(broken)?;
     runtime.set_memory_limit(MEMORY_MAX);
+    runtime.set_loader(Loader(library.clone()), Loader(library.clone()));
     let context = Context::full(&runtime).map_err(broken)?;
     context.with(|ctx| {
-        for (name, bundle) in library {
+        for (name, bundle) in library.iter() {
             let code = rquickjs::Module::declare(ctx.clone(), name.as_str(), bundle.as_bytes());
             code.catch(&ctx).map_err(|error| fault(format!("dependency {name:?}: {error}")))?;
         }
-        Code::compile(&ctx, text, FILE, 0).map_err(|error| {
+        Code::compile(&ctx, text, FILE, FIRST_LINE).map_err(|error| {
             if !error.is_exception() {
                 return broken(error);
             }
@@ -164,9 +165,9 @@ impl ScriptRuntime for Engine {
             return Err(fault(format!("version {:?} is not one of {}", source.version, VERSIONS.join(", "))));
         }
         let prepared = source::prepare(source.text)?;
-        let library = self.library(&prepared, source.dependencies)?;
+        let library = Arc::new(self.library(&prepared, source.dependencies)?);
         let code = compile(&prepared.code, &library)?;
-        Ok(Program::new(Compiled { code, text: prepared.code.into(), library: Arc::new(library) }))
+        Ok(Program::new(Compiled { code, text: prepared.code.into(), library }))
     }
 
     async fn run(&self, mut run: Run) -> Outcome {

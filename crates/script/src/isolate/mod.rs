@@ -15,7 +15,7 @@ use rquickjs::{Context, Ctx, Error, Function, Runtime, Value};
 use crate::natives::{Around, function};
 use code::Code;
 use memory::Memory;
-use modules::{Loader, Library};
+use modules::{Library, Loader};
 pub(crate) use state::{Out, Refused, State, cut};
 pub(crate) use thrown::thrown;
 

@@ -19,7 +19,13 @@ pub(crate) type Library = HashMap<String, Arc<str>>;
 pub(crate) struct Loader(pub Arc<Library>);
 
 impl Resolver for Loader {
-    fn resolve<'js>(&mut self, _: &Ctx<'js>, base: &str, name: &str, _: Option<ImportAttributes<'js>>) -> Result<String> {
+    fn resolve<'js>(
+        &mut self,
+        _: &Ctx<'js>,
+        base: &str,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> Result<String> {
         if name == BUILT_IN || self.0.contains_key(name) {
             return Ok(name.to_owned());
         }

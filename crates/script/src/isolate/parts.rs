@@ -28,10 +28,14 @@ pub(super) const GLIESEREUM: &str = include_str!("../js/gliesereum.js");
 /// The code of a part.
 pub(crate) fn code(name: &str) -> Option<&'static Code> {
     static COMPILED: OnceLock<HashMap<&'static str, Code>> = OnceLock::new();
-    COMPILED.get_or_init(|| compile().unwrap_or_else(|error| {
-        tracing::error!(%error, "the runtime's own scripts cannot be compiled");
-        HashMap::new()
-    })).get(name)
+    COMPILED
+        .get_or_init(|| {
+            compile().unwrap_or_else(|error| {
+                tracing::error!(%error, "the runtime's own scripts cannot be compiled");
+                HashMap::new()
+            })
+        })
+        .get(name)
 }
 
 fn compile() -> Result<HashMap<&'static str, Code>, String> {

@@ -305,7 +305,9 @@ mod tests {
     async fn timers_come_in_their_order_and_leave_nothing() {
         let (state, _) = state(Limits { timers: 3, ..Limits::default() });
         let ms = Duration::from_millis;
-        assert!(state.set_timer(1, ms(20), true) && state.set_timer(2, ms(10), false) && state.set_timer(3, ms(20), true));
+        assert!(
+            state.set_timer(1, ms(20), true) && state.set_timer(2, ms(10), false) && state.set_timer(3, ms(20), true)
+        );
         assert!(!state.set_timer(4, ms(1), true), "there is no room for a fourth");
         assert_eq!(state.due_timers(), [0_u32; 0]);
         tokio::time::advance(ms(20)).await;

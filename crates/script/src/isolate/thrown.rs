@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn stacks_show_the_script_alone() {
-        let stack = lines("    at fetch (native)\n    at f (stels:core:2:3)\n    at g (script:4:15)\n    at script:9:1\n");
+        let stack =
+            lines("    at fetch (native)\n    at f (stels:core:2:3)\n    at g (script:4:15)\n    at script:9:1\n");
         assert_eq!(stack, "at g (script:4:15)\nat script:9:1");
         assert_eq!(place(&stack), Some((4, 15)));
         assert_eq!(place("at x (lib:1:2)"), None);

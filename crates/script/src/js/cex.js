@@ -1,7 +1,7 @@
 // Exchanges behind CCXT's methods. What a method does is the host's; here are names, arguments, and CCXT's helpers.
-(function ({ $, callText, failure, freeze, hide, global }) {
+(function (kit) {
   "use strict";
-  const { stringify } = JSON;
+  const { $, callText, failure, freeze, hide, global, stringify, parse } = kit;
   const invoke = (self, method, values) =>
     callText(`cex.${self.id}.${method}`, `{"config":${self[CONFIG]},"arguments":${stringify(values)}}`);
   const CONFIG = Symbol("config");
@@ -85,7 +85,7 @@
       return toStep(amount, this.currencies?.[code]?.precision, true);
     },
     setSandboxMode(enabled) {
-      this[CONFIG] = stringify({ ...(JSON.parse(this[CONFIG]) ?? {}), sandbox: Boolean(enabled) });
+      this[CONFIG] = stringify({ ...(parse(this[CONFIG]) ?? {}), sandbox: Boolean(enabled) });
     },
     checkRequiredCredentials: () => true,
     milliseconds: () => Date.now(),

@@ -1,6 +1,7 @@
 // `structuredClone`.
-(function ({ part }) {
+(function (kit) {
   "use strict";
+  const { part } = kit;
   const refuse = (value) => {
     throw part("errors").dom(`${typeof value} could not be cloned`, "DataCloneError");
   };

@@ -5,7 +5,7 @@
   const global = globalThis;
   const { defineProperty } = Reflect;
   const { freeze } = Object;
-  const { stringify } = JSON;
+  const { stringify, parse } = JSON;
   const uncurry = Function.prototype.bind.bind(Function.prototype.call);
   const mapGet = uncurry(Map.prototype.get);
   const mapSet = uncurry(Map.prototype.set);
@@ -142,7 +142,7 @@
 
   const kit = freeze({
     $, global, setting, part, call, callText, failure, freeze, hide, uncurry, lines, addTimer, clearTimer, logger,
-    mapGet, mapSet, mapDelete, wellFormed,
+    mapGet, mapSet, mapDelete, wellFormed, stringify, parse,
   });
 
   // a global that is made when it is first read, and that a script may replace

@@ -1,6 +1,7 @@
 // Random values and digests.
-(function ({ $, freeze, part, failure }) {
+(function (kit) {
   "use strict";
+  const { $, freeze, part, failure } = kit;
   const dom = part("errors").dom;
   const HEX = [];
   for (let i = 0; i < 256; i++) HEX.push((i + 256).toString(16).slice(1));

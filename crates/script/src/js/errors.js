@@ -1,6 +1,7 @@
 // CCXT's classes of errors, and errors of any other name.
-(function ({ $, global, hide, freeze }) {
+(function (kit) {
   "use strict";
+  const { $, global, hide, freeze } = kit;
   const { create, getPrototypeOf } = Object;
   const builtin = { __proto__: null, Error, TypeError, RangeError, SyntaxError, ReferenceError, URIError, EvalError };
   const DOMException = global.DOMException;

@@ -1,6 +1,7 @@
 // Events and what aborts.
-(function ({ $, global, freeze, hide, addTimer, part }) {
+(function (kit) {
   "use strict";
+  const { $, global, freeze, hide, addTimer, part } = kit;
   const dom = part("errors").dom;
   class Event {
     constructor(type, init = {}) {

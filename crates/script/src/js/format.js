@@ -1,9 +1,9 @@
 // Values as lines of a log, the console, and the parts of Deno that scripts use.
-(function ({ $, global, freeze, lines, logger, failure }) {
+(function (kit) {
   "use strict";
+  const { $, global, freeze, lines, logger, failure, stringify } = kit;
   const { keys, getPrototypeOf } = Object;
   const { isArray } = Array;
-  const { stringify } = JSON;
   const DEPTH = 4;
   const ITEMS = 100;
   const TEXT = 10000;

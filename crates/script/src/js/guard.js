@@ -1,7 +1,8 @@
 // Builtins that may take long and never ask whether the run is interrupted: each asks before it begins, and takes no
 // more elements than memory could hold. What copies is stopped by the memory itself (see `Memory`).
-(function ({ $, hide }) {
+(function (kit) {
   "use strict";
+  const { $, hide } = kit;
   const { apply } = Reflect;
   const { getPrototypeOf } = Object;
   const MOST = 16777216;

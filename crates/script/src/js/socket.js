@@ -1,6 +1,7 @@
 // `WebSocket`, whose connection is the host's.
-(function ({ $, global, call, part, wellFormed }) {
+(function (kit) {
   "use strict";
+  const { $, global, call, part, wellFormed } = kit;
   const { EventTarget, Event, MessageEvent, CloseEvent } = part("events");
   const dom = part("errors").dom;
   const QUEUE_MAX = 1000;

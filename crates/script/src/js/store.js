@@ -1,6 +1,7 @@
 // `Stels.net`, `Stels.local` and `Stels.webfix`.
-(function ({ $, call, freeze, failure }) {
+(function (kit) {
   "use strict";
+  const { $, call, freeze, failure } = kit;
   const { isArray } = Array;
   const PAGE = 100;
 

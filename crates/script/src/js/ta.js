@@ -1,6 +1,7 @@
 // Indicators. Values are arrays of numbers or Float64Arrays; candles are rows as `fetchOHLCV` gives them.
-(function ({ $, freeze }) {
+(function (kit) {
   "use strict";
+  const { $, freeze } = kit;
   const { isArray } = Array;
   const rows = (value) => isArray(value) && isArray(value[0]);
   const columns = (candles) => $.ta("columns", [candles]);

@@ -1,6 +1,7 @@
 // Texts and bytes.
-(function ({ $, freeze, wellFormed, part }) {
+(function (kit) {
   "use strict";
+  const { $, freeze, wellFormed, part } = kit;
   const LABELS = ["utf-8", "utf8", "unicode-1-1-utf-8"];
   const view = (bytes) => (ArrayBuffer.isView(bytes) ? bytes : new Uint8Array(bytes));
   class TextEncoder {

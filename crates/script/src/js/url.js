@@ -1,6 +1,7 @@
 // `URL` and `URLSearchParams`, with the parsing in Rust.
-(function ({ $, freeze, wellFormed }) {
+(function (kit) {
   "use strict";
+  const { $, freeze, wellFormed } = kit;
   const text = (value) => wellFormed(`${value}`);
   const NAMES = [
     "href", "protocol", "username", "password", "host", "hostname", "port", "pathname", "search", "hash", "origin",

@@ -1,7 +1,7 @@
 // Wallets and transactions, by the names of the client's library.
-(function ({ $, freeze, setting }) {
+(function (kit) {
   "use strict";
-  const { stringify } = JSON;
+  const { $, freeze, setting, stringify } = kit;
   const act = (name, ...values) => $.wallet(name, stringify(values));
   const blockchain = freeze({
     createWallet: () => act("createWallet"),

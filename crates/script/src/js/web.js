@@ -1,6 +1,7 @@
 // `fetch` and its objects. The request is made by the host, which decides where a script may reach.
-(function ({ $, global, call, freeze, wellFormed, part }) {
+(function (kit) {
   "use strict";
+  const { $, global, call, freeze, wellFormed, stringify, parse } = kit;
   const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
   const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
   const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
@@ -111,7 +112,7 @@
       return text[0] === "\ufeff" ? text.slice(1) : text;
     }
     async json() {
-      return JSON.parse(await this.text());
+      return parse(await this.text());
     }
   }
 
@@ -167,7 +168,7 @@
       return copy;
     }
     static json(value, init = {}) {
-      const response = new Response(JSON.stringify(value), init);
+      const response = new Response(stringify(value), init);
       if (!new Headers(init.headers).has("content-type")) response.headers.set("content-type", "application/json");
       return response;
     }

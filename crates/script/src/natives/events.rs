@@ -13,7 +13,9 @@ pub(super) fn call<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
     match given.around.state.call(method, arguments) {
         Ok(id) => given.give(id),
         Err(Refused::TooMany) => Err(given.error("RateLimitExceeded", "too many calls wait for their answer")),
-        Err(Refused::TooLarge) => Err(given.error("QuotaExceeded", "the arguments of the calls that wait are too large")),
+        Err(Refused::TooLarge) => {
+            Err(given.error("QuotaExceeded", "the arguments of the calls that wait are too large"))
+        }
     }
 }
 
@@ -26,7 +28,8 @@ pub(super) fn cancel<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
 /// `timer(id, milliseconds, keep)`
 pub(super) fn timer<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
     let wait = given.number(1);
-    let wait = if wait > 0.0 { Duration::try_from_secs_f64(wait / 1_000.0).unwrap_or(Duration::MAX) } else { Duration::ZERO };
+    let wait =
+        if wait > 0.0 { Duration::try_from_secs_f64(wait / 1_000.0).unwrap_or(Duration::MAX) } else { Duration::ZERO };
     if given.around.state.set_timer(given.id(0), wait, given.flag(2)) {
         return given.undefined();
     }

@@ -18,7 +18,8 @@ pub(super) fn call<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
     if name == "columns" {
         return columns_of(given, &columns.get::<Value<'js>>(0)?);
     }
-    let columns: Vec<Vec<f64>> = columns.iter::<Value<'js>>().map(|value| column(given, &value?)).collect::<Result<_>>()?;
+    let columns: Vec<Vec<f64>> =
+        columns.iter::<Value<'js>>().map(|value| column(given, &value?)).collect::<Result<_>>()?;
     let numbers: Vec<f64> = match given.value(2).as_array() {
         Some(numbers) => numbers.iter().collect::<Result<_>>()?,
         None => Vec::new(),
@@ -65,7 +66,8 @@ fn column<'js>(given: &Given<'_, 'js>, value: &Value<'js>) -> Result<Vec<f64>> {
         let numbers = bytes.as_chunks::<8>().0.iter().map(|bytes| f64::from_ne_bytes(*bytes));
         return Ok(numbers.collect());
     }
-    let array = value.as_array().ok_or_else(|| given.type_error("numbers were expected: an array or a Float64Array"))?;
+    let array =
+        value.as_array().ok_or_else(|| given.type_error("numbers were expected: an array or a Float64Array"))?;
     array.iter::<Value<'js>>().map(|value| Ok(value?.as_number().unwrap_or(f64::NAN))).collect()
 }
 

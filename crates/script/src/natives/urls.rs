@@ -90,7 +90,8 @@ pub(super) fn query<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
 pub(super) fn query_text<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
     let mut text = form_urlencoded::Serializer::new(String::new());
     let list = given.value(0);
-    let all: Vec<String> = list.as_array().map(|array| array.iter().collect::<Result<_>>()).transpose()?.unwrap_or_default();
+    let all: Vec<String> =
+        list.as_array().map(|array| array.iter().collect::<Result<_>>()).transpose()?.unwrap_or_default();
     for pair in all.chunks_exact(2) {
         if let [name, value] = pair {
             text.append_pair(name, value);

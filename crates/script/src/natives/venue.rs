@@ -53,7 +53,8 @@ pub(super) fn venue<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
     let venue = id.parse::<Venue>();
     // what the simulated one has, the real one behind it has too; it has no description of its own
     let description = venue.as_ref().unwrap_or(&Venue::Bybit).description();
-    let has: Map<_, _> = description.methods().map(|method| (method.to_owned(), description.has(method).into())).collect();
+    let has: Map<_, _> =
+        description.methods().map(|method| (method.to_owned(), description.has(method).into())).collect();
     let name = if venue.is_ok() { description.name.as_str() } else { "Paper" };
     let described = json!({ "name": name, "has": has, "timeframes": description.timeframes });
     json::parsed(given, &described.to_string())

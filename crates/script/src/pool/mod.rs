@@ -20,7 +20,7 @@ use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 use tokio::runtime::Handle;
 
-use crate::control::{Control, Reason};
+use crate::control::{Budget, Control};
 use queue::{Next, Queue};
 use task::Task;
 pub(crate) use watch::thread_time;
@@ -45,11 +45,7 @@ thread_local! {
 }
 
 /// Computes under the watch of the pool that the calling thread belongs to, and tells how long that took.
-pub(crate) fn under_watch<T>(
-    control: &Arc<Control>,
-    budget: (Duration, Reason),
-    compute: impl FnOnce() -> T,
-) -> (T, Duration) {
+pub(crate) fn under_watch<T>(control: &Arc<Control>, budget: Budget, compute: impl FnOnce() -> T) -> (T, Duration) {
     let seat = SEAT.with_borrow(Clone::clone);
     let began = thread_time();
     let done = match seat {

@@ -6,6 +6,7 @@ use orrery_workers::Stop;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::control::Reason;
 
 fn pool(threads: usize) -> Pool {
     Pool::new(threads, Handle::current()).unwrap()
@@ -68,7 +69,7 @@ async fn others_go_on_while_one_holds_the_thread() {
     let (stop, (wedged, _)) = (Stop::new(), oneshot::channel());
     let control = Arc::new(Control::new(stop, wedged));
     pool.spawn(async move {
-        under_watch(&control, (Duration::MAX, Reason::Slice), || {
+        under_watch(&control, Budget { time: Duration::MAX, reason: Reason::Slice, until: None }, || {
             while !held.load(Ordering::SeqCst) {
                 std::hint::spin_loop();
             }
@@ -89,7 +90,7 @@ async fn who_exceeds_its_budget_is_interrupted_and_who_does_not_react_is_given_u
     let control = Arc::new(Control::new(Stop::new(), wedged));
     let watched = control.clone();
     pool.spawn(async move {
-        under_watch(&watched, (Duration::from_millis(10), Reason::Slice), || {
+        under_watch(&watched, Budget { time: Duration::from_millis(10), reason: Reason::Slice, until: None }, || {
             while !held.load(Ordering::SeqCst) {
                 std::hint::spin_loop();
             }

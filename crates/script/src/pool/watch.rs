@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use rustix::thread::gettid;
 use rustix::time::{ClockId, clock_gettime};
+use tokio::time::Instant;
 
-use crate::control::{Control, Reason};
+use crate::control::{Budget, Control};
 
 /// How often the watch looks while somebody computes.
 const TICK: Duration = Duration::from_millis(4);
@@ -29,8 +30,8 @@ struct Active {
     control: Arc<Control>,
     /// What the thread's clock said when it began.
     began: Duration,
-    /// What it may use from there, and what it is if it uses more.
-    budget: (Duration, Reason),
+    /// What it may use from there.
+    budget: Budget,
     /// What the thread had used when it was found interrupted.
     interrupted: Option<Duration>,
 }
@@ -64,8 +65,13 @@ impl Place {
         let mut active = self.active();
         let Some(now) = active.as_mut() else { return false };
         let Some(used) = computed(self.tid) else { return true };
-        if used.saturating_sub(now.began) >= now.budget.0 {
-            now.control.raise(now.budget.1);
+        if used.saturating_sub(now.began) >= now.budget.time {
+            now.control.raise(now.budget.reason);
+        }
+        if let Some((until, reason)) = now.budget.until
+            && Instant::now() >= until
+        {
+            now.control.raise(reason);
         }
         if !now.control.interrupted() {
             return true;
@@ -159,13 +165,9 @@ pub(super) struct Seat {
 
 impl Seat {
     /// Computes under watch.
-    pub fn under_watch<T>(
-        &self,
-        control: &Arc<Control>,
-        budget: (Duration, Reason),
-        compute: impl FnOnce() -> T,
-    ) -> T {
-        *self.place.active() = Some(Active { control: control.clone(), began: thread_time(), budget, interrupted: None });
+    pub fn under_watch<T>(&self, control: &Arc<Control>, budget: Budget, compute: impl FnOnce() -> T) -> T {
+        *self.place.active() =
+            Some(Active { control: control.clone(), began: thread_time(), budget, interrupted: None });
         self.watch.wake();
         let _leave = Leave(&self.place);
         compute()

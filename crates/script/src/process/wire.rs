@@ -17,16 +17,9 @@ pub(super) enum Down {
     /// The first message.
     Run(Box<Start>),
     /// The answer to a call.
-    Answer {
-        id: u32,
-        text: String,
-    },
+    Answer { id: u32, text: String },
     /// The error that a call ends in.
-    Refused {
-        id: u32,
-        class: String,
-        message: String,
-    },
+    Refused { id: u32, class: String, message: String },
     /// The script is to stop gently.
     Stop,
 }

@@ -28,6 +28,8 @@ pub(super) struct Blanker<'s> {
     used: HashSet<String>,
     /// Ends of statements that no semicolon closes.
     open_ends: HashSet<u32>,
+    /// Beginnings of annotations that were dealt with where they stand.
+    done: HashSet<u32>,
     fault: Option<ScriptFault>,
 }
 
@@ -49,6 +51,7 @@ impl<'s> Blanker<'s> {
             modules: Vec::new(),
             used: HashSet::new(),
             open_ends: HashSet::new(),
+            done: HashSet::new(),
             fault: None,
         }
     }
@@ -179,7 +182,7 @@ fn is_super_call(statement: &Statement<'_>) -> bool {
 }
 
 /// The bytes of a piece of source that are no comment, with their places.
-fn code(text: &str) -> impl Iterator<Item = (u32, u8)> {
+pub(super) fn code(text: &str) -> impl Iterator<Item = (u32, u8)> {
     let bytes = text.as_bytes();
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -230,6 +233,9 @@ impl<'a> Visit<'a> for Blanker<'_> {
     }
 
     fn visit_ts_type_annotation(&mut self, it: &TSTypeAnnotation<'a>) {
+        if self.done.contains(&it.span.start) {
+            return;
+        }
         // the colon is the annotation's, whether the tree says so or not
         let before = self.text(0, it.span.start);
         let start = if self.text(it.span.start, it.span.end).starts_with(':') {
@@ -289,7 +295,7 @@ impl<'a> Visit<'a> for Blanker<'_> {
         if it.declare {
             return self.drop_statement(it.span);
         }
-        if let Err((at, message)) = enums::write(it, &mut self.edits) {
+        if let Err((at, message)) = enums::write(self.source, it, &mut self.edits) {
             self.refuse(at, &message);
         }
         for value in it.body.members.iter().filter_map(|member| member.initializer.as_ref()) {
@@ -368,6 +374,7 @@ impl<'a> Visit<'a> for Blanker<'_> {
             && self.text(of.span.start, of.span.end).contains('\n')
         {
             // an arrow stands on the line of the parenthesis before it
+            self.done.insert(of.span.start);
             let close = it.params.span.end - 1;
             self.edits.blank(close, close + 1);
             self.edits.blank(of.span.start, of.span.end - 1);

@@ -5,9 +5,8 @@
 pub(crate) const DEPTH_MAX: usize = 50_000;
 
 /// Words that begin something that can hold the same again.
-const WORDS: [&str; 14] = [
-    "new", "typeof", "void", "delete", "await", "yield", "do", "else", "if", "for", "while", "with", "async", "throw",
-];
+const WORDS: [&str; 14] =
+    ["new", "typeof", "void", "delete", "await", "yield", "do", "else", "if", "for", "while", "with", "async", "throw"];
 
 /// At least how deep a parser will recurse, or one more than it counts. Texts and comments are counted as if they
 /// were code, since a mistake about where they end would hide what follows.
@@ -70,13 +69,16 @@ mod tests {
 
     #[test]
     fn ordinary_scripts_are_flat() {
-        let script = "const a = [1, 2, 3]\nif (a.length > 2) { log(a[0] + a[1]) } else { log(`x${a}`) }\n".repeat(2_000);
+        let script =
+            "const a = [1, 2, 3]\nif (a.length > 2) { log(a[0] + a[1]) } else { log(`x${a}`) }\n".repeat(2_000);
         assert!(depth(&script) < 20, "{}", depth(&script));
     }
 
     #[test]
     fn every_way_down_is_counted() {
-        for piece in ["(", "[", "{", "!", "a=", "a?b:", "a=>", "new ", "typeof ", "if(a)", "a**", "`${", "a:", "f(!", "-"] {
+        for piece in
+            ["(", "[", "{", "!", "a=", "a?b:", "a=>", "new ", "typeof ", "if(a)", "a**", "`${", "a:", "f(!", "-"]
+        {
             assert!(depth(&piece.repeat(1_000)) >= 1_000, "{piece}");
         }
     }

@@ -34,8 +34,8 @@ impl Edits {
 
     /// The text with its changes. Of ranges that overlap the outer one counts.
     pub fn apply(mut self, source: &str) -> String {
-        // a longer range that begins at the same place is the outer one
-        self.0.sort_by_key(|edit| (edit.start, std::cmp::Reverse(edit.end)));
+        // what is put in comes before what is replaced; a longer range at the same place is the outer one
+        self.0.sort_by_key(|edit| (edit.start, edit.start != edit.end, std::cmp::Reverse(edit.end)));
         let mut out = String::with_capacity(source.len());
         let mut at = 0;
         for edit in &self.0 {
@@ -113,8 +113,8 @@ mod tests {
         let source = "a\u{1f600}b\nc: T\r\nd";
         let mut edits = Edits::default();
         edits.blank(1, 5);
-        edits.over(7, 12, ";");
-        edits.blank(8, 9);
+        edits.over(8, 11, ";");
+        edits.blank(9, 10);
         assert_eq!(edits.apply(source), "a  b\nc;  \r\nd");
     }
 

@@ -4,6 +4,7 @@ use oxc_ast::ast::{Expression, IdentifierReference, TSEnumDeclaration, TSEnumMem
 use oxc_ast_visit::Visit;
 use oxc_span::GetSpan as _;
 
+use super::blank::code;
 use super::edits::Edits;
 use super::literal;
 
@@ -19,13 +20,13 @@ enum Next {
 /// Writes the enumeration as a function that fills an object.
 ///
 /// Errors: the byte and what is wrong there.
-pub(super) fn write(declaration: &TSEnumDeclaration<'_>, edits: &mut Edits) -> Result<(), (u32, String)> {
+pub(super) fn write(source: &str, declaration: &TSEnumDeclaration<'_>, edits: &mut Edits) -> Result<(), (u32, String)> {
     let name = declaration.id.name.as_str();
     let body = &declaration.body;
     edits.replace(declaration.span.start, body.span.start + 1, format!("var {name};(({name})=>{{"));
     let mut next = Next::Number(0.0);
     let mut known: Vec<String> = Vec::new();
-    for member in &body.members {
+    for (at, member) in body.members.iter().enumerate() {
         let (start, end) = (member.span.start, member.span.end);
         let Some(own) = member_name(&member.id) else {
             return Err((start, "the name of an enumeration's member has to be a name or a text".into()));
@@ -53,9 +54,19 @@ pub(super) fn write(declaration: &TSEnumDeclaration<'_>, edits: &mut Edits) -> R
             }
         }
         known.push(own);
+        let next = body.members.get(at + 1).map_or(body.span.end - 1, |next| next.span.start);
+        commas(source, end, next, edits);
     }
     edits.replace(body.span.end - 1, body.span.end, format!("}})({name}||({name}={{}}));"));
     Ok(())
+}
+
+/// Members are statements now: what separated them goes.
+fn commas(source: &str, start: u32, end: u32, edits: &mut Edits) {
+    let between = source.get(start as usize..end as usize).unwrap_or_default();
+    for (at, _) in code(between).filter(|(_, byte)| *byte == b',') {
+        edits.blank(start + at, start + at + 1);
+    }
 }
 
 fn member_name(id: &TSEnumMemberName<'_>) -> Option<String> {

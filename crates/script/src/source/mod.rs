@@ -20,6 +20,9 @@ use edits::place;
 
 /// What the engine's stack traces call the script.
 pub(crate) const FILE: &str = "script";
+/// The number of the first line of [`Prepared::code`], so that the script's own first line is 1. The engine takes 0
+/// for nothing said.
+pub(crate) const FIRST_LINE: i32 = -1;
 /// Stack of the thread that parses: for every script, for each of its bytes (chains like `a.b.c` are deep trees), and
 /// for each level of nesting. It is address space; memory is only what the script's nesting uses.
 const STACK: (usize, usize, usize) = (8 << 20, 1_024, 8 << 10);
@@ -27,7 +30,7 @@ const STACK: (usize, usize, usize) = (8 << 20, 1_024, 8 << 10);
 /// A script made ready for the engine.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// An expression that is an async function. Its first line is ours: the script begins on the second.
+    /// An expression that is an async function. Its first two lines are ours: the script begins on the third.
     pub code: String,
     /// The modules it imports by name.
     pub imports: Vec<String>,
@@ -91,7 +94,7 @@ fn read(source: &str, kind: SourceType) -> Result<Prepared, ScriptFault> {
     imports.sort_unstable();
     imports.dedup();
     // the line break at the end is for a script that ends in a comment
-    Ok(Prepared { code: format!("{head}\n{}\n}})", blanked.edits.apply(source)), imports })
+    Ok(Prepared { code: format!("{head}\n\n{}\n}})", blanked.edits.apply(source)), imports })
 }
 
 #[cfg(test)]

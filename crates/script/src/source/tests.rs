@@ -5,13 +5,28 @@ use super::*;
 /// The script without the lines that are put around it.
 fn body(source: &str) -> String {
     let code = prepare(source).unwrap().code;
-    let (_, rest) = code.split_once('\n').unwrap();
+    let (_, rest) = code.split_once("\n\n").unwrap();
     rest.strip_suffix("\n})").unwrap().to_owned()
 }
 
-/// With a space for everything that should be blank: `·`.
-fn check(source: &str, expected: &str) {
-    assert_eq!(body(source).replace(' ', "·"), expected.replace(' ', "·"), "{source}");
+/// `«…»` is what becomes spaces, `⟪…⟫` what becomes a semicolon and spaces.
+fn check(marked: &str) {
+    let source: String = marked.chars().filter(|c| !"«»⟪⟫".contains(*c)).collect();
+    let (mut expected, mut gone, mut first) = (String::new(), false, false);
+    for c in marked.chars() {
+        match c {
+            '«' => gone = true,
+            '⟪' => (gone, first) = (true, true),
+            '»' | '⟫' => gone = false,
+            '\n' => expected.push(c),
+            _ if first => {
+                expected.push(';');
+                first = false;
+            }
+            c => expected.push(if gone { ' ' } else { c }),
+        }
+    }
+    assert_eq!(body(&source), expected, "{marked}");
 }
 
 fn refused(source: &str) -> (String, (u32, u32)) {
@@ -25,7 +40,6 @@ fn javascript_stays_as_it_is() {
         "const a = await f(`x${1}`); return a?.b ?? c",
         "label: for (;;) { break label }\n// end without a line break",
         "const π = { get x() { return 1 }, async *y() {} }; class A extends B { #p = 1; static {} }",
-        "a < b > (c)",
         "var yes = true\nif (yes) return 7",
     ] {
         assert_eq!(body(source), source);
@@ -34,69 +48,95 @@ fn javascript_stays_as_it_is() {
 
 #[test]
 fn types_become_spaces() {
-    check("let a: number = 1, b!: string;", "let a········ = 1, b········;");
-    check("function f(a?: T, ...b: U[]): V { return a as T }", "function f(a····, ...b·····)··· { return a····· }");
-    check("const f = <T,>(x: T): x is U => x!;", "const f = ····(x···)········ => x·;");
-    check("new Map<string, number>(); f<A>(b)", "new Map················(); f···(b)");
-    check("x satisfies Y<Z>; (<any>y).z", "x···············; (·····y).z");
-    check("try {} catch (e: unknown) {}", "try {} catch (e·········) {}");
-    check("function f(this: X, a: Y) {}", "function f(·········a···) {}");
-    check("function f(this: X) {}", "function f(·······) {}");
-    check("for (const x of y as Z[]) {}", "for (const x of y·······) {}");
-    check("for (let i: number = 0 as number; i < 1;) {}", "for (let i········ = 0··········; i < 1;) {}");
-    check("const { a, b }: { a: X; b: Y } = c", "const { a, b }················ = c");
-    check("async (a: A) => b", "async (a···) => b");
+    for marked in [
+        "let a«: number» = 1, b«!: string»;",
+        "function f(a«?: T», ...b«: U[]»)«: V» { return a⟪ as T⟫ }",
+        "const f = «<T,>»(x«: T»)«: x is U» => x«!»;",
+        "new Map«<string, number>»(); f«<A>»(b)",
+        "x« satisfies Y<Z>»; («<any>»y).z",
+        "try {} catch (e«: unknown») {}",
+        "function f(«this: X, »a«: Y») {}",
+        "function f(«this: X») {}",
+        "for (const x of y« as Z[]») {}",
+        "for (let i«: number» = 0« as number»; i < 1;) {}",
+        "const { a, b }«: { a: X; b: Y }» = c",
+        "async (a«: A») => b",
+        "const a = b« as const»;",
+        "a?.b«!».c; f?.«<T>»(x)",
+        "const f«: (a: A) => B» = g« as (x: X) => Y»;",
+    ] {
+        check(marked);
+    }
 }
 
 #[test]
 fn statements_about_types_become_empty_ones() {
-    check("interface A extends B { c: D }", ";·····························");
-    check("type A<T> = T extends U ? 1 : 2;\nf()", ";·······························\nf()");
-    check("declare const x: number", ";······················");
-    check("declare function f(): void", ";·························");
-    check("declare global { var x: 1 }", ";··························");
-    check("function f(a: string): void;\nfunction f(a) {}", ";···························\nfunction f(a) {}");
-    check("export {}", ";········");
-    check("export const a = 1", ";······const a = 1");
-    check("import type { A } from 'b'", ";·························");
+    for marked in [
+        "⟪interface A extends B { c: D }⟫",
+        "⟪type A<T> = T extends U ? 1 : 2;⟫\nf()",
+        "⟪declare const x: number⟫",
+        "⟪declare function f(): void⟫",
+        "⟪declare global { var x: 1 }⟫",
+        "⟪declare enum E { A }⟫",
+        "⟪function f(a: string): void;⟫\nfunction f(a) {}",
+        "⟪export {}⟫",
+        "⟪export ⟫const a = 1",
+        "⟪export interface A {\n b: c\n}⟫\nf()",
+        "⟪import type { A } from 'b'⟫",
+    ] {
+        check(marked);
+    }
 }
 
 #[test]
 fn classes_lose_what_is_typescript() {
-    check(
-        "abstract class A<T> extends B<T> implements C, D<E> { private readonly x?: T = 1; }",
-        ";······· class A··· extends B··· ···················{ ········ ········x··· = 1; }",
-    );
-    check("class A { declare x: T; abstract y(): T; [key: string]: T }", "class A { ;············· ;················ ;··············· }");
-    check("class A { public static async *f?(a: T): U {} }", "class A { ······ static async *f·(a···)··· {} }");
-    check("class A { x!: T\n  private *g() {} }", "class A { x···;\n  ;······ *g() {} }".replace("x···;", "x;···").as_str());
-    check("class A { override get x(): T { return 1 } }", "class A { ········ get x()··· { return 1 } }");
-    check("class A { f(): void; f() {} }", "class A { ;········· f() {} }");
+    for marked in [
+        "⟪abstract⟫ class A«<T>» extends B«<T>» «implements C, D<E> »{ «private» «readonly» x«?: T» = 1; }",
+        "class A { ⟪declare x: T;⟫ ⟪abstract y(): T;⟫ ⟪[key: string]: T⟫ }",
+        "class A { «public» static async f«?»(a«: T»)«: U» {} }",
+        "class A { ⟪public⟫ static async *f(a«: T»)«: U» {} }",
+        "class A { «override» get x()«: T» { return 1 } }",
+        "class A { ⟪f(): void;⟫ f() {} }",
+        "class A { x«!: T»; static #y«: U» = 1 }",
+    ] {
+        check(marked);
+    }
 }
 
 #[test]
 fn no_two_lines_become_one_statement() {
-    check("let a = b as T\n(c)", "let a = b;····\n(c)");
-    check("f(b as T\n, c)", "f(b·····\n, c)");
-    check("a = b!\n[0]", "a = b!\n[0]".replace("b!", "b·").as_str());
-    check("let a = b as unknown as T\n[c]", "let a = b··········;····\n[c]");
-    check("class A { x = y as T\n['z'] = 1 }", "class A { x = y;····\n['z'] = 1 }");
-    check("class A { x = y\n  private ['z'] = 1 }", "class A { x = y\n  ;······ ['z'] = 1 }");
-    check("f()\ntype A = B\n(c)", "f()\n;·········\n(c)");
+    for marked in [
+        "let a = b⟪ as T⟫\n(c)",
+        "f(b« as T»\n, c)",
+        "a = b«!»\n[0]",
+        "a = b⟪!⟫\nc",
+        "let a = b« as unknown»⟪ as T⟫\n[c]",
+        "class A { x = y⟪ as T⟫\n['z'] = 1 }",
+        "class A { x = y\n  ⟪private⟫ ['z'] = 1 }",
+        "f()\n⟪type A = B⟫\n(c)",
+        "class A { x⟪: T⟫\n  ⟪private⟫ *g() {} }",
+    ] {
+        check(marked);
+    }
 }
 
 #[test]
 fn an_arrow_stays_on_the_line_of_its_parenthesis() {
-    check("const f = (a: A): {\n  x: B\n} => a", "const f = (a···  ·\n······\n) => a".replace("  ·", "···").as_str());
+    let made = body("const f = (a: A): {\n  x: B\n} => a");
+    assert_eq!(made, "const f = (a       \n      \n) => a");
 }
 
 #[test]
 fn enumerations_are_made_where_they_stand() {
     let made = body("enum Side { Buy = 'buy', Sell = 'sell' }\nenum N { A, B = 5, C, D = C + 1,\n E }\nreturn 1");
     assert_eq!(made.lines().count(), 4);
-    assert!(made.starts_with("var Side;((Side)=>{ Side[\"Buy\"]='buy'; Side[\"Sell\"]='sell'; })(Side||(Side={}));"), "{made}");
-    assert!(made.contains("N[N[\"A\"]=0]=\"A\"; N[N[\"B\"]=5]=\"B\"; N[N[\"C\"]=6]=\"C\"; N[N[\"D\"]=N.C + 1]=\"D\";\n N[N[\"E\"]=N[\"D\"]+1]=\"E\";"), "{made}");
-    check("declare enum E { A }", ";···················");
+    let words: Vec<_> = made.split([' ', '\n']).filter(|word| !word.is_empty()).collect();
+    let made = words.join(" ");
+    assert!(
+        made.starts_with("var Side;((Side)=>{ Side[\"Buy\"]='buy'; Side[\"Sell\"]='sell'; })(Side||(Side={}));"),
+        "{made}"
+    );
+    assert!(made.contains("N[N[\"A\"]=0]=\"A\"; N[N[\"B\"]=5]=\"B\"; N[N[\"C\"]=6]=\"C\"; N[N[\"D\"]=N.C + 1]=\"D\"; N[N[\"E\"]=N[\"D\"]+1]=\"E\";"), "{made}");
 }
 
 #[test]
@@ -135,9 +175,10 @@ fn a_script_cannot_leave_its_function() {
 
 #[test]
 fn imports_are_made_at_the_beginning() {
-    let prepared = prepare("import a, { b as c, type D } from 'm'\nimport * as n from \"o\"\nimport 'p'\nuse(a, c, n)").unwrap();
+    let prepared =
+        prepare("import a, { b as c, type D } from 'm'\nimport * as n from \"o\"\nimport 'p'\nuse(a, c, n)").unwrap();
     assert_eq!(prepared.imports, ["m", "o", "p"]);
-    let (head, rest) = prepared.code.split_once('\n').unwrap();
+    let (head, rest) = prepared.code.split_once("\n\n").unwrap();
     assert_eq!(
         head,
         "(async () => {const {\"default\": a} = await import(\"m\");const {\"b\": c} = await import(\"m\");\
@@ -169,7 +210,7 @@ proptest::proptest! {
     fn anything_is_answered(source in "[a-z0-9(){}\\[\\]<>:;,.=!?'\"`$@/*+ \n-]{0,80}") {
         if let Ok(prepared) = prepare(&source) {
             let lines = |text: &str| text.matches('\n').count();
-            proptest::prop_assert_eq!(lines(&prepared.code), lines(&source) + 2);
+            proptest::prop_assert_eq!(lines(&prepared.code), lines(&source) + 3);
         }
     }
 }
