@@ -40,12 +40,14 @@ pub(crate) struct Job {
     pub dropped: Stop,
 }
 
-type Answer = Result<(u32, Result<String, HostError>), Aborted>;
+/// A call's number and what the host said.
+type Answered = (u32, Result<String, HostError>);
+type Answer = Result<Answered, Aborted>;
 
 /// Calls of the host: those that run, and those whose turn has not come.
 #[derive(Default)]
 struct Calls {
-    running: FuturesUnordered<Abortable<BoxFuture<'static, (u32, Result<String, HostError>)>>>,
+    running: FuturesUnordered<Abortable<BoxFuture<'static, Answered>>>,
     handles: HashMap<u32, AbortHandle>,
     /// Bounded by the state, which counts all calls.
     queued: VecDeque<(u32, String, String)>,

@@ -80,8 +80,8 @@ fn read(source: &str, kind: SourceType) -> Result<Prepared, ScriptFault> {
     let options = ParseOptions { allow_return_outside_function: true, ..ParseOptions::default() };
     let parsed = Parser::new(&allocator, source, kind).with_options(options).parse();
     if let Some(error) = parsed.diagnostics.errors().next() {
-        let at = error.labels.first().map_or(0, |label| label.offset());
-        return Err(fault(source, u32::try_from(at).unwrap_or(u32::MAX), error.message.clone()));
+        let at = error.labels.first().map_or(0, oxc_span::LabeledSpan::offset);
+        return Err(fault(source, at, error.message.clone()));
     }
     let mut blanker = Blanker::new(source);
     blanker.visit_program(&parsed.program);
