@@ -58,10 +58,12 @@ async fn a_fetch_that_fails_or_is_given_up_says_so() {
     let host = TestHost::new();
     let seen = value_with(
         "const controller = new AbortController();
-         setTimeout(() => controller.abort(new Error('mine')), 2);
          const pending = Stels.net.watch(['k'], { signal: controller.signal });
          await pending.next();
-         return [(await pending.next()).done]",
+         const second = pending.next();
+         await Stels.sleep(1);
+         controller.abort(new Error('mine'));
+         return [(await second).done]",
         &host,
     )
     .await;
