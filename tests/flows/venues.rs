@@ -14,7 +14,7 @@ fn recorded_cases_by_command() {
     };
     let (code, said, err) = check(&e2e::repository().join("testdata/venues"));
     assert_eq!((code, err.as_str()), (Some(0), ""));
-    assert!(said.contains("\nokx errors createOrder 7/7\n") && said.ends_with("\nfixtures: 234/234\n"), "{said}");
+    assert!(said.contains("\nokx errors createOrder 7/7\n") && said.ends_with("\nfixtures: 1130/1130\n"), "{said}");
 
     let cases = folder.path().join("cases");
     std::fs::create_dir_all(cases.join("errors")).unwrap();

@@ -32,7 +32,7 @@ fn js(value: &Value) -> JsValue {
 }
 
 /// Room for everything but what a test is about.
-fn roomy() -> Options {
+pub(super) fn roomy() -> Options {
     roomy_of(Options::default())
 }
 
@@ -69,14 +69,14 @@ fn login_request(wallet: &Wallet, transaction: &Value, api: &str) -> Value {
 }
 
 /// A wallet at a server.
-struct Holder {
-    wallet: Wallet,
+pub(super) struct Holder {
+    pub(super) wallet: Wallet,
     client: Client,
     session: String,
 }
 
 impl Holder {
-    async fn login(gateway: &Gateway, n: u8) -> Self {
+    pub(super) async fn login(gateway: &Gateway, n: u8) -> Self {
         let (wallet, client) = (wallet(n), gateway.client());
         // two logins of one wallet in one millisecond would be one
         static OFFSET: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
@@ -87,13 +87,13 @@ impl Holder {
         Self { wallet, client, session }
     }
 
-    async fn call(&self, method: &str, params: &[&str], body: &Value) -> Answer {
+    pub(super) async fn call(&self, method: &str, params: &[&str], body: &Value) -> Answer {
         let request = json!({"webfix": "1.0", "method": method, "params": params, "body": body});
         let headers = [("stels-session", self.session.as_str()), ("content-type", "application/json")];
         self.client.send("POST", "/", &headers, Some(request.to_string().into_bytes())).await
     }
 
-    async fn set_account(&self, account: &Value) -> Answer {
+    pub(super) async fn set_account(&self, account: &Value) -> Answer {
         let signature = self.wallet.sign(&js(account).canonical().unwrap());
         let body = json!({"account": account, "publicKey": self.wallet.public_key(),
             "address": self.wallet.address(), "signature": signature});
@@ -131,7 +131,7 @@ impl Holder {
         value(&create_smart(&self.wallet, &new).unwrap())
     }
 
-    async fn socket(&self, gateway: &Gateway) -> Socket {
+    pub(super) async fn socket(&self, gateway: &Gateway) -> Socket {
         let path = format!("/?session={}", self.session);
         let mut socket =
             Socket::try_open(gateway.base(), &path, &[("sec-websocket-protocol", "webfix")]).await.unwrap();
@@ -158,7 +158,7 @@ async fn submit_at_once(who: &[&Holder], sent: &[Value]) -> Vec<Answer> {
 }
 
 /// Frames until `seen` says that it has seen enough.
-async fn until(socket: &mut Socket, mut seen: impl FnMut(&Value) -> bool) {
+pub(super) async fn until(socket: &mut Socket, mut seen: impl FnMut(&Value) -> bool) {
     loop {
         let frame = socket.json().await;
         assert_eq!(frame["value"]["channel"], frame["channel"], "{frame}");

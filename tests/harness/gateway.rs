@@ -65,6 +65,10 @@ fn build(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("cargo named no program {name}"))
 }
 
+/// Exchanges, as their variables are named; none of them is to hear of a test.
+const VENUES: [&str; 10] =
+    ["BINANCE", "BYBIT", "OKX", "COINBASE", "KRAKEN", "KUCOIN", "HTX", "GATE", "BITGET", "UPBIT"];
+
 /// How to start a server.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -90,7 +94,12 @@ impl Default for Options {
             ("ORRERY_AUTH__ADDRESS_FAILURES", "100000"),
             ("ORRERY_MARKET__PRICE_POLL_S", "1"),
         ];
-        Self { args: vec!["serve".into()], poller: false, env: env.map(|(k, v)| (k.into(), v.into())).into() }
+        let mut env: BTreeMap<String, String> = env.map(|(k, v)| (k.into(), v.into())).into();
+        for venue in VENUES {
+            env.insert(format!("ORRERY_VENUES__{venue}__REST_URL"), "http://127.0.0.1:9".into());
+            env.insert(format!("ORRERY_VENUES__{venue}__WS_URL"), "ws://127.0.0.1:9".into());
+        }
+        Self { args: vec!["serve".into()], poller: false, env }
     }
 }
 

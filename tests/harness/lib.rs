@@ -2,6 +2,7 @@
 //! the market data services, and waiting for a condition in place of waiting for a time.
 
 pub mod client;
+pub mod exchange;
 pub mod gateway;
 pub mod proxy;
 pub mod socket;
@@ -10,6 +11,7 @@ pub mod upstream;
 use std::time::Duration;
 
 pub use client::{Answer, Client};
+pub use exchange::Exchange;
 pub use gateway::{
     Exported, Gateway, Options, documented_routes, entries_of, gateway_binary, poller_binary, repository,
 };

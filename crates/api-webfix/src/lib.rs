@@ -8,6 +8,7 @@
 mod call;
 mod dialect;
 mod http;
+pub mod markets;
 mod methods;
 mod publish;
 mod reply;
@@ -115,6 +116,7 @@ impl WebFix {
             app.hub.announce_own(&shared.group(topic));
         }
         tasks.spawn("webfix-publish", publish::run(shared.clone()));
+        tasks.spawn("webfix-accounts", publish::hear_venues(shared.clone()));
         Self(shared)
     }
 

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orrery_app::hub::Publish;
+use orrery_app::venues::{Portfolio, VenueEvent};
 use orrery_app::wallets::Submitted;
-use orrery_kernel::Timestamp;
+use orrery_kernel::{Result, Timestamp};
 use orrery_protocol::stels::{ChannelName, NetworkConnections};
 use orrery_wallets::Account;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 
 use crate::methods::{balance_channel, balance_raw};
@@ -69,10 +71,28 @@ impl Shared {
 
     /// An account's balance, to its owner and viewers and nobody else.
     pub(crate) async fn tell_balance(&self, account: &Account) {
-        let (key, raw) = (balance_channel(account), balance_raw(account));
-        let Ok(content) = serde_json::value::to_raw_value(&raw) else { return };
+        let seen = self.app.venues.snapshot(account).await;
+        self.tell_seen(account, &balance_channel(account), &balance_raw(account, seen.as_ref())).await;
+    }
+
+    /// What became of an order that was unknown, to the same.
+    async fn tell_settled(&self, account: &Account, client_order_id: &str, order: Option<&Value>) {
+        let key = format!("account.order.{}.{}.{}", account.owner, account.exchange, account.nid);
+        let raw = json!({
+            "nid": account.nid,
+            "exchange": account.exchange,
+            "clientOrderId": client_order_id,
+            "status": if order.is_some() { "taken" } else { "rejected" },
+            "order": order,
+        });
+        self.tell_seen(account, &key, &raw).await;
+    }
+
+    /// A key's newest value, to an account's owner and viewers and nobody else.
+    async fn tell_seen(&self, account: &Account, key: &str, raw: &Value) {
+        let Ok(content) = serde_json::value::to_raw_value(raw) else { return };
         for who in std::iter::once(&account.owner).chain(account.viewers.iter().filter(|v| **v != account.owner)) {
-            self.publish(&private(who), &key, &content).await;
+            self.publish(&private(who), key, &content).await;
         }
     }
 
@@ -163,47 +183,80 @@ impl Shared {
         raw
     }
 
-    async fn tell_sonar(&self, now: Timestamp) {
-        let (active, stopped) = match self.app.workers.count().await {
-            Ok(counts) => counts,
-            Err(error) => return tracing::debug!(%error, "workers were not counted"),
+    /// The network at a glance, to everybody: how many workers there are, and of money only what may be known to all.
+    async fn tell_sonar(&self) {
+        let shown = if self.app.wallets.shows_info_to_all() {
+            self.app.venues.portfolio_of_all().await
+        } else {
+            Ok(Portfolio::default())
         };
-        let (network, node) = (self.app.wallets.network(), self.app.wallets.node());
-        let total = active + stopped;
-        let workers = json!({ "active": active, "stopped": stopped, "total": total, "local": total, "network": 0 });
-        let operations =
-            json!({ "total": 0, "errors": 0, "networkErrors": 0, "criticalErrors": 0, "successRate": 100 });
-        let current = json!({ "id": node, "operations": operations, "workers": workers });
-        // no venue is connected yet, so there is nothing to add up
-        let raw = json!({
-            "liquidity": 0,
-            "available": 0,
-            "margin": { "balance": 0, "initial": 0, "maintenance": 0 },
-            "protection": 0,
-            "coins": {},
-            "rate": 0,
-            "timestamp": now.millis(),
-            "exchanges": [],
-            "accounts": [],
-            "workers": workers,
-            "totalNodes": 1,
-            "network": {
-                "totalOperations": 0,
-                "totalErrors": 0,
-                "totalWorkers": total,
-                "activeWorkers": active,
-                "successRate": 100,
-            },
-            "nodes": { node: { "raw": { "currentNode": current, "liquidity": 0, "exchanges": [] } } },
-            "connectors": [],
-            "uniqueExchange": [],
-            "currentNode": current,
-        });
-        let live = ChannelName::Sonar(network.into()).to_string();
-        self.tell("sonar", &ChannelName::SonarSnapshot(network.into()).to_string(), &raw).await;
-        self.tell("sonar", &live, &raw).await;
-        self.tell("runtime", &live, &raw).await;
+        let Some(raw) = self.sonar(shown).await else { return };
+        let network = self.app.wallets.network();
+        for key in [ChannelName::SonarSnapshot(network.into()), ChannelName::Sonar(network.into())] {
+            self.tell("sonar", &key.to_string(), &raw).await;
+        }
+        for address in self.sockets.addresses() {
+            self.tell_own_sonar(&address).await;
+        }
     }
+
+    /// The same to a wallet, of the money in its own accounts.
+    pub(crate) async fn tell_own_sonar(&self, address: &str) {
+        let Some(raw) = self.sonar(self.app.venues.portfolio_of(address).await).await else { return };
+        let Ok(content) = serde_json::value::to_raw_value(&raw) else { return };
+        let network = self.app.wallets.network();
+        for key in [ChannelName::SonarSnapshot(network.into()), ChannelName::Sonar(network.into())] {
+            self.publish(&private(address), &key.to_string(), &content).await;
+        }
+    }
+
+    async fn sonar(&self, held: Result<Portfolio>) -> Option<Value> {
+        let counted = self.app.workers.count().await;
+        let (held, workers) = match (held, counted) {
+            (Ok(held), Ok(workers)) => (held, workers),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::debug!(%error, "the network was not summed up");
+                return None;
+            }
+        };
+        Some(sonar_raw(&held, workers, self.app.wallets.node(), self.app.clock.now()))
+    }
+}
+
+/// `raw` of the sonar channels, with what the newer client reads beside the document's fields.
+fn sonar_raw(held: &Portfolio, (active, stopped): (u64, u64), node: &str, now: Timestamp) -> Value {
+    let total = active + stopped;
+    let workers = json!({ "active": active, "stopped": stopped, "total": total, "local": total, "network": 0 });
+    let operations = json!({ "total": 0, "errors": 0, "networkErrors": 0, "criticalErrors": 0, "successRate": 100 });
+    let current = json!({ "id": node, "operations": operations, "workers": workers });
+    json!({
+        "liquidity": held.equity,
+        "available": held.available,
+        "margin": { "balance": held.balance, "initial": held.initial, "maintenance": held.maintenance },
+        "protection": held.protection(),
+        "coins": held.coins,
+        "rate": held.rate(),
+        "timestamp": now.millis(),
+        "exchanges": held.exchanges,
+        "accounts": held.accounts,
+        "workers": workers,
+        "totalNodes": 1,
+        "network": {
+            "totalOperations": 0,
+            "totalErrors": 0,
+            "totalWorkers": total,
+            "activeWorkers": active,
+            "successRate": 100,
+        },
+        "nodes": { node: { "raw": {
+            "currentNode": current,
+            "liquidity": held.equity,
+            "exchanges": held.exchanges,
+        } } },
+        "connectors": [],
+        "uniqueExchange": held.exchanges,
+        "currentNode": current,
+    })
 }
 
 /// The hub's channel of a wallet's own news.
@@ -230,6 +283,25 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         shared.tell_connections(now).await;
         let setting = format!("{}.heterogen.{}.setting", shared.app.wallets.network(), shared.app.wallets.node());
         shared.tell("network", &setting, &shared.setting()).await;
-        shared.tell_sonar(now).await;
+        shared.tell_sonar().await;
+    }
+}
+
+/// Tells owners and viewers what was seen of their accounts.
+pub(crate) async fn hear_venues(shared: Arc<Shared>) {
+    let (stopping, mut events) = (shared.tasks.stopping(), shared.app.venues.events());
+    loop {
+        let event = tokio::select! {
+            () = stopping.cancelled() => return,
+            event = events.recv() => event,
+        };
+        match event {
+            Ok(VenueEvent::Looked(account)) => shared.tell_balance(&account).await,
+            Ok(VenueEvent::Settled { account, client_order_id, order }) => {
+                shared.tell_settled(&account, &client_order_id, order.as_ref()).await;
+            }
+            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "accounts were not told; the next look tells"),
+            Err(RecvError::Closed) => return,
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::response::Response;
 use orrery_app::hub::{Conn, Connecting, Ending, Who};
+use orrery_app::wallets::View;
 use orrery_http_kit::websocket::{self, Inbound, Upgrade};
 use orrery_kernel::ErrorCode;
 use orrery_protocol::stels::{Envelope, SessionFrame, Subscribe};
@@ -21,8 +22,8 @@ use crate::publish::private;
 
 /// Largest message of a client: they are two short ones.
 const MESSAGE_BYTES_MAX: usize = 65_536;
-/// Channels that a socket may subscribe to.
-const CHANNELS_MAX: usize = 64;
+/// Channels that a socket may subscribe to; of markets the hub allows fewer.
+const CHANNELS_MAX: usize = 160;
 /// The document's subprotocol.
 const PROTOCOL: &str = "webfix";
 
@@ -34,6 +35,8 @@ const ALWAYS: [&str; 2] = ["network", "events"];
 struct Listener {
     shared: Arc<Shared>,
     conn: Arc<Conn>,
+    /// The session's wallet.
+    address: Option<String>,
 }
 
 impl Listener {
@@ -46,16 +49,37 @@ impl Listener {
         if method != "subscribe" || channel.is_empty() || self.conn.channels().len() >= CHANNELS_MAX {
             return;
         }
-        let network = self.shared.group("");
+        let (network, sonar) = (self.shared.group(""), self.shared.group("sonar"));
         let channel = match channel.as_str() {
             "sonar" | "runtime" => self.shared.group(&channel),
             name if name.starts_with(&network) => channel,
             _ => return,
         };
-        for channel in std::iter::once(channel).chain(ALWAYS.map(|topic| self.shared.group(topic))) {
-            if let Err(error) = self.shared.app.hub.join(&self.conn, &channel, None).await {
-                tracing::debug!(%error, channel, "a subscription was not possible");
+        // what everybody's sonar says of money is not what a wallet's own says, and they have one name
+        let sonar = match &self.address {
+            None => matches!(channel.as_str(), name if name == self.shared.group("runtime")).then_some(sonar),
+            Some(address) if channel == sonar => {
+                self.shared.tell_own_sonar(address).await;
+                return self.join_always().await;
             }
+            Some(_) => None,
+        };
+        self.join(&channel).await;
+        if let Some(sonar) = sonar {
+            self.join(&sonar).await;
+        }
+        self.join_always().await;
+    }
+
+    async fn join_always(&self) {
+        for topic in ALWAYS {
+            self.join(&self.shared.group(topic)).await;
+        }
+    }
+
+    async fn join(&self, channel: &str) {
+        if let Err(error) = self.shared.app.hub.join(&self.conn, channel, None).await {
+            tracing::debug!(%error, channel, "a subscription was not possible");
         }
     }
 
@@ -74,9 +98,12 @@ impl Listener {
             tracing::warn!(%error, "a wallet's own channel cannot be heard");
         }
         match wallets.accounts(session).await {
-            Ok(seen) => seen.iter().for_each(|view| {
-                self.send(&balance_channel(&view.account), "account", "balance", &balance_raw(&view.account));
-            }),
+            Ok(views) => {
+                for View { account, .. } in &views {
+                    let seen = self.shared.app.venues.snapshot(account).await;
+                    self.send(&balance_channel(account), "account", "balance", &balance_raw(account, seen.as_ref()));
+                }
+            }
             Err(error) => tracing::warn!(%error, "a wallet's accounts were not told"),
         }
     }
@@ -152,11 +179,12 @@ pub(crate) fn open(shared: Arc<Shared>, request: Request) -> Response {
             return;
         };
         let of = session.as_ref().map(|session| session.token);
-        if !shared.sockets.add(of, &conn) {
+        if !shared.sockets.add(session.as_ref(), &conn) {
             shared.app.hub.disconnect(&conn);
             return websocket::turn_away(socket, &[dialect.close(&other(1013, "Too many connections"))]).await;
         }
-        let listener = Listener { shared: shared.clone(), conn: conn.clone() };
+        let address = session.as_ref().map(|session| session.address.clone());
+        let listener = Listener { shared: shared.clone(), conn: conn.clone(), address };
         if let (Some(session), Some(token)) = (&session, &token) {
             listener.welcome(session, token).await;
         }

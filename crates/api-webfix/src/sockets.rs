@@ -5,34 +5,42 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orrery_app::hub::{Conn, Ending};
+use orrery_wallets::Session;
 
 use crate::{PER_SESSION_MAX, Shared};
+
+/// The sockets of one session, and its wallet.
+struct Seats {
+    address: String,
+    conns: Vec<Arc<Conn>>,
+}
 
 /// Open sockets: those without a session counted, the others by their session.
 #[derive(Default)]
 pub(crate) struct Sockets {
     anonymous: AtomicUsize,
-    sessions: Mutex<HashMap<[u8; 32], Vec<Arc<Conn>>>>,
+    sessions: Mutex<HashMap<[u8; 32], Seats>>,
 }
 
 impl Sockets {
-    fn sessions(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Vec<Arc<Conn>>>> {
+    fn sessions(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Seats>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has the session room for one more?
     pub(crate) fn has_room(&self, session: &[u8; 32]) -> bool {
-        self.sessions().get(session).is_none_or(|conns| conns.len() < PER_SESSION_MAX as usize)
+        self.sessions().get(session).is_none_or(|seats| seats.conns.len() < PER_SESSION_MAX as usize)
     }
 
     /// One more. `false`: the session has too many.
-    pub(crate) fn add(&self, session: Option<[u8; 32]>, conn: &Arc<Conn>) -> bool {
+    pub(crate) fn add(&self, session: Option<&Session>, conn: &Arc<Conn>) -> bool {
         let Some(session) = session else {
             self.anonymous.fetch_add(1, Ordering::Relaxed);
             return true;
         };
         let mut sessions = self.sessions();
-        let conns = sessions.entry(session).or_default();
+        let seats = || Seats { address: session.address.clone(), conns: Vec::new() };
+        let conns = &mut sessions.entry(session.token).or_insert_with(seats).conns;
         let room = conns.len() < PER_SESSION_MAX as usize;
         if room {
             conns.push(conn.clone());
@@ -47,12 +55,17 @@ impl Sockets {
             return;
         };
         let mut sessions = self.sessions();
-        if let Some(conns) = sessions.get_mut(&session) {
-            conns.retain(|there| !Arc::ptr_eq(there, conn));
-            if conns.is_empty() {
+        if let Some(seats) = sessions.get_mut(&session) {
+            seats.conns.retain(|there| !Arc::ptr_eq(there, conn));
+            if seats.conns.is_empty() {
                 sessions.remove(&session);
             }
         }
+    }
+
+    /// The wallets that have a socket here, each once.
+    pub(crate) fn addresses(&self) -> std::collections::BTreeSet<String> {
+        self.sessions().values().map(|seats| seats.address.clone()).collect()
     }
 }
 
@@ -60,7 +73,7 @@ impl Shared {
     /// Sockets without a session, with one, and how many sessions those are.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let sessions = self.sockets.sessions();
-        let authenticated = sessions.values().map(Vec::len).sum();
+        let authenticated = sessions.values().map(|seats| seats.conns.len()).sum();
         (self.sockets.anonymous.load(Ordering::Relaxed), authenticated, sessions.len())
     }
 
@@ -74,9 +87,8 @@ impl Shared {
             Ok(live) => {
                 let live: std::collections::HashSet<_> = live.into_iter().collect();
                 let sessions = self.sockets.sessions();
-                for conn in open.iter().filter(|s| !live.contains(*s)).filter_map(|s| sessions.get(s)).flatten() {
-                    conn.close(&Ending::Revoked);
-                }
+                let dead = open.iter().filter(|s| !live.contains(*s)).filter_map(|s| sessions.get(s));
+                dead.flat_map(|seats| &seats.conns).for_each(|conn| conn.close(&Ending::Revoked));
             }
             // they stay: a client that is closed would take its session for over
             Err(error) => tracing::warn!(%error, "sessions were not checked"),

@@ -1,4 +1,4 @@
-//! The document's three limits (section "Request Limits").
+//! The document's three limits (section "Request Limits"), and those of logins and trading.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct Limits {
     pub wallet: Policy,
     /// Logins, an address: each good one leaves a session behind.
     pub login: Policy,
+    /// Trading methods, a session; of market data without a session, an address.
+    pub trade: Policy,
 }
 
 /// Counts them. When the store of counts fails, requests pass.
@@ -46,6 +48,14 @@ impl Tiers {
 
     pub(crate) async fn login(&self, address: IpAddr, now: Timestamp) -> Result<()> {
         self.take("login", &address.to_string(), &self.limits.login, now).await
+    }
+
+    pub(crate) async fn trade(&self, session: &Session, now: Timestamp) -> Result<()> {
+        self.take("trade", &name(session), &self.limits.trade, now).await
+    }
+
+    pub(crate) async fn market(&self, address: IpAddr, now: Timestamp) -> Result<()> {
+        self.take("market", &address.to_string(), &self.limits.trade, now).await
     }
 
     async fn take(&self, tier: &str, of: &str, policy: &Policy, now: Timestamp) -> Result<()> {

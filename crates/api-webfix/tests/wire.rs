@@ -13,12 +13,16 @@ use http_body_util::BodyExt;
 use orrery_api_webfix::{Figures, Limits, NodeFacts, Options, WebFix};
 use orrery_app::App;
 use orrery_app::tasks::Tasks;
+use orrery_app::venues::VenueEvent;
 use orrery_feeds::Simulated;
 use orrery_http_kit::RequestMeta;
 use orrery_identity::rate::Policy;
 use orrery_kernel::{Clock, Timestamp};
 use orrery_testkit::assembled::{ports, settings};
-use orrery_testkit::fakes::{ManualClock, SeededEntropy};
+use orrery_testkit::fakes::{ManualClock, SeededEntropy, keyring};
+use orrery_testkit::stub_venue::{Fault, StubExchanges};
+use orrery_venues::{Venue, Verb};
+use orrery_wallets::Account;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
@@ -26,9 +30,30 @@ use tower::ServiceExt;
 /// When the vectors were recorded.
 const NOW: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 const ANN: &str = "gkVcmZanoMEk3LWHpJYC24pZte8FgW5mBy";
+/// Another wallet.
+const BOB: &str = "gf7iTTmSPnEwKUTb1X3TLACS9DUCmEegNx";
+
+/// A wallet's account, as it is stored.
+fn at_binance(owner: &str, viewer: &str) -> Account {
+    let nid = if owner == ANN { "desk" } else { "other" };
+    let secrets = r#"{"apiKey":"key","secret":"secret"}"#;
+    let place = Account::place(owner, nid);
+    Account {
+        owner: owner.into(),
+        nid: nid.into(),
+        exchange: "binance".into(),
+        viewers: vec![viewer.into()],
+        public: json!({"nid": nid, "connection": true, "status": "active", "note": "a desk"}).to_string(),
+        sealed: keyring().seal(secrets.as_bytes(), &place, &SeededEntropy::new(3)).unwrap(),
+        public_key: String::new(),
+        signature: String::new(),
+        at: NOW,
+    }
+}
 
 struct Server {
     app: Arc<App>,
+    exchanges: Arc<StubExchanges>,
     clock: Arc<ManualClock>,
     tasks: Tasks,
     router: Router,
@@ -40,15 +65,70 @@ impl Server {
     async fn open() -> Self {
         let clock = Arc::new(ManualClock::at(NOW));
         let feed = Arc::new(Simulated::new(1, 50_000));
-        let ports = ports(clock.clone(), Arc::new(SeededEntropy::new(5)), feed);
+        let entropy = Arc::new(SeededEntropy::new(5));
+        let exchanges = Arc::new(StubExchanges::new(clock.clone(), entropy.clone()));
+        let mut ports = ports(clock.clone(), entropy, feed);
+        ports.exchanges = exchanges.clone();
+        for (owner, viewer) in [(ANN, BOB), (BOB, ANN)] {
+            ports.wallets.put_account(&at_binance(owner, viewer), 10).await.unwrap();
+        }
         let mut settings = settings();
         settings.wallets.grant = Some(1_000_000_000);
+        let stub = exchanges.stub(Venue::Binance);
+        for (path, body) in [
+            (
+                "/api/v3/account",
+                json!({"balances": [{"asset": "BTC", "free": "0.12345678", "locked": "0.01"},
+                {"asset": "USDT", "free": "1000.1", "locked": "350"}]}),
+            ),
+            (
+                "/fapi/v3/account",
+                json!({"assets": [{"asset": "USDT", "walletBalance": "100", "marginBalance": "109.5",
+                "availableBalance": "60", "initialMargin": "49.5"}]}),
+            ),
+            ("/fapi/v1/leverageBracket", json!([])),
+            (
+                "/api/v3/openOrders",
+                json!([{"symbol": "BTCUSDT", "orderId": 28, "clientOrderId": "six", "price": "35000",
+                "origQty": "0.01", "executedQty": "0.004", "cummulativeQuoteQty": "140", "status": "PARTIALLY_FILLED",
+                "timeInForce": "GTC", "type": "LIMIT", "side": "BUY", "time": 1_700_000_000_000_i64}]),
+            ),
+            (
+                "/api/v3/allOrders",
+                json!([{"symbol": "BTCUSDT", "orderId": 27, "clientOrderId": "five", "price": "34000",
+                "origQty": "0.01", "executedQty": "0", "cummulativeQuoteQty": "0", "status": "CANCELED",
+                "timeInForce": "GTC", "type": "LIMIT", "side": "BUY", "time": 1_699_000_000_000_i64}]),
+            ),
+            (
+                "/api/v3/myTrades",
+                json!([{"symbol": "BTCUSDT", "id": 28457, "orderId": 28, "price": "35000", "qty": "0.004",
+                "quoteQty": "140", "commission": "0.1", "commissionAsset": "USDT", "time": 1_700_000_000_000_i64,
+                "isBuyer": true, "isMaker": true}]),
+            ),
+            (
+                "/api/v3/depth",
+                json!({"lastUpdateId": 7, "bids": [["37066.76", "4.2"], ["37066", "1"], ["37065", "3"]],
+                "asks": [["37066.77", "2.1"]]}),
+            ),
+            (
+                "/api/v3/ticker/24hr",
+                json!({"symbol": "BTCUSDT", "lastPrice": "37066.77", "bidPrice": "37066.76", "closeTime": 1_700_000_000_000_i64}),
+            ),
+            (
+                "/fapi/v3/positionRisk",
+                json!([{"symbol": "BTCUSDT", "positionAmt": "0.01", "entryPrice": "36000",
+                "markPrice": "36950", "unRealizedProfit": "9.5", "liquidationPrice": "0", "positionSide": "BOTH",
+                "notional": "369.5", "marginAsset": "USDT", "initialMargin": "49.5", "maintMargin": "1.5"}]),
+            ),
+        ] {
+            stub.answer(Verb::Get, path, &body.to_string());
+        }
         let tasks = Tasks::new();
         let app = App::start(ports, settings, &tasks).await.unwrap();
         let (sender, draining) = watch::channel(false);
         let many = Policy::refuse(1_000_000, Duration::from_secs(60));
         let options = Options {
-            limits: Limits { worker: many, account: many, wallet: many, login: many },
+            limits: Limits { worker: many, account: many, wallet: many, login: many, trade: many },
             rates: app.limits.store(),
             public_url: None,
             tls: false,
@@ -56,7 +136,7 @@ impl Server {
             figures: Arc::new(Figures::default),
         };
         let router = WebFix::start(&app, &tasks, &draining, options).in_front_of(Router::new());
-        Self { app, clock, tasks, router, _draining: sender }
+        Self { app, exchanges, clock, tasks, router, _draining: sender }
     }
 
     async fn send(&self, session: Option<&str>, body: &str) -> (u16, Value) {
@@ -75,6 +155,19 @@ impl Server {
         let status = response.status().as_u16();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    async fn login(&self) -> String {
+        let (_, reply) = self.send(None, &recorded("connectionNode")[0].1).await;
+        reply["raw"]["session"].as_str().unwrap().to_owned()
+    }
+
+    /// What a method that fails answers: its status, and the error's text.
+    async fn fails(&self, session: Option<&str>, method: &str, body: &Value) -> (u16, String) {
+        let request = json!({"webfix": "1.0", "method": method, "params": ["network-id"], "body": body});
+        let (status, reply) = self.send(session, &request.to_string()).await;
+        assert_eq!(reply["success"], false, "{method}: {reply}");
+        (status, reply["error"].as_str().unwrap().to_owned())
     }
 
     async fn call(&self, session: Option<&str>, method: &str, params: &[&str], body: &Value) -> Value {
@@ -193,5 +286,95 @@ async fn the_shapes_that_clients_read() {
     assert_eq!(listed["result"]["total"], 2);
     assert_eq!(listed["result"]["assets"][1]["raw"]["genesis"], *certificate);
     assert_eq!(server.app.wallets.balance(ANN).await.unwrap().held, 1_000_000_000);
+    server.tasks.drain().await;
+}
+
+#[tokio::test]
+async fn an_account_trades_by_its_name() {
+    let server = Server::open().await;
+    let session = server.login().await;
+    let call = async |method: &str, body: Value| server.call(Some(&session), method, &["network-id"], &body).await;
+    let order = json!({"nid": "desk", "symbol": "BTC/USDT", "type": "limit", "side": "buy", "amount": "0.01",
+        "price": 35_000, "clientOrderId": "mine"});
+    let by_name = json!({"nid": "desk", "symbol": "BTC/USDT", "clientOrderId": "mine"});
+    let created = call("createOrder", order.clone()).await;
+    assert_eq!(call("createOrder", order).await["data"]["id"], created["data"]["id"], "one name is one order");
+    insta::assert_json_snapshot!(
+        "trade",
+        json!({
+            "createOrder": created,
+            "getOrder": call("getOrder", by_name.clone()).await,
+            "cancelOrder": call("cancelOrder", by_name).await,
+            "listOrders": call("listOrders", json!({"nid": "desk", "symbol": "BTC/USDT", "status": "open"})).await,
+            "listTrades": call("listTrades", json!({"nid": "desk", "symbol": "BTC/USDT", "limit": 1})).await,
+            "getBalance": call("getBalance", json!({"nid": "desk"})).await,
+        })
+    );
+    let asked = json!({"exchange": "binance", "symbol": "BTC/USDT", "limit": 2});
+    insta::assert_json_snapshot!(
+        "market",
+        json!({
+            "getTicker": server.call(None, "getTicker", &["network-id"], &asked).await,
+            "getOrderBook": server.call(None, "getOrderBook", &["network-id"], &asked).await,
+        })
+    );
+    assert_eq!(server.exchanges.stub(Venue::Binance).orders()["mine"], 1);
+    server.tasks.drain().await;
+}
+
+#[tokio::test]
+async fn what_an_account_is_refused_begins_with_its_class() {
+    let server = Server::open().await;
+    let session = server.login().await;
+    let stub = server.exchanges.stub(Venue::Binance);
+    let with = |more: Value| {
+        let mut body = json!({"nid": "desk", "symbol": "BTC/USDT", "type": "limit", "side": "buy", "amount": 0.01, "price": 35_000});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for (session, method, body, status, text) in [
+        (None, "getBalance", json!({"nid": "desk"}), 401, "AuthenticationError: "),
+        (Some(&*session), "getBalance", json!({"nid": "none"}), 404, "BadRequest: There is no account none"),
+        (Some(&*session), "createOrder", with(json!({"nid": "other"})), 403, "PermissionDenied: "),
+        (Some(&*session), "createOrder", with(json!({"amount": "much"})), 400, "BadRequest: amount is no number"),
+        (Some(&*session), "createOrder", with(json!({"side": "up"})), 400, "InvalidOrder: "),
+        (Some(&*session), "createOrder", with(json!({"symbol": "NO/SUCH"})), 400, "BadSymbol: "),
+        (Some(&*session), "createOrder", with(json!({"clientOrderId": "a b"})), 400, "BadRequest: clientOrderId"),
+        (Some(&*session), "getOrder", with(json!({"clientOrderId": "none"})), 404, "OrderNotFound: "),
+        (Some(&*session), "getOrder", json!({"nid": "desk"}), 400, "ArgumentsRequired: "),
+        (Some(&*session), "listOrders", with(json!({"status": "all too"})), 400, "BadRequest: status"),
+        (None, "getTicker", json!({"exchange": "mtgox", "symbol": "BTC/USDT"}), 400, "NotSupported: "),
+    ] {
+        let (is, error) = server.fails(session, method, &body).await;
+        assert!(is == status && error.starts_with(text), "{method} {body}: {is} {error}");
+    }
+    assert!(stub.orders().is_empty());
+    // a viewer may look
+    server.call(Some(&session), "getBalance", &[], &json!({"nid": "other", "address": BOB})).await;
+    stub.fail("/api/v3/account", Fault::Status(429, Some(1)));
+    let (status, error) = server.fails(Some(&session), "getBalance", &json!({"nid": "desk"})).await;
+    assert!(status == 429 && error.starts_with("DDoSProtection: "), "{status} {error}");
+    server.tasks.drain().await;
+}
+
+#[tokio::test]
+async fn wallets_show_what_their_accounts_hold() {
+    let server = Server::open().await;
+    let session = server.login().await;
+    let mut events = server.app.venues.events();
+    server.tasks.spawn("looks", server.app.venues.clone().run(server.tasks.stopping()));
+    let of = server.app.wallets.session(&session, NOW).await.unwrap();
+    let view = server.app.wallets.account(&of, None, "desk").await.unwrap();
+    server.app.venues.account_set(&view.account);
+    for _ in 0..2 {
+        while !matches!(events.recv().await.unwrap(), VenueEvent::Looked(account) if account.nid == "desk") {}
+    }
+    let info = server.call(Some(&session), "getWalletInfo", &["gliesereum"], &json!({"address": ANN})).await;
+    let desk = info.as_array().unwrap().iter().find(|item| item["nid"] == "desk").unwrap();
+    insta::assert_json_snapshot!("wallet_info_live", desk);
+    let listed = server.call(Some(&session), "listAccounts", &["gliesereum"], &json!({"address": ANN})).await;
+    let entry = listed.as_array().unwrap().iter().find(|entry| entry["raw"]["nid"] == "desk").unwrap();
+    assert_eq!(entry["raw"]["wallet"], desk["wallet"]);
+    assert!(!listed.to_string().contains("\"secret\":\"secret\""));
     server.tasks.drain().await;
 }

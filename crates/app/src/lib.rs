@@ -15,10 +15,13 @@ pub mod limits;
 pub mod loans;
 pub mod market;
 pub mod orders;
+pub mod paper;
 pub mod plans;
+pub mod shares;
 pub mod tasks;
 pub mod trading;
 pub mod transfers;
+pub mod venues;
 pub mod wallets;
 pub mod workers;
 
@@ -33,6 +36,7 @@ use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::{MarketStore, PriceFeed, SentimentFeed};
 use orrery_realtime::{Broker, ChannelStore};
 use orrery_storage::Cache;
+use orrery_venues::Exchanges;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
 
@@ -59,6 +63,10 @@ pub struct Ports {
     pub wallets: Arc<dyn WalletStore>,
     /// Workers.
     pub workers: Arc<dyn WorkerStore>,
+    /// The way to exchanges.
+    pub exchanges: Arc<dyn Exchanges>,
+    /// The exchange of play money, where there are prices for it.
+    pub paper: Option<paper::PaperParts>,
     /// Source of prices and charts.
     pub price_feed: Arc<dyn PriceFeed>,
     /// Source of sentiment.
@@ -82,6 +90,8 @@ pub struct Settings {
     pub hub: hub::HubSettings,
     /// Wallets.
     pub wallets: wallets::WalletSettings,
+    /// Accounts at exchanges.
+    pub venues: venues::VenueSettings,
     /// Bounds on requests.
     pub requests: limits::RequestPolicies,
     /// Given to every new user on registration; `demo` sets it, `serve` does not.
@@ -94,6 +104,8 @@ pub struct App {
     pub auth: Arc<auth::Auth>,
     /// Trades, balances, transactions, the operator's entries.
     pub trading: trading::Trading,
+    /// The way into the journal, for what is assembled beside the use cases.
+    pub writer: ledger_writer::LedgerWriter,
     /// Limit orders.
     pub orders: orders::Orders,
     /// Transfers and withdrawals.
@@ -112,6 +124,8 @@ pub struct App {
     pub hub: Arc<hub::Hub>,
     /// Wallets: sessions, exchange accounts, transactions.
     pub wallets: Arc<wallets::Wallets>,
+    /// Accounts at exchanges. Who serves their owners runs [`venues::Venues::run`].
+    pub venues: Arc<venues::Venues>,
     /// Workers.
     pub workers: workers::Workers,
     /// Bounds on requests.
@@ -129,7 +143,7 @@ impl App {
     /// When the newest stored price cannot be read.
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
         let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
-        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, .. } = ports;
+        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, exchanges, paper, .. } = ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -143,7 +157,7 @@ impl App {
         let market = Arc::new(market::Market::new(
             market,
             ledger.clone(),
-            cache,
+            cache.clone(),
             price_feed,
             sentiment_feed,
             clock.clone(),
@@ -175,19 +189,38 @@ impl App {
         let limits = limits::RequestLimits::new(rates, settings.requests);
         let node = settings.wallets.node.clone();
         let workers = workers::Workers::new(workers, clock.clone(), entropy.clone(), node);
+        let paper = paper.map(|parts| {
+            let paper::PaperParts { store, prices, settings } = parts;
+            let (clock, entropy) = (clock.clone(), entropy.clone());
+            let (ledger, writer) = (ledger.clone(), writer.clone());
+            paper::PaperExchange::new(paper::PaperPorts { store, ledger, writer, prices, clock, entropy }, settings)
+        });
+        if let Some(paper) = &paper {
+            tasks.spawn("paper", paper.clone().run(tasks.stopping()));
+        }
+        let venue_ports = venues::VenuePorts {
+            exchanges,
+            paper,
+            store: wallets.clone(),
+            cache,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
         let ports = wallets::WalletPorts {
             store: wallets,
             ledger,
             identity,
-            writer,
+            writer: writer.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
         };
         let wallets = Arc::new(wallets::Wallets::new(ports, settings.wallets));
+        let venues = Arc::new(venues::Venues::new(wallets.clone(), venue_ports, settings.venues, tasks));
         tasks.spawn("wallets-sweep", wallets.clone().sweep(tasks.stopping()));
         Ok(Arc::new(Self {
             auth,
             trading,
+            writer,
             orders,
             transfers,
             plans,
@@ -197,6 +230,7 @@ impl App {
             events,
             hub,
             wallets,
+            venues,
             workers,
             limits,
             clock,

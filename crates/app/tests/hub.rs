@@ -233,3 +233,43 @@ async fn clients_cannot_make_channels_without_end() {
     }
     assert_eq!(made, 1_000, "channels that one user made in a minute");
 }
+
+#[tokio::test]
+async fn offered_channels_are_wanted_while_somebody_is_in_them() {
+    let hub = hub(Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(2)))));
+    let is_one = |name: &str| name.starts_with("testnet.runtime.ticker.");
+    hub.offer(orrery_app::hub::Offer { is_one: Box::new(is_one), most: 3, per_connection: 2 });
+    let anonymous = || {
+        let who = Who { user: None, client: "x".into() };
+        hub.connect(Connecting { who, dialect: Arc::new(Plain), exclusive: false }).unwrap()
+    };
+    let name = |n: u32| format!("testnet.runtime.ticker.{n}");
+    let (a, b) = (anonymous(), anonymous());
+    assert!(hub.is_public(&name(1)) && !hub.is_public("testnet.runtime.other"));
+    assert!(hub.wanted().is_empty());
+    for n in [1, 2, 1] {
+        hub.join(&a, &name(n), None).await.unwrap();
+    }
+    hub.wanted_more().await;
+    let wanted = |hub: &Hub| hub.wanted().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(wanted(&hub), [name(1), name(2)]);
+    let refused = hub.join(&a, &name(3), None).await.unwrap_err();
+    assert_eq!(refused.code, orrery_kernel::ErrorCode::Conflict, "one connection has its bound");
+    hub.join(&b, &name(3), None).await.unwrap();
+    let c = anonymous();
+    let refused = hub.join(&c, &name(4), None).await.unwrap_err();
+    assert_eq!(refused.code, orrery_kernel::ErrorCode::Unavailable, "all together have one");
+    // what is watched already costs nothing more
+    hub.join(&c, &name(1), None).await.unwrap();
+    hub.disconnect(&a);
+    assert_eq!(wanted(&hub), [name(1), name(3)]);
+    // whoever comes is told the newest at once
+    let content = serde_json::value::RawValue::from_string("1".into()).unwrap();
+    for _ in 0..2 {
+        let message = Publish { channel: &name(3), content: &content, key: Some(&name(3)), sequence: None };
+        hub.publish_own(&message, None).await.unwrap();
+    }
+    assert_eq!(heard(&b).await, "joined 0 false;1;2;");
+    hub.join(&c, &name(3), None).await.unwrap();
+    assert!(heard(&c).await.ends_with("joined 2 false;2*;"));
+}

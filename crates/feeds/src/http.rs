@@ -163,8 +163,9 @@ impl FeedClient {
                 request = request.header(header::IF_MODIFIED_SINCE, modified);
             }
         }
-        // the library's error text holds the URL, whose query never holds a key
-        let mut response = request.send().await.map_err(|e| FeedError::Unavailable(e.to_string()))?;
+        // the library's error text holds the URL, whose query may hold a key
+        let unavailable = |e: reqwest::Error| FeedError::Unavailable(e.without_url().to_string());
+        let mut response = request.send().await.map_err(unavailable)?;
         let status = response.status();
         match status {
             StatusCode::OK => {}
@@ -179,7 +180,7 @@ impl FeedClient {
             _ => return Err(FeedError::Bad(format!("status {status}"))),
         }
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| FeedError::Unavailable(e.to_string()))? {
+        while let Some(chunk) = response.chunk().await.map_err(unavailable)? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
                 return Err(FeedError::Bad(format!("an answer of more than {ANSWER_BYTES_MAX} bytes")));
             }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use orrery_feeds::{AlternativeMe, CoinGecko, Options};
-use orrery_kernel::{Entropy, Timestamp};
+use orrery_feeds::{AlternativeMe, CoinGecko, Fred, Options};
+use orrery_kernel::{Entropy, Secret, Timestamp};
 use orrery_market::{FeedError, PriceFeed, SentimentFeed, Timeframe};
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_010);
@@ -184,4 +184,63 @@ fn a_base_that_is_no_http_url_is_refused() {
     for url in ["", "ftp://x", "file:///etc/passwd", "not a url"] {
         assert!(CoinGecko::new(Options::new(url), Arc::new(NoJitter)).is_err(), "{url}");
     }
+}
+
+async fn fred(script: &Script) -> Fred {
+    Fred::new(script.serve().await, Secret::new("abcdef0123456789".into()), Arc::new(NoJitter)).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_figure_that_is_there() {
+    let script = Script::default()
+        .then(200, &[], fixture("fred_observations_DGS10_missing.json"))
+        .then(200, &[], fixture("fred_observations_UNRATE.json"))
+        .then(200, &[], r#"{"observations":[{"date":"2023-11-10","value":"."},{"date":"2023-11-09","value":"4.62"}]}"#)
+        .then(200, &[], r#"{"observations":[{"date":"2023-11-10","value":"."}]}"#);
+    let feed = fred(&script).await;
+    let seen = feed.latest("DGS10").await.unwrap().unwrap();
+    assert_eq!((seen.date.as_str(), seen.value.to_string().as_str()), ("2023-11-13", "4.63"));
+    let seen = feed.latest("UNRATE").await.unwrap().unwrap();
+    assert_eq!((seen.date.as_str(), seen.value.to_string().as_str()), ("2023-10-01", "3.8"));
+    // a missing value is passed over, whatever the order
+    assert_eq!(feed.latest("DGS10").await.unwrap().unwrap().date, "2023-11-09");
+    assert!(matches!(feed.latest("DGS10").await, Err(FeedError::Bad(_))));
+    assert_eq!(
+        script.calls()[1].0,
+        "/api/v3/fred/series/observations?series_id=UNRATE&api_key=abcdef0123456789&file_type=json&sort_order=desc&limit=12"
+    );
+}
+
+#[tokio::test]
+async fn the_key_of_figures_is_never_told() {
+    let script = Script::default().then(400, &[], fixture("fred_error_400.json")).then(
+        429,
+        &[("retry-after", "7")],
+        fixture("fred_error_429.json"),
+    );
+    let feed = fred(&script).await;
+    let refused = feed.latest("GDP").await.unwrap_err().to_string();
+    assert_eq!(refused, "source gave a bad answer: status 400 Bad Request");
+    let wait = Some(Duration::from_secs(7));
+    assert!(matches!(feed.latest("GDP").await, Err(FeedError::RateLimited { retry_after }) if retry_after == wait));
+    let mut nowhere = Options::new("http://127.0.0.1:9");
+    nowhere.retry_wait = Duration::from_millis(1);
+    let key = Secret::new("abcdef0123456789".to_owned());
+    let error = Fred::new(nowhere, key, Arc::new(NoJitter)).unwrap().latest("GDP").await.unwrap_err().to_string();
+    assert!(!error.contains("abcdef"), "{error}");
+    for bad in ["", "a key", "k&x=y"] {
+        assert!(Fred::new(Options::new("http://h"), Secret::new(bad.into()), Arc::new(NoJitter)).is_err());
+    }
+    assert!(matches!(feed.latest("GDP&x=1").await, Err(FeedError::Bad(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_than_two_figures_a_second_are_asked_for() {
+    let script = Script::default().then(200, &[], fixture("fred_observations_CPIAUCSL.json"));
+    let feed = fred(&script).await;
+    let from = tokio::time::Instant::now();
+    for _ in 0..9 {
+        feed.latest("CPIAUCSL").await.unwrap();
+    }
+    assert!(from.elapsed() >= Duration::from_secs(4), "{:?}", from.elapsed());
 }

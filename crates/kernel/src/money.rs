@@ -23,8 +23,44 @@ struct Info {
     decimals: u32,
 }
 
-const REGISTRY: [Info; 3] =
-    [Info { code: "INR", decimals: 2 }, Info { code: "BTC", decimals: 8 }, Info { code: "TST", decimals: 6 }];
+/// Codes of paper assets begin so.
+const PAPER: &str = "PAPER.";
+
+const fn info(code: &'static str, decimals: u32) -> Info {
+    Info { code, decimals }
+}
+
+/// Append-only: its places are not stored, but a code that was ever used stays what it is. Paper assets have a scale at
+/// which all that there ever is of one fits [`AMOUNT_MAX`].
+const REGISTRY: [Info; 27] = [
+    info("INR", 2),
+    info("BTC", 8),
+    info("TST", 6),
+    info("PAPER.BTC", 8),
+    info("PAPER.ETH", 8),
+    info("PAPER.SOL", 8),
+    info("PAPER.BNB", 8),
+    info("PAPER.XRP", 8),
+    info("PAPER.DOGE", 8),
+    info("PAPER.ADA", 8),
+    info("PAPER.TRX", 8),
+    info("PAPER.AVAX", 8),
+    info("PAPER.LINK", 8),
+    info("PAPER.LTC", 8),
+    info("PAPER.BCH", 8),
+    info("PAPER.DOT", 8),
+    info("PAPER.UNI", 8),
+    info("PAPER.ATOM", 8),
+    info("PAPER.XLM", 8),
+    info("PAPER.SUI", 8),
+    info("PAPER.TON", 8),
+    info("PAPER.NEAR", 8),
+    info("PAPER.SHIB", 4),
+    info("PAPER.USDT", 8),
+    info("PAPER.USDC", 8),
+    info("PAPER.USD", 8),
+    info("PAPER.EUR", 8),
+];
 
 impl Asset {
     /// Indian rupee; minor unit paisa (0.01).
@@ -47,6 +83,28 @@ impl Asset {
     /// Decimals between the unit and its minor unit.
     pub fn decimals(self) -> u32 {
         self.info().decimals
+    }
+
+    /// The paper asset of a ticker: `BTC` is `PAPER.BTC`, which nobody can mistake for [`Self::BTC`].
+    ///
+    /// ```
+    /// # use orrery_kernel::Asset;
+    /// let paper = Asset::paper("BTC").unwrap();
+    /// assert_eq!((paper.code(), paper.ticker(), paper.is_paper()), ("PAPER.BTC", "BTC", true));
+    /// assert_eq!(Asset::paper("INR"), None);
+    /// ```
+    pub fn paper(ticker: &str) -> Option<Self> {
+        Self::all().find(|a| a.is_paper() && a.ticker() == ticker)
+    }
+
+    /// Is it play money?
+    pub fn is_paper(self) -> bool {
+        self.code().starts_with(PAPER)
+    }
+
+    /// The code without what marks paper.
+    pub fn ticker(self) -> &'static str {
+        self.code().strip_prefix(PAPER).unwrap_or(self.code())
     }
 
     /// The registered asset of that code.
@@ -157,6 +215,16 @@ mod tests {
             "1.2.3",
         ] {
             assert_eq!(parse_minor(text, 2), Err(DecimalError::Syntax), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_asset_is_found_by_its_code() {
+        for asset in Asset::all() {
+            assert_eq!(Asset::parse(asset.code()), Some(asset));
+            // codes stand between slashes in accounts, and those in lists
+            assert!(asset.code().bytes().all(|b| b.is_ascii_uppercase() || b == b'.') && asset.decimals() <= 8);
+            assert!(!asset.is_paper() || Asset::paper(asset.ticker()) == Some(asset), "{asset}");
         }
     }
 

@@ -126,6 +126,11 @@ impl Account {
         Self { owner: Owner::Wallet(address.into()), asset: Asset::TST, bucket: Bucket::Available }
     }
 
+    /// An account of a paper trader.
+    pub fn paper(name: &str, asset: Asset, bucket: Bucket) -> Self {
+        Self { owner: Owner::Paper(name.into()), asset, bucket }
+    }
+
     /// The world's account in an asset.
     pub const fn world(asset: Asset) -> Self {
         Self { owner: Owner::World, asset, bucket: Bucket::Outside }

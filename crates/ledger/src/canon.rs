@@ -152,6 +152,21 @@ impl Operation {
                 }
                 &mut bytes
             }
+            Self::PaperGrant { account, asset, amount } => {
+                bytes.byte(24).text(account).text(asset.code()).number(*amount)
+            }
+            Self::PaperHold { account, asset, amount } => {
+                bytes.byte(25).text(account).text(asset.code()).number(*amount)
+            }
+            Self::PaperRelease { account, asset, amount } => {
+                bytes.byte(26).text(account).text(asset.code()).number(*amount)
+            }
+            Self::PaperFill(fill) => {
+                let side = |side: &Option<Box<str>>| side.as_deref().unwrap_or_default().to_owned();
+                bytes.byte(27).text(&side(&fill.buyer)).text(&side(&fill.seller));
+                bytes.text(fill.base.code()).text(fill.quote.code()).number(fill.amount).number(fill.cost);
+                bytes.number(fill.buyer_fee).number(fill.seller_fee).number(fill.freed)
+            }
         };
         Sha256::digest(&bytes.0).into()
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use orrery_kernel::{AMOUNT_MAX, Asset, SnapshotId, Timestamp, UserId};
 
-use crate::{Bucket, Seq};
+use crate::{Bucket, PaperFill, Seq};
 
 /// Who asks. Idempotency keys are scoped to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -286,6 +286,35 @@ pub enum Operation {
         /// Millionths of TST, from 0.
         fee: i64,
     },
+    /// Play money for a paper account.
+    PaperGrant {
+        /// The account's name.
+        account: Box<str>,
+        /// A paper asset.
+        asset: Asset,
+        /// Minor units.
+        amount: i64,
+    },
+    /// Reserve play money for an order. A shortage is remembered: the order is refused for good.
+    PaperHold {
+        /// The account's name.
+        account: Box<str>,
+        /// A paper asset.
+        asset: Asset,
+        /// Minor units.
+        amount: i64,
+    },
+    /// Give back what an order that is over did not need.
+    PaperRelease {
+        /// The account's name.
+        account: Box<str>,
+        /// A paper asset.
+        asset: Asset,
+        /// Minor units.
+        amount: i64,
+    },
+    /// Exchange what the orders of two sides hold.
+    PaperFill(PaperFill),
 }
 
 /// A step of [`Operation::WalletTransaction`]; amounts are millionths of TST.
@@ -356,6 +385,8 @@ impl Limits {
         match asset {
             Asset::INR => self.floor_inr,
             Asset::BTC => self.floor_btc,
+            // the house stands for everybody else in the market
+            _ if asset.is_paper() => -AMOUNT_MAX,
             _ => 0,
         }
     }

@@ -120,6 +120,14 @@ impl Needs {
                 self.accounts.extend([Account::wallet(from), Account::house(Asset::TST, Bucket::Income)]);
                 self.accounts.extend(steps.iter().map(|step| Account::wallet(step.wallet())));
             }
+            Operation::PaperGrant { ref account, asset, .. } => {
+                self.accounts.extend([Account::paper(account, asset, Bucket::Available), Account::world(asset)]);
+            }
+            Operation::PaperHold { ref account, asset, .. } | Operation::PaperRelease { ref account, asset, .. } => {
+                let own = [Bucket::Available, Bucket::Reserved].map(|bucket| Account::paper(account, asset, bucket));
+                self.accounts.extend(own);
+            }
+            Operation::PaperFill(ref fill) => self.accounts.extend(fill.accounts()),
         }
     }
 
@@ -267,9 +275,9 @@ impl Desk<'_> {
                 continue;
             }
             let available = self.balances.get(account).copied().unwrap_or(0);
-            // the user's own shortage is what the caller can do something about
+            // the owner's own shortage is what the caller can do something about
             let found = match (&account.owner, account.bucket) {
-                (Owner::User(_), Bucket::Available) if *balance < i128::from(low) => {
+                (Owner::User(_) | Owner::Paper(_), Bucket::Available) if *balance < i128::from(low) => {
                     let required = i64::try_from(i128::from(available) - balance).unwrap_or(i64::MAX);
                     (2, Refusal::Insufficient { asset: account.asset, required, available })
                 }

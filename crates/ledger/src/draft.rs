@@ -7,6 +7,7 @@ use std::time::Duration;
 use orrery_kernel::{AMOUNT_MAX, Asset, SnapshotId, Timestamp, UserId};
 
 use crate::loan::{LIQUIDATION_LTV_BPS, Loan, MAX_LTV_BPS, Position};
+use crate::paper;
 use crate::rounding::{NoTrade, convert};
 use crate::{
     Account, Bucket, Hold, HoldStatus, Kind, LEGS_MAX, NewSnapshot, Operation, Order, OrderStatus, Owner, Refusal, Seq,
@@ -87,7 +88,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    fn new(kind: Kind, user: Option<UserId>, legs: Vec<Movement>) -> Self {
+    pub(crate) fn new(kind: Kind, user: Option<UserId>, legs: Vec<Movement>) -> Self {
         let (snapshot, size, refs, terms) = (None, None, None, None);
         Self { kind, snapshot, size, refs, terms, legs, effect: Effect::Nothing, user, inr: 0, btc: 0, rate: 0 }
     }
@@ -226,6 +227,12 @@ pub(crate) fn draft(state: &dyn State, operation: &Operation) -> Result<Draft, H
             Ok(Draft::new(Kind::Grant, None, legs))
         }
         Operation::WalletTransaction { ref from, ref steps, fee, .. } => wallet_transaction(state, from, steps, fee),
+        Operation::PaperGrant { ref account, asset, amount } => paper::draft(Kind::PaperGrant, account, asset, amount),
+        Operation::PaperHold { ref account, asset, amount } => paper::draft(Kind::PaperHold, account, asset, amount),
+        Operation::PaperRelease { ref account, asset, amount } => {
+            paper::draft(Kind::PaperRelease, account, asset, amount)
+        }
+        Operation::PaperFill(ref fill) => fill.draft(),
     }
 }
 
@@ -615,11 +622,11 @@ fn trade_legs(user: UserId, side: Side, pays: Bucket, inr: i64, btc: i64) -> Vec
     }
 }
 
-fn check(good: bool, field: &'static str) -> Result<(), Halt> {
+pub(crate) fn check(good: bool, field: &'static str) -> Result<(), Halt> {
     if good { Ok(()) } else { Err(Halt::Invalid(field)) }
 }
 
-fn check_wallet(address: &str) -> Result<(), Halt> {
+pub(crate) fn check_wallet(address: &str) -> Result<(), Halt> {
     // the form of account codes; whether it is an address was looked at before it came here
     let plain = (1..=64).contains(&address.len()) && address.bytes().all(|b| b.is_ascii_alphanumeric());
     check(plain, "wallet")
@@ -629,7 +636,7 @@ fn check_user(user: UserId) -> Result<(), Halt> {
     check(user.0 > 0, "user")
 }
 
-fn check_amount(amount: i64) -> Result<(), Halt> {
+pub(crate) fn check_amount(amount: i64) -> Result<(), Halt> {
     check((1..=AMOUNT_MAX).contains(&amount), "amount")
 }
 

@@ -75,11 +75,19 @@ pub enum Kind {
     Grant = 28,
     /// A wallet's signed transaction.
     WalletTransaction = 29,
+    /// Play money given to a paper account.
+    PaperGrant = 30,
+    /// Play money reserved for a paper order.
+    PaperHold = 31,
+    /// What a paper order did not need, given back.
+    PaperRelease = 32,
+    /// A paper order met another, or the house.
+    PaperFill = 33,
 }
 
 impl Kind {
     /// Every kind, by number.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::Deposit,
         Self::FundHouse,
         Self::MarketBuy,
@@ -109,6 +117,10 @@ impl Kind {
         Self::PlanSell,
         Self::Grant,
         Self::WalletTransaction,
+        Self::PaperGrant,
+        Self::PaperHold,
+        Self::PaperRelease,
+        Self::PaperFill,
     ];
 
     /// The kind of that number.

@@ -17,6 +17,7 @@ mod hold;
 mod loan;
 mod order;
 mod outcome;
+mod paper;
 mod plan;
 mod ports;
 mod rounding;
@@ -33,6 +34,7 @@ pub use hold::{Hold, HoldStatus};
 pub use loan::{LIQUIDATION_LTV_BPS, Loan, MAX_LTV_BPS, Position, TARGET_LTV_BPS, WARNING_LTV_BPS};
 pub use order::{Order, OrderStatus};
 pub use outcome::{Answer, Outcome, Receipt, Refusal, Sheet};
+pub use paper::PaperFill;
 pub use plan::{Frequency, LIVE_PLANS_MAX, NewPlan, Plan, PlanId, PlanStatus, PlanStore, Run, RunResult};
 pub use ports::{
     AuditSink, Batch, Decider, Decision, IdemRow, KindTotal, LedgerStore, Needs, NewSnapshot, Page, Posted, Recorded,

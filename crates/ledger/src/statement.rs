@@ -105,6 +105,10 @@ pub fn line(posted: &Posted, user: UserId) -> Line {
         Kind::WriteOff => "LOAN_WRITE_OFF",
         Kind::Grant => "GRANT",
         Kind::WalletTransaction => "WALLET_TRANSACTION",
+        Kind::PaperGrant => "PAPER_GRANT",
+        Kind::PaperHold => "PAPER_HOLD",
+        Kind::PaperRelease => "PAPER_RELEASE",
+        Kind::PaperFill => "PAPER_FILL",
     };
     let rate = entry.kind.side().or(match entry.kind {
         Kind::LiquidatePartial | Kind::LiquidateFull => Some(Side::Sell),

@@ -8,7 +8,7 @@ use orrery_kernel::{Asset, SnapshotId, Timestamp, UserId};
 use crate::draft::{Effect, Movement, State, Undoable, draft};
 use crate::{
     Account, Actor, AuditSink, Bucket, Entry, Head, Hold, IdemKey, IdemRow, Kind, LEGS_MAX, Limits, Loan, Operation,
-    Order, Outcome, Owner, Posted, Seq, Snapshot, WalletStep, canon,
+    Order, Outcome, Owner, PaperFill, Posted, Seq, Snapshot, WalletStep, canon, paper,
 };
 
 /// Faults kept in a report; further ones are counted.
@@ -453,6 +453,8 @@ fn operation_of(state: &Verifier, entry: &Entry, legs: &[Movement]) -> Option<Op
             // what was asserted and signed is not in the entry, and nothing of it is
             Operation::WalletTransaction { from: wallet_of(&from)?, hash: [0; 32], steps, fee }
         }
+        Kind::PaperGrant | Kind::PaperHold | Kind::PaperRelease => paper::read(entry.kind, legs.first()?)?,
+        Kind::PaperFill => Operation::PaperFill(PaperFill::read(legs)?),
     })
 }
 

@@ -8,8 +8,8 @@ use orrery_kernel::{AMOUNT_MAX, Asset, ONE_BTC, SnapshotId, Timestamp, UserId};
 use orrery_ledger::Side::{self, Buy, Sell};
 use orrery_ledger::{
     Account, Actor, Answer, AuditSink, Bucket, Command, Entry, Head, Hold, IdemKey, Kind, Limits, Loan, NewSnapshot,
-    NoTrade, Operation, Order, Outcome, Posted, Refusal, Report, Sides, Size, Snapshot, Terms, Verifier, View, convert,
-    decide, genesis,
+    NoTrade, Operation, Order, Outcome, PaperFill, Posted, Refusal, Report, Sides, Size, Snapshot, Terms, Verifier,
+    View, convert, decide, genesis,
 };
 use proptest::prelude::*;
 
@@ -208,6 +208,15 @@ fn hold(amount: i64) -> Operation {
     Operation::Hold { user: UserId(1), asset: Asset::INR, amount, expires_at: None }
 }
 
+fn paper(ticker: &str) -> Asset {
+    Asset::paper(ticker).unwrap()
+}
+
+fn exchange(amount: i64, cost: i64, buyer_fee: i64, seller_fee: i64, freed: i64) -> PaperFill {
+    let (base, quote) = (paper("BTC"), paper("USDT"));
+    PaperFill { buyer: None, seller: None, base, quote, amount, cost, buyer_fee, seller_fee, freed }
+}
+
 fn filled() -> Book {
     let mut book = Book::default();
     let answers = book.run(vec![
@@ -233,6 +242,17 @@ fn filled() -> Book {
         Operation::Borrow { user: UserId(1), amount: 20_000, snapshot: SnapshotId(1) },
         Operation::ReleaseCollateral { user: UserId(1), amount: 1_000, snapshot: SnapshotId(1) },
         Operation::Repay { user: UserId(1), amount: 5_000 },
+        Operation::PaperGrant { account: "one".into(), asset: paper("USDT"), amount: 1_000 },
+        Operation::PaperHold { account: "one".into(), asset: paper("USDT"), amount: 700 },
+        Operation::PaperFill(PaperFill { buyer: Some("one".into()), seller: None, ..exchange(100, 300, 2, 0, 50) }),
+        Operation::PaperHold { account: "one".into(), asset: paper("BTC"), amount: 90 },
+        Operation::PaperFill(PaperFill { buyer: None, seller: Some("one".into()), ..exchange(30, 90, 0, 1, 0) }),
+        Operation::PaperFill(PaperFill {
+            buyer: Some("one".into()),
+            seller: Some("one".into()),
+            ..exchange(20, 60, 1, 1, 10)
+        }),
+        Operation::PaperRelease { account: "one".into(), asset: paper("USDT"), amount: 80 },
     ]);
     assert!(answers.iter().all(|a| matches!(a, Answer::New(Outcome::Posted(_)))), "{answers:?}");
     book

@@ -111,6 +111,19 @@ pub enum ChannelName {
         /// The account's name.
         nid: String,
     },
+    /// `{network}.fred.{country}.{group}.{indicator}`: a figure of the economy.
+    Indicator {
+        /// `testnet`.
+        network: String,
+        /// `usa`.
+        country: String,
+        /// `macro`.
+        group: String,
+        /// `unrate`.
+        indicator: String,
+        /// `.indicator` stands after it, which the document's client looks for.
+        marked: bool,
+    },
     /// Any other name of a network: its parts.
     Other(String),
 }
@@ -155,6 +168,7 @@ impl ChannelName {
         match self {
             Self::Document(datum) | Self::Client(datum) => Some(datum.widget),
             Self::Sonar(_) | Self::SonarSnapshot(_) => Some(Widget::Sonar),
+            Self::Indicator { .. } => Some(Widget::Indicator),
             Self::Connections(_) | Self::Balance { .. } => None,
             Self::Other(name) => name.rsplit('.').next().and_then(Widget::parse),
         }
@@ -169,6 +183,7 @@ impl ChannelName {
             Self::Sonar(_) | Self::SonarSnapshot(_) => "sonar".into(),
             Self::Connections(_) => "network".into(),
             Self::Balance { .. } => "account".into(),
+            Self::Indicator { country, group, .. } => format!("fred.{country}.{group}"),
             Self::Other(name) => {
                 let parts: Vec<_> = name.split('.').collect();
                 parts.get(1..parts.len().saturating_sub(1)).unwrap_or_default().join(".")
@@ -194,6 +209,10 @@ impl fmt::Display for ChannelName {
             Self::SonarSnapshot(network) => write!(f, "{network}.snapshot.sonar"),
             Self::Connections(network) => write!(f, "{network}.network.connections"),
             Self::Balance { address, exchange, nid } => write!(f, "account.balance.{address}.{exchange}.{nid}"),
+            Self::Indicator { network, country, group, indicator, marked } => {
+                let mark = if *marked { ".indicator" } else { "" };
+                write!(f, "{network}.fred.{country}.{group}.{indicator}{mark}")
+            }
             Self::Other(name) => f.write_str(name),
         }
     }
@@ -219,6 +238,14 @@ impl FromStr for ChannelName {
         Ok(match parts.as_slice() {
             [network, "runtime", "sonar"] => Self::Sonar(text(network)),
             [network, "snapshot", "sonar"] => Self::SonarSnapshot(text(network)),
+            [network, "fred", country, group, indicator]
+            | [network, "fred", country, group, indicator, "indicator"] => Self::Indicator {
+                network: text(network),
+                country: text(country),
+                group: text(group),
+                indicator: text(indicator),
+                marked: parts.len() > 5,
+            },
             [network, "network", "connections"] => Self::Connections(text(network)),
             [network, "runtime", "connector", "exchange", "crypto", venue, kind, pair, widget] => {
                 match (MarketKind::parse(kind), market_widget(widget)) {
@@ -339,6 +366,8 @@ mod tests {
             ("testnet.snapshot.sonar", Some(Widget::Sonar), "sonar"),
             ("testnet.runtime.sonar", Some(Widget::Sonar), "sonar"),
             ("testnet.fred.usa.macro.indicator", Some(Widget::Indicator), "fred.usa.macro"),
+            ("testnet.fred.usa.macro.unrate", Some(Widget::Indicator), "fred.usa.macro"),
+            ("testnet.fred.usa.macro.unrate.indicator", Some(Widget::Indicator), "fred.usa.macro"),
             ("testnet.network.connections", None, "network"),
             ("testnet.runtime.news.finance", Some(Widget::Finance), "runtime.news"),
             (

@@ -10,8 +10,10 @@ use orrery_kernel::StoreError;
 use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::MarketStore;
 use orrery_realtime::ChannelStore;
+use orrery_storage::LeaseStore;
 use orrery_store_postgres::Postgres;
 use orrery_store_sqlite::Sqlite;
+use orrery_venues::paper::PaperStore;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
 
@@ -112,6 +114,14 @@ impl Database {
         }
     }
 
+    /// The port of the exchange of play money.
+    pub fn paper(&self) -> Arc<dyn PaperStore> {
+        match self {
+            Self::Sqlite(db) => db.paper(),
+            Self::Postgres(db) => db.paper(),
+        }
+    }
+
     /// The port of wallets.
     pub fn wallets(&self) -> Arc<dyn WalletStore> {
         match self {
@@ -125,6 +135,14 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.workers(),
             Self::Postgres(db) => db.workers(),
+        }
+    }
+
+    /// The port of leases, where several processes share the database.
+    pub fn shared_leases(&self) -> Option<Arc<dyn LeaseStore>> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(db) => Some(db.leases()),
         }
     }
 

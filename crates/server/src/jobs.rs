@@ -19,6 +19,8 @@ use tokio::time::MissedTickBehavior;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
+use crate::indicators::{self, Indicators};
+
 /// The first wait after a failure; doubles.
 const FAILURE_WAIT: Duration = Duration::from_secs(30);
 const FAILURE_WAIT_MAX: Duration = Duration::from_secs(900);
@@ -81,7 +83,12 @@ where
 ///
 /// # Errors
 /// When the cron library does not take a text or cannot start.
-pub async fn start(app: &Arc<App>, tasks: &Tasks, price_period: Duration) -> Result<(), JobSchedulerError> {
+pub async fn start(
+    app: &Arc<App>,
+    tasks: &Tasks,
+    price_period: Duration,
+    indicators: Option<Arc<Indicators>>,
+) -> Result<(), JobSchedulerError> {
     let mut jobs = vec![
         scheduled("price", Schedule::Every(price_period), app, async |app| app.market.poll_price().await),
         scheduled("sentiment", SENTIMENT, app, async |app| app.market.poll_sentiment().await),
@@ -111,6 +118,13 @@ pub async fn start(app: &Arc<App>, tasks: &Tasks, price_period: Duration) -> Res
         tracing::debug!(pruned, "dropped ended sessions");
         Ok(())
     }));
+
+    if let Some(indicators) = indicators {
+        jobs.push(scheduled("indicators", Schedule::Every(indicators::PERIOD), app, move |app| {
+            let indicators = indicators.clone();
+            async move { indicators.run(&app).await }
+        }));
+    }
 
     let mut cron = JobScheduler::new().await?;
     // each runner holds its job's turn; the start-up task lets them go one after another

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod database;
 pub mod health;
+pub mod indicators;
 pub mod jobs;
 pub mod lifecycle;
 
@@ -16,6 +17,7 @@ pub mod poller;
 pub mod router;
 pub mod secret;
 pub mod serve;
+pub mod streams;
 pub mod system;
 pub mod telemetry;
 pub mod tls;

@@ -1,7 +1,7 @@
 //! Fetching prices and running orders, plans and loans: by one process at a time.
 //!
 //! With SQLite there is one process anyway. With Postgres, whoever has the lease does it; the others
-//! wait for it and read what was fetched.
+//! wait for it and read what was fetched. Market data of exchanges is streamed by all of them, each its share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,24 +16,27 @@ use tokio::sync::watch;
 use crate::cli::output::say;
 use crate::config::{Config, Loaded};
 use crate::database::Database;
+use crate::indicators::Indicators;
 use crate::lifecycle::{Ended, Signals};
 use crate::system::SystemEntropy;
-use crate::{jobs, secret, telemetry, wire};
+use crate::{jobs, secret, streams, telemetry, wire};
 
 /// Between looks at what another process fetched.
 const FOLLOW_PERIOD: Duration = Duration::from_secs(1);
 /// Name of the lease.
 const LEASE: &str = "poller";
 
-/// Fetches and runs the jobs here: always on SQLite, on Postgres while this process has the lease.
+/// Fetches and runs the jobs here: always on SQLite, on Postgres while this process has the lease. Market data of
+/// exchanges is shared by all processes that call this.
 ///
 /// # Errors
 /// When the schedule cannot be started.
 pub async fn start(config: &Config, parts: &wire::Parts, app: &Arc<App>, tasks: &Tasks) -> Result<()> {
+    let holder = wire::holder(&*parts.entropy);
+    streams::start(config, parts, app, holder.clone(), tasks);
     let Database::Postgres(database) = &parts.database else {
-        return jobs::start(app, tasks, config.market.price_poll).await.context("the schedule cannot be started");
+        return schedule(config, parts, app, tasks).await;
     };
-    let holder = holder(parts);
     tracing::info!(holder, "waiting for the lease");
     let leadership = Leadership::start(database.leases(), LEASE, holder, tasks);
     // its prices are written under the lease; what gateways read is the same database
@@ -41,6 +44,8 @@ pub async fn start(config: &Config, parts: &wire::Parts, app: &Arc<App>, tasks: 
     let fenced = wire::Parts {
         database: Database::Postgres(database.fenced(Arc::new(move || held.lease()))),
         redis: parts.redis.clone(),
+        bus: parts.bus.clone(),
+        exchanges: parts.exchanges.clone(),
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
     };
@@ -49,11 +54,10 @@ pub async fn start(config: &Config, parts: &wire::Parts, app: &Arc<App>, tasks: 
     Ok(())
 }
 
-/// Who asks for the lease: this process, and no other that ever was.
-fn holder(parts: &wire::Parts) -> String {
-    let mut bits = [0; 8];
-    parts.entropy.fill(&mut bits);
-    format!("{}-{}", std::process::id(), hex::encode(bits))
+async fn schedule(config: &Config, parts: &wire::Parts, app: &Arc<App>, tasks: &Tasks) -> Result<()> {
+    let indicators = Indicators::new(&config.fred, &parts.entropy)?;
+    let started = jobs::start(app, tasks, config.market.price_poll, indicators).await;
+    started.context("the schedule cannot be started")
 }
 
 /// Works while this process leads, with use cases of its own on fenced stores.
@@ -83,7 +87,7 @@ async fn begin(config: &Config, parts: &wire::Parts, work: &Tasks) -> Result<()>
     let settings = wire::settings(config, &SystemEntropy)?;
     let app = App::start(wire::ports(config, parts, work)?, settings, work).await?;
     bridge(&app, parts, work);
-    jobs::start(&app, work, config.market.price_poll).await.context("the schedule cannot be started")
+    schedule(config, parts, &app, work).await
 }
 
 /// Reads what another process fetched or set, once a second.

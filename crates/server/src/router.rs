@@ -122,6 +122,7 @@ fn webfix_options(config: &Config, app: &App) -> orrery_api_webfix::Options {
             account: limits.webfix_account,
             wallet: limits.webfix_wallet,
             login: limits.webfix_login,
+            trade: limits.webfix_trade,
         },
         rates: app.limits.store(),
         public_url: config.stels.public_url.clone(),

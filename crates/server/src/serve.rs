@@ -19,7 +19,7 @@ use crate::listen::{self, Bound, Bounds, Serving};
 use crate::router::Surfaces;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Tls;
-use crate::{poller, secret, telemetry, wire};
+use crate::{poller, secret, streams, telemetry, wire};
 
 /// Marks a data directory whose ledger holds the demo's gifts.
 const DEMO_MARK: &str = "DEMO";
@@ -74,6 +74,7 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
         metrics: config.metrics,
         dropped: log.dropped(),
     });
+    tasks.spawn("venues", app.venues.clone().run(tasks.stopping()));
     let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining);
     let bounds = Bounds {
         connections: config.server.connections_max,
@@ -127,6 +128,7 @@ async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<Ap
     keep_demo_apart(&config.server.data_dir, &parts, demo).await?;
     let app = App::start(wire::ports(config, &parts, tasks)?, settings, tasks).await?;
     poller::bridge(&app, &parts, tasks);
+    streams::watch(config, &parts, &app, tasks);
     if config.polls() {
         poller::start(config, &parts, &app, tasks).await?;
     } else {

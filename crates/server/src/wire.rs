@@ -9,7 +9,9 @@ use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
 use orrery_app::market::MarketSettings;
+use orrery_app::paper::{PaperParts, PaperSettings};
 use orrery_app::tasks::Tasks;
+use orrery_app::venues::VenueSettings;
 use orrery_app::wallets::WalletSettings;
 use orrery_app::{Ports, Settings};
 use orrery_feeds::{AlternativeMe, CoinGecko, Simulated};
@@ -19,9 +21,12 @@ use orrery_kernel::{AMOUNT_MAX, Clock, Entropy};
 use orrery_ledger::Limits;
 use orrery_market::{PriceFeed, SentimentFeed};
 use orrery_realtime::Broker;
-use orrery_storage::Cache;
-use orrery_store_memory::{MemoryBroker, MemoryCache, MemoryRates};
-use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisCache, RedisRates};
+use orrery_storage::{Bus, Cache};
+use orrery_store_memory::{MemoryBroker, MemoryBus, MemoryCache, MemoryRates};
+use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisBus, RedisCache, RedisRates};
+use orrery_venue_net::{FollowedPrices, NetExchanges};
+use orrery_venues::Exchanges as _;
+use orrery_venues::paper::{PaperPrices, Walk};
 
 use crate::config::{Config, Market, Realtime, Source};
 use crate::database::Database;
@@ -42,10 +47,21 @@ pub struct Parts {
     pub database: Database,
     /// What several servers share beside it.
     pub redis: Option<Redis>,
+    /// What processes tell each other; without a Redis, only this one hears it.
+    pub bus: Arc<dyn Bus>,
+    /// Exchanges, with one rate and one clock of each for everybody in this process.
+    pub exchanges: Arc<NetExchanges>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+}
+
+/// Who asks for leases: this process, and no other that ever was.
+pub fn holder(entropy: &dyn Entropy) -> String {
+    let mut bits = [0; 8];
+    entropy.fill(&mut bits);
+    format!("{}-{}", std::process::id(), hex::encode(bits))
 }
 
 /// Opens the database, and makes and migrates it first where `create` says so (SQLite only: a shared
@@ -59,7 +75,13 @@ pub async fn open(config: &Config, create: bool) -> Result<Parts> {
     }
     let database = Database::open(config, create).await?;
     let redis = config.redis.as_ref().map(|url| Redis::open(url.expose(), RedisOptions::default())).transpose()?;
-    Ok(Parts { database, redis, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
+    let bus: Arc<dyn Bus> = match &redis {
+        Some(redis) => Arc::new(RedisBus::new(redis.clone())),
+        None => Arc::new(MemoryBus::default()),
+    };
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let exchanges = NetExchanges::new(config.venues.options.clone(), clock.clone(), entropy.clone());
+    Ok(Parts { database, redis, bus, exchanges: Arc::new(exchanges), clock, entropy })
 }
 
 /// The ports on these parts. What listens runs until `tasks` stop.
@@ -86,6 +108,8 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         channels: parts.database.channels(),
         wallets: parts.database.wallets(),
         workers: parts.database.workers(),
+        exchanges: parts.exchanges.clone(),
+        paper: Some(paper(config, parts, tasks)?),
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),
@@ -97,6 +121,20 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
     })
+}
+
+/// The exchange of play money. Its prices are simulated where all prices are, else those of a real exchange, of the
+/// markets that somebody trades in.
+fn paper(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<PaperParts> {
+    let prices: Arc<dyn PaperPrices> = if config.market.source == Source::Simulated {
+        Arc::new(Walk::new(config.market.simulated_seed))
+    } else {
+        let exchange = parts.exchanges.open(config.venues.paper_source, None)?;
+        let followed = Arc::new(FollowedPrices::new(exchange, parts.clock.clone()));
+        tasks.spawn("paper-prices", followed.clone().run(tasks.stopping()));
+        followed
+    };
+    Ok(PaperParts { store: parts.database.paper(), prices, settings: PaperSettings::default() })
 }
 
 fn feeds(market: &Market, entropy: &Arc<dyn Entropy>) -> Result<(Arc<dyn PriceFeed>, Arc<dyn SentimentFeed>)> {
@@ -196,6 +234,11 @@ pub fn settings(config: &Config, entropy: &dyn Entropy) -> Result<Settings> {
         },
         hub: HubSettings { network: config.stels.network.clone(), ..hub_settings(&config.realtime) },
         wallets: wallet_settings(config, entropy)?,
+        venues: VenueSettings {
+            equity: config.venues.equity.clone(),
+            refresh: config.venues.refresh,
+            at_once: config.venues.refresh_at_once,
+        },
         welcome: config.welcome,
     })
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use orrery_kernel::{StoreError, Timestamp};
 
-/// A key of the BitTrade document, "Caching Strategy", with its documented lifetime.
+/// A key with its lifetime: of the BitTrade document, "Caching Strategy", or of accounts at exchanges.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CacheKey {
     name: String,
@@ -28,6 +28,16 @@ impl CacheKey {
     /// `bitcoin_sentiment`, 1 h (the document names no key for it).
     pub fn sentiment() -> Self {
         Self { name: "bitcoin_sentiment".into(), ttl: Duration::from_secs(3_600) }
+    }
+
+    /// What an account at an exchange held when it was looked at last, 1 h. Neither name has a slash.
+    pub fn account(owner: &str, nid: &str) -> Self {
+        Self { name: format!("account/{owner}/{nid}"), ttl: Duration::from_secs(3_600) }
+    }
+
+    /// That it is not known what became of an order, by the account's name of it, 20 min.
+    pub fn unknown_order(owner: &str, nid: &str, client_order_id: &str) -> Self {
+        Self { name: format!("unknown_order/{owner}/{nid}/{client_order_id}"), ttl: Duration::from_secs(1_200) }
     }
 
     /// The text under which a shared cache files it.

@@ -5,6 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use orrery_kernel::StoreError;
 
+/// Most leases that [`LeaseStore::live`] gives.
+pub const LIVE_MAX: usize = 1_024;
+
 /// A lease that was had. Whether it still is, only the store knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -31,4 +34,7 @@ pub trait LeaseStore: Send + Sync {
 
     /// Who has it now.
     async fn holder(&self, key: &str) -> Result<Option<Lease>, StoreError>;
+
+    /// The leases that are held now and whose keys begin with `prefix`, by key; the first [`LIVE_MAX`] of them.
+    async fn live(&self, prefix: &str) -> Result<Vec<Lease>, StoreError>;
 }

@@ -6,4 +6,4 @@ mod lease;
 
 pub use bus::{Bus, Heard, Listening, MESSAGE_BYTES_MAX};
 pub use cache::{Cache, CacheKey};
-pub use lease::{Lease, LeaseStore};
+pub use lease::{LIVE_MAX, Lease, LeaseStore};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use orrery_kernel::{Clock, StoreError, Timestamp};
-use orrery_storage::{Lease, LeaseStore};
+use orrery_storage::{LIVE_MAX, Lease, LeaseStore};
 
 /// Leases in memory. The store's clock is the one it was made with.
 pub struct MemoryLeases {
@@ -61,5 +61,15 @@ impl LeaseStore for MemoryLeases {
     async fn holder(&self, key: &str) -> Result<Option<Lease>, StoreError> {
         let now = self.clock.now();
         Ok(self.leases().get(key).filter(|(_, end)| *end > now).map(|(lease, _)| lease.clone()))
+    }
+
+    async fn live(&self, prefix: &str) -> Result<Vec<Lease>, StoreError> {
+        let now = self.clock.now();
+        let leases = self.leases();
+        let live = leases.iter().filter(|(key, (_, end))| key.starts_with(prefix) && *end > now);
+        let mut live: Vec<Lease> = live.map(|(_, (lease, _))| lease.clone()).collect();
+        live.sort_by(|a, b| a.key.cmp(&b.key));
+        live.truncate(LIVE_MAX);
+        Ok(live)
     }
 }

@@ -136,6 +136,16 @@ mod wallets {
     orrery_testkit::wallets_contract!(fresh());
 }
 
+mod paper {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::paper::Store {
+        Arc::new(orrery_store_memory::MemoryPaper::default())
+    }
+
+    orrery_testkit::paper_contract!(fresh());
+}
+
 mod workers {
     use super::*;
 

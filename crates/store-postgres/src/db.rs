@@ -161,6 +161,11 @@ impl Postgres {
         Arc::new(self.clone())
     }
 
+    /// This database as the port of the exchange of play money.
+    pub fn paper(&self) -> Arc<dyn orrery_venues::paper::PaperStore> {
+        Arc::new(self.clone())
+    }
+
     /// This database as the port of workers.
     pub fn workers(&self) -> Arc<dyn orrery_workers::WorkerStore> {
         Arc::new(self.clone())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use orrery_kernel::StoreError;
-use orrery_storage::{Lease, LeaseStore};
+use orrery_storage::{LIVE_MAX, Lease, LeaseStore};
 
 use crate::db::Postgres;
 use crate::sql::leases as sql;
@@ -42,5 +42,15 @@ impl LeaseStore for Postgres {
             Ok(Lease { key: key.to_owned(), holder: row.get(0)?, epoch: row.get(1)? })
         };
         row.map(lease).transpose()
+    }
+
+    async fn live(&self, prefix: &str) -> Result<Vec<Lease>, StoreError> {
+        let most = i64::try_from(LIVE_MAX).unwrap_or(i64::MAX);
+        let rows = self.all(sql::LIVE.call().bind(prefix.to_owned()).bind(most)).await?;
+        let lease = |row: &crate::call::Fields| {
+            let row = row.columns();
+            Ok(Lease { key: row.get(0)?, holder: row.get(1)?, epoch: row.get(2)? })
+        };
+        rows.iter().map(lease).collect()
     }
 }

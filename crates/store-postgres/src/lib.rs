@@ -15,6 +15,7 @@ mod ledger;
 mod market;
 mod migrate;
 mod options;
+mod paper;
 mod plans;
 mod sql;
 mod wallets;

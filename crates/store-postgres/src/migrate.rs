@@ -9,7 +9,7 @@ use crate::error::text;
 use crate::sql::control;
 
 /// Every migration in order: name and text. Released ones never change (`migrations/CHECKSUMS`).
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 8] = [
     ("identity", include_str!("../../../migrations/postgres/0001_identity.sql")),
     ("ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
     ("market", include_str!("../../../migrations/postgres/0003_market.sql")),
@@ -17,6 +17,7 @@ const MIGRATIONS: [(&str, &str); 7] = [
     ("references", include_str!("../../../migrations/postgres/0005_references.sql")),
     ("channels", include_str!("../../../migrations/postgres/0006_channels.sql")),
     ("wallets", include_str!("../../../migrations/postgres/0007_wallets.sql")),
+    ("paper", include_str!("../../../migrations/postgres/0008_paper.sql")),
 ];
 
 /// The newest schema this program knows.

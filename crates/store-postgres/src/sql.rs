@@ -9,6 +9,8 @@ pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod plans;
 // these both databases take as they are
+#[path = "../../store-rows/sql/paper.rs"]
+pub(crate) mod paper;
 #[path = "../../store-rows/sql/wallets.rs"]
 pub(crate) mod wallets;
 #[path = "../../store-rows/sql/workers.rs"]
@@ -35,7 +37,7 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 9] = [
+pub(crate) const ALL: [&[&Sql]; 10] = [
     channels::ALL,
     control::ALL,
     identity::ALL,
@@ -43,6 +45,7 @@ pub(crate) const ALL: [&[&Sql]; 9] = [
     ledger::ALL,
     market::ALL,
     plans::ALL,
+    paper::ALL,
     wallets::ALL,
     workers::ALL,
 ];
@@ -93,6 +96,7 @@ mod tests {
             include_str!("sql/ledger.rs"),
             include_str!("sql/market.rs"),
             include_str!("sql/plans.rs"),
+            include_str!("../../store-rows/sql/paper.rs"),
             include_str!("../../store-rows/sql/wallets.rs"),
             include_str!("../../store-rows/sql/workers.rs"),
         ];

@@ -31,6 +31,8 @@ pub(crate) enum Lock {
     Channels,
     /// Sessions of any wallet.
     Sessions,
+    /// Orders and trades of the exchange `paper`.
+    Paper,
     /// What belongs to a wallet, or to another name; see [`Lock::wallet`].
     Wallet(i32),
 }
@@ -57,6 +59,7 @@ impl Lock {
             Self::Channels => (OURS + 7, 0),
             Self::Sessions => (OURS + 8, 0),
             Self::Wallet(number) => (OURS + 9, number),
+            Self::Paper => (OURS + 10, 0),
         }
     }
 }

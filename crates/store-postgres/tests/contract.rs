@@ -97,6 +97,16 @@ mod wallets {
     orrery_testkit::wallets_contract!(fresh());
 }
 
+mod paper {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::paper::Store {
+        open().await
+    }
+
+    orrery_testkit::paper_contract!(fresh());
+}
+
 mod workers {
     use super::*;
 

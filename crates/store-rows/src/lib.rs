@@ -8,6 +8,7 @@ pub mod channels;
 pub mod identity;
 pub mod ledger;
 pub mod market;
+pub mod paper;
 pub mod plans;
 pub mod wallets;
 pub mod workers;

@@ -119,8 +119,18 @@ impl Sqlite {
         Arc::new(self.clone())
     }
 
+    /// This database as the port of the exchange of play money.
+    pub fn paper(&self) -> Arc<dyn orrery_venues::paper::PaperStore> {
+        Arc::new(self.clone())
+    }
+
     /// This database as the port of workers.
     pub fn workers(&self) -> Arc<dyn orrery_workers::WorkerStore> {
+        Arc::new(self.clone())
+    }
+
+    /// This database as the port of leases.
+    pub fn leases(&self) -> Arc<dyn orrery_storage::LeaseStore> {
         Arc::new(self.clone())
     }
 

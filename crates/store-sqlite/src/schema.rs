@@ -1,13 +1,14 @@
 //! The schema's versions, embedded.
 
 /// Every migration in order: name and text. Released ones never change (`migrations/CHECKSUMS`).
-pub(crate) const MIGRATIONS: [(&str, &str); 6] = [
+pub(crate) const MIGRATIONS: [(&str, &str); 7] = [
     ("identity", include_str!("../../../migrations/sqlite/0001_identity.sql")),
     ("ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
     ("market", include_str!("../../../migrations/sqlite/0003_market.sql")),
     ("desk", include_str!("../../../migrations/sqlite/0004_desk.sql")),
     ("channels", include_str!("../../../migrations/sqlite/0005_channels.sql")),
     ("wallets", include_str!("../../../migrations/sqlite/0006_wallets.sql")),
+    ("paper", include_str!("../../../migrations/sqlite/0007_paper.sql")),
 ];
 
 /// The newest schema this program knows.

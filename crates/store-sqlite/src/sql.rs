@@ -4,10 +4,13 @@
 pub(crate) mod channels;
 pub(crate) mod control;
 pub(crate) mod identity;
+pub(crate) mod leases;
 pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod plans;
 // these both databases take as they are
+#[path = "../../store-rows/sql/paper.rs"]
+pub(crate) mod paper;
 #[path = "../../store-rows/sql/wallets.rs"]
 pub(crate) mod wallets;
 #[path = "../../store-rows/sql/workers.rs"]
@@ -34,8 +37,18 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 8] =
-    [channels::ALL, control::ALL, identity::ALL, ledger::ALL, market::ALL, plans::ALL, wallets::ALL, workers::ALL];
+pub(crate) const ALL: [&[&Sql]; 10] = [
+    channels::ALL,
+    control::ALL,
+    identity::ALL,
+    leases::ALL,
+    ledger::ALL,
+    market::ALL,
+    plans::ALL,
+    paper::ALL,
+    wallets::ALL,
+    workers::ALL,
+];
 
 #[cfg(test)]
 mod tests {
@@ -74,9 +87,11 @@ mod tests {
             include_str!("sql/channels.rs"),
             include_str!("sql/control.rs"),
             include_str!("sql/identity.rs"),
+            include_str!("sql/leases.rs"),
             include_str!("sql/ledger.rs"),
             include_str!("sql/market.rs"),
             include_str!("sql/plans.rs"),
+            include_str!("../../store-rows/sql/paper.rs"),
             include_str!("../../store-rows/sql/wallets.rs"),
             include_str!("../../store-rows/sql/workers.rs"),
         ];

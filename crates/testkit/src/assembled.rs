@@ -8,6 +8,7 @@ use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
 use orrery_app::market::MarketSettings;
+use orrery_app::venues::VenueSettings;
 use orrery_app::wallets::WalletSettings;
 use orrery_app::{Ports, Settings};
 use orrery_identity::rate::Policy;
@@ -19,6 +20,7 @@ use orrery_store_memory::{
 };
 
 use crate::fakes::keyring;
+use crate::stub_venue::NoExchanges;
 
 /// Empty stores in memory.
 pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
@@ -31,6 +33,8 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
         channels: Arc::new(MemoryChannels::default()),
         wallets: Arc::new(MemoryWallets::default()),
         workers: Arc::new(MemoryWorkers::default()),
+        exchanges: Arc::new(NoExchanges),
+        paper: None,
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),
@@ -67,6 +71,7 @@ pub fn settings() -> Settings {
         ledger: LedgerSettings::default(),
         hub: HubSettings::default(),
         wallets: WalletSettings::new(Arc::new(keyring())),
+        venues: VenueSettings::default(),
         requests: RequestPolicies { address: many, user: many },
         welcome: None,
     }

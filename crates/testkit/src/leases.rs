@@ -52,6 +52,23 @@ pub async fn the_next_holder_is_later(store: Store) {
     assert!(again.epoch > c.epoch);
 }
 
+/// What is held is listed by key, as far as it begins as asked; what was given back or is over is not.
+pub async fn what_is_held_is_listed(store: Store) {
+    let live = async |prefix: &str| store.live(prefix).await.expect("the store answers");
+    assert_eq!(live("").await, []);
+    let take = async |key: &str, holder: &str, ttl| store.acquire(key, holder, ttl).await.expect("the store answers");
+    let two = take("streams/b_/2", "b", LONG).await.expect("it is free");
+    let one = take("streams/b_/1", "a", LONG).await.expect("it is free");
+    let short = take("streams/b_/3", "a", SHORT).await.expect("it is free");
+    let other = take("streams/bc/1", "a", LONG).await.expect("it is free");
+    // no character of a prefix stands for another one
+    assert_eq!(live("streams/b_/").await, [one.clone(), two.clone(), short]);
+    assert_eq!(live("streams/%").await, []);
+    store.release(&two).await.expect("the store answers");
+    until_over().await;
+    assert_eq!(live("streams/").await, [one, other]);
+}
+
 /// Of many who ask at once, one gets it.
 pub async fn a_race_has_one_winner(store: Store) {
     let mut racers = tokio::task::JoinSet::new();
@@ -68,7 +85,7 @@ pub async fn a_race_has_one_winner(store: Store) {
 macro_rules! leases_contract {
     ($make:expr) => {
         $crate::leases_contract!(@each $make;
-            one_holder_at_a_time the_next_holder_is_later a_race_has_one_winner);
+            one_holder_at_a_time the_next_holder_is_later what_is_held_is_listed a_race_has_one_winner);
     };
     (@each $make:expr; $($name:ident)*) => {
         $(

@@ -19,6 +19,7 @@ pub mod ledger;
 mod machine;
 pub mod market;
 pub mod model;
+pub mod paper;
 pub mod plans;
 pub mod rate;
 pub mod servers;

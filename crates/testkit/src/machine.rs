@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use orrery_kernel::{AMOUNT_MAX, Asset, ONE_BTC, SnapshotId, Timestamp, UserId};
-use orrery_ledger::{Actor, Bucket, Command, Limits, NewSnapshot, Operation, Side, Size, WalletStep};
+use orrery_ledger::{Actor, Bucket, Command, Limits, NewSnapshot, Operation, PaperFill, Side, Size, WalletStep};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
@@ -34,6 +34,8 @@ pub enum Op {
     Loan(u8, u8, Amount, u8),
     /// Grant to a wallet, or let one pay: what, wallet, another, amount, fee.
     Wallet(u8, u8, u8, Amount, u8),
+    /// Give to a paper account, hold, release, exchange: what, account, another, amount, fee.
+    Paper(u8, u8, u8, Amount, u8),
     /// Days pass.
     Wait(u8),
     /// Reverse one of the entries so far, or beyond.
@@ -86,6 +88,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         10 => (any::<u8>(), any::<u8>(), amounts(), any::<u8>()).prop_map(|(w, u, n, s)| Op::Loan(w, u, n, s)),
         4 => (any::<u8>(), any::<u8>(), any::<u8>(), amounts(), 0_u8..3)
             .prop_map(|(w, a, b, n, f)| Op::Wallet(w, a, b, n, f)),
+        6 => (any::<u8>(), any::<u8>(), any::<u8>(), amounts(), 0_u8..3)
+            .prop_map(|(w, a, b, n, f)| Op::Paper(w, a, b, n, f)),
         1 => (1_u8..200).prop_map(Op::Wait),
         2 => any::<u8>().prop_map(Op::Reverse),
         1 => (0_u8..50).prop_map(Op::Tick),
@@ -266,6 +270,32 @@ impl Settler<'_> {
                         steps: vec![pay()],
                         fee: i64::from(*fee),
                     },
+                };
+                command(Actor::System, &k, operation)
+            }
+            Op::Paper(what, one, other, size, fee) => {
+                let (base, quote) = (Asset::paper("BTC")?, Asset::paper("USDT")?);
+                let name = |n: u8| -> Box<str> { format!("p{}", n % 3).into() };
+                let asset = if other % 2 == 0 { base } else { quote };
+                let account = name(*one);
+                let bucket = if what % 6 == 1 { "available" } else { "reserved" };
+                let n = amount(*size, &format!("paper:{account}/{asset}/{bucket}"), 1);
+                let operation = match what % 6 {
+                    0 => Operation::PaperGrant { account, asset, amount: n },
+                    1 => Operation::PaperHold { account, asset, amount: n },
+                    2 => Operation::PaperRelease { account, asset, amount: n },
+                    // the house on one side, on the other, on none, and now and then on both
+                    _ => Operation::PaperFill(PaperFill {
+                        buyer: (what % 6 != 3).then(|| account.clone()),
+                        seller: (what % 6 != 4 && *other > 20).then(|| name(*other)),
+                        base,
+                        quote,
+                        amount: n,
+                        cost: i64::from(*other) + 1,
+                        buyer_fee: i64::from(*fee),
+                        seller_fee: i64::from(what / 128),
+                        freed: i64::from(*fee / 2),
+                    }),
                 };
                 command(Actor::System, &k, operation)
             }

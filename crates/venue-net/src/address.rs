@@ -1,5 +1,6 @@
 //! Where an exchange's addresses lead: to the exchange, to its testnet, or to a server that stands for it.
 
+use orrery_venues::Venue;
 use url::Url;
 
 /// An address that a base cannot be made of.
@@ -12,6 +13,7 @@ pub struct BadAddress(String, &'static str);
 pub struct Bases {
     rest: Option<Url>,
     stream: Option<Url>,
+    sandbox: Option<Venue>,
 }
 
 impl Bases {
@@ -40,17 +42,35 @@ impl Bases {
         Ok(Self {
             rest: base(rest, "http or https", ["http", "https"])?,
             stream: base(stream, "ws or wss", ["ws", "wss"])?,
+            sandbox: None,
         })
+    }
+
+    /// The exchange's testnet, where no other base is given; an exchange that has none stays itself.
+    #[must_use]
+    pub fn of_sandbox(mut self, venue: Venue) -> Self {
+        self.sandbox = venue.has_sandbox().then_some(venue);
+        self
+    }
+
+    /// What a request says beside, to the testnet.
+    pub(crate) fn header(&self) -> Option<(&'static str, &'static str)> {
+        self.sandbox.and_then(Venue::sandbox_header)
+    }
+
+    fn there(&self, url: &str) -> String {
+        let there = self.sandbox.and_then(|venue| venue.sandbox(url).ok());
+        there.unwrap_or_else(|| url.to_owned())
     }
 
     /// Where a request goes.
     pub fn rest(&self, url: &str) -> String {
-        moved(self.rest.as_ref(), url)
+        moved(self.rest.as_ref(), &self.there(url))
     }
 
     /// Where a stream comes from.
     pub fn stream(&self, url: &str) -> String {
-        moved(self.stream.as_ref(), url)
+        moved(self.stream.as_ref(), &self.there(url))
     }
 }
 
@@ -74,6 +94,17 @@ mod tests {
         assert_eq!(bases.stream("wss://stream.binance.com:9443/ws/0"), "ws://[::1]:82/ws/0");
         assert_eq!(bases.stream("wss://advanced-trade-ws.coinbase.com"), "ws://[::1]:82");
         assert_eq!(Bases::default().rest(asked), asked);
+    }
+
+    #[test]
+    fn a_testnet_is_another_host() {
+        let bases = Bases::default().of_sandbox(Venue::Binance);
+        assert_eq!(bases.rest("https://api.binance.com/api/v3/time"), "https://testnet.binance.vision/api/v3/time");
+        assert_eq!(bases.stream("wss://stream.binance.com:9443/ws/0"), "wss://stream.testnet.binance.vision/ws/0");
+        let okx = Bases::default().of_sandbox(Venue::Okx);
+        assert_eq!(okx.rest("https://www.okx.com/api/v5/public/time"), "https://www.okx.com/api/v5/public/time");
+        assert_eq!(okx.header(), Some(("x-simulated-trading", "1")));
+        assert_eq!(Bases::default().header(), None);
     }
 
     #[test]

@@ -120,6 +120,9 @@ impl HttpTransport {
             value.set_sensitive(true);
             headers.insert(*name, value);
         }
+        if let Some((name, value)) = self.bases.header() {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
         let mut builder = self.client.request(method, self.bases.rest(&request.url)).headers(headers);
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());

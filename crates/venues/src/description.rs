@@ -58,9 +58,12 @@ pub struct Fees {
     parts: BTreeMap<String, PartFees>,
 }
 
+/// Fees of a part, which some exchanges say under a name of their own and some at once.
 #[derive(Debug, Default, Deserialize)]
 struct PartFees {
     trading: Option<TradingFees>,
+    #[serde(flatten)]
+    at_once: TradingFees,
 }
 
 /// Fees of trades.
@@ -93,7 +96,10 @@ pub struct Tiers {
 impl Fees {
     /// Of a part of the exchange, or of the whole.
     pub fn of(&self, part: Option<&str>) -> &TradingFees {
-        let of_part = part.and_then(|part| self.parts.get(part)).and_then(|part| part.trading.as_ref());
+        let of_part = part.and_then(|part| self.parts.get(part)).and_then(|part| {
+            let at_once = Some(&part.at_once).filter(|fees| fees.taker.is_some());
+            part.trading.as_ref().or(at_once)
+        });
         of_part.unwrap_or(&self.trading)
     }
 }
@@ -156,5 +162,19 @@ impl<'de> Deserialize<'de> for Ordered {
             }
         }
         deserializer.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_has_its_own_fees() {
+        let text = r#"{"trading":{"taker":3},"a":{"trading":{"taker":2}},"b":{"taker":1},"c":{"withdraw":{}}}"#;
+        let fees: Fees = serde_json::from_str(text).unwrap();
+        let taker = |part| fees.of(part).taker.map(|taker| taker.to_string());
+        let all = [None, Some("a"), Some("b"), Some("c")].map(|part| taker(part).unwrap());
+        assert_eq!(all, ["3", "2", "1", "3"]);
     }
 }

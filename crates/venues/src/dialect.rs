@@ -41,6 +41,11 @@ pub trait Dialect: Sync {
     fn order(&self, raw: &Json<'_>, context: Context<'_>) -> Order;
     /// A candle.
     fn candle(&self, raw: &Json<'_>, context: Context<'_>) -> Candle;
+    /// A further name of a market that answers may use instead of its id.
+    fn alias(&self, market: &Market) -> Option<String> {
+        let _ = market;
+        None
+    }
     /// What the account has; none where the answer of one part of the exchange is not told from another's.
     fn balance(&self, raw: &Json<'_>, context: Context<'_>) -> Option<Balances> {
         let _ = (raw, context);

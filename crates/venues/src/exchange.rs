@@ -129,7 +129,8 @@ impl Exchange {
         if let Some(markets) = self.known_markets() {
             return Ok(markets);
         }
-        let markets = Arc::new(Markets::new(self.fetch_markets(Fields::new()).await?));
+        let markets = Markets::new(self.fetch_markets(Fields::new()).await?);
+        let markets = Arc::new(markets.with_aliases(|market| self.venue.dialect().alias(market)));
         self.share_markets(markets.clone());
         Ok(markets)
     }
@@ -227,8 +228,8 @@ pub(crate) fn not_supported(venue: Venue, what: &str) -> VenueError {
 }
 
 /// An error for an argument that is missing.
-pub(crate) fn required(venue: Venue, method: &str, argument: &str) -> VenueError {
-    let message = format!("{venue} {method}() requires a {argument} argument");
+pub(crate) fn required(exchange: impl std::fmt::Display, method: &str, argument: &str) -> VenueError {
+    let message = format!("{exchange} {method}() requires a {argument} argument");
     VenueError::new(ErrorClass::ArgumentsRequired, &message)
 }
 

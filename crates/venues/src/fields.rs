@@ -17,6 +17,9 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
+/// What RFC 3986 calls unreserved.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// A text as it stands in an address.
 pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, KEPT).to_string()
@@ -141,13 +144,6 @@ impl Fields {
         pairs.join("&")
     }
 
-    /// As the query of an address with every character as it is, as some exchanges sign it.
-    pub fn plain_query(&self) -> String {
-        let sent = self.0.iter().filter(|(_, value)| *value != Value::Null);
-        let pairs: Vec<_> = sent.map(|(name, value)| format!("{name}={}", value.plain())).collect();
-        pairs.join("&")
-    }
-
     /// As the query of an address; the elements of a list one after another under its name.
     pub fn query_repeating(&self) -> String {
         let one = |name: &str, value: &Value| format!("{}={}", encoded(name), encoded(&value.plain()));
@@ -159,6 +155,21 @@ impl Fields {
                 value => pairs.push(one(name, value)),
             }
         }
+        pairs.join("&")
+    }
+
+    /// As the query of an address or a form: members of objects and elements of lists each for themselves,
+    /// `close[price]=5` and `ids[0]=7`, and what is null as an empty text.
+    pub fn nested_query(&self) -> String {
+        let mut pairs = Vec::new();
+        self.0.iter().for_each(|(name, value)| value.flatten(name, &mut pairs));
+        pairs.join("&")
+    }
+
+    /// As the query of an address with every character as it is, as some exchanges sign it.
+    pub fn plain_query(&self) -> String {
+        let sent = self.0.iter().filter(|(_, value)| *value != Value::Null);
+        let pairs: Vec<_> = sent.map(|(name, value)| format!("{name}={}", value.plain())).collect();
         pairs.join("&")
     }
 
@@ -192,6 +203,21 @@ impl Value {
         match self {
             Self::Text(text) | Self::Digits(text) => text.clone(),
             other => other.json(),
+        }
+    }
+
+    /// The pairs that it stands for in a query.
+    fn flatten(&self, name: &str, pairs: &mut Vec<String>) {
+        match self {
+            Self::Null => pairs.push(format!("{name}=")),
+            Self::List(elements) => {
+                let each = elements.iter().enumerate();
+                each.for_each(|(place, value)| value.flatten(&format!("{name}[{place}]"), pairs));
+            }
+            Self::Object(Fields(members)) => {
+                members.iter().for_each(|(member, value)| value.flatten(&format!("{name}[{member}]"), pairs));
+            }
+            value => pairs.push(format!("{name}={}", utf8_percent_encode(&value.plain(), UNRESERVED))),
         }
     }
 
@@ -270,6 +296,14 @@ mod tests {
         assert_eq!(fields.json(), text);
         assert_eq!(Fields::new().with("x", [String::from("1"), "2".into()].as_slice()).query_repeating(), "x=1&x=2");
         assert_eq!(fields.query(), "b=1.10&a=%5Btrue%2Cnull%2C%7B%22x%22%3A%22%5C%22%C3%A9%22%7D%5D");
+    }
+
+    #[test]
+    fn what_is_nested_is_named_by_its_place() {
+        let text = r#"{"pair":"A,B","close":{"price":"+5%","deep":[1,{"x":true}]},"none":null,"empty":{}}"#;
+        let Value::Object(fields) = Value::of(&json::parse(text).unwrap()) else { panic!() };
+        let expected = "pair=A%2CB&close[price]=%2B5%25&close[deep][0]=1&close[deep][1][x]=true&none=";
+        assert_eq!(fields.nested_query(), expected);
     }
 
     #[test]

@@ -16,9 +16,11 @@
 
 pub mod conformance;
 pub mod json;
+pub mod paper;
 pub mod stream;
 pub mod unified;
 
+mod arguments;
 mod binance;
 mod bitget;
 mod bybit;
@@ -43,10 +45,13 @@ mod okx;
 mod outcome;
 mod query;
 mod reply;
+mod sandbox;
 mod transport;
 mod upbit;
 mod venue;
 
+pub use arguments::Arguments;
+pub use call::{named as by_symbol, value as as_script};
 pub use cost::Rate;
 pub use description::{Description, Exceptions, Fees, Table, Tiers, TradingFees};
 pub use desk::{Desk, Exchanges};

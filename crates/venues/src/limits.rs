@@ -70,14 +70,10 @@ fn fault(name: &str, number: Number, range: Range) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use async_trait::async_trait;
-    use orrery_kernel::{Clock, Entropy, Secret, Timestamp};
-
     use super::*;
+    use crate::transport::tests::nowhere;
     use crate::unified::Markets;
-    use crate::{Answer, Credentials, Exchange, Fields, Request, Transport, json};
+    use crate::{Fields, json};
 
     /// BTC/USDT of Binance: 0.00001 to 9000 in BTC, from 5 USDT on, at market up to 100.
     fn market() -> Market {
@@ -124,35 +120,10 @@ mod tests {
         }
     }
 
-    struct Nowhere;
-
-    #[async_trait]
-    impl Transport for Nowhere {
-        async fn send(&self, _: Request) -> Result<Answer> {
-            Err(VenueError::new(ErrorClass::NetworkError, "sent"))
-        }
-    }
-
-    impl Clock for Nowhere {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(0)
-        }
-    }
-
-    impl Entropy for Nowhere {
-        fn fill(&self, out: &mut [u8]) {
-            out.fill(1);
-        }
-    }
-
     #[tokio::test]
     async fn nothing_is_sent_of_orders_of_which_one_is_beyond() {
         let exchange = || {
-            let secret = || Secret::new("x".to_owned());
-            let account = Credentials { api_key: secret(), secret: secret(), password: None };
-            let nowhere = Arc::new(Nowhere);
-            let exchange =
-                Exchange::new(Venue::Binance, Some(account), nowhere.clone(), nowhere.clone(), nowhere.clone());
+            let exchange = nowhere(Venue::Binance, "key", "secret");
             exchange.set_markets(Markets::new(vec![market()]));
             exchange
         };

@@ -44,7 +44,7 @@ macro_rules! methods {
         impl Exchange {
             /// Makes an order (`createOrder`).
             ///
-            /// Errors: those of the way there, and what the exchange refused; [`ErrorClass::InvalidOrder`] before
+            /// Errors: those of the way there, and what the exchange refused; [`crate::ErrorClass::InvalidOrder`] before
             /// anything is sent for what is beyond the market's bounds.
             pub async fn create_order(&self, order: &NewOrder) -> Result<Order> {
                 self.check(std::slice::from_ref(order)).await?;

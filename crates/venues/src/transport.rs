@@ -78,3 +78,42 @@ pub struct Credentials {
     /// The passphrase of exchanges that have one.
     pub password: Option<Secret<String>>,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use orrery_kernel::{Clock, Entropy, Timestamp};
+
+    use super::*;
+    use crate::{ErrorClass, Exchange, Venue};
+
+    struct Nowhere;
+
+    #[async_trait]
+    impl Transport for Nowhere {
+        async fn send(&self, _: Request) -> Result<Answer, VenueError> {
+            Err(VenueError::new(ErrorClass::NetworkError, "sent"))
+        }
+    }
+
+    impl Clock for Nowhere {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(1_700_000_000_000)
+        }
+    }
+
+    impl Entropy for Nowhere {
+        fn fill(&self, out: &mut [u8]) {
+            out.fill(1);
+        }
+    }
+
+    /// An exchange that cannot be reached, at a standing time.
+    pub(crate) fn nowhere(venue: Venue, key: &str, secret: &str) -> Exchange {
+        let (api_key, secret) = (Secret::new(key.to_owned()), Secret::new(secret.to_owned()));
+        let account = Credentials { api_key, secret, password: None };
+        let nowhere = Arc::new(Nowhere);
+        Exchange::new(venue, Some(account), nowhere.clone(), nowhere.clone(), nowhere)
+    }
+}

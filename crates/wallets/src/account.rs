@@ -1,7 +1,7 @@
 //! Exchange accounts of a wallet (document, "Create/Update Account").
 
 use orrery_crypto::is_address;
-use orrery_crypto::json::{JsObject, JsString, JsValue};
+use orrery_crypto::json::{Duplicates, JsObject, JsString, JsValue, parse};
 use orrery_kernel::Timestamp;
 
 /// Addresses that may look at an account.
@@ -150,6 +150,21 @@ pub struct Account {
 }
 
 impl Account {
+    /// Does its owner let it be connected at all?
+    pub fn is_connected(&self) -> bool {
+        self.field("connection").as_ref().and_then(JsValue::as_bool) == Some(true)
+    }
+
+    /// What its owner lets the server do with it; one that cannot be read is [`Status::Stopped`].
+    pub fn status(&self) -> Status {
+        let named = self.field("status").as_ref().and_then(JsValue::as_str).and_then(Status::parse);
+        named.unwrap_or(Status::Stopped)
+    }
+
+    fn field(&self, name: &str) -> Option<JsValue> {
+        parse(&self.public, Duplicates::LastWins).ok()?.get(name).cloned()
+    }
+
     /// What the secrets are sealed for: they open for this account alone.
     pub fn place(owner: &str, nid: &str) -> String {
         format!("account/{owner}/{nid}")

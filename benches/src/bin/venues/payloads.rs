@@ -57,6 +57,7 @@ pub fn snapshot() -> OrderBook {
         asks: levels.map(|place| level(MIDDLE + 1 + place)).collect(),
         time: Time::default(),
         nonce: Some(1),
+        ..OrderBook::default()
     }
 }
 
@@ -103,7 +104,8 @@ fn tickers() -> String {
 fn trades() -> String {
     let mut numbers = Numbers(3);
     let one = |n: usize| {
-        let (price, amount, maker) = (cents(MIDDLE + numbers.below(900)), numbers.below(90_000_000), n % 3 == 0);
+        let (price, amount, maker) =
+            (cents(MIDDLE + numbers.below(900)), numbers.below(90_000_000), n.is_multiple_of(3));
         let time = 1_700_000_000_000_u64 + n as u64;
         format!(r#"{{"a":{n},"p":"{price}","q":"0.{amount:08}","f":{n},"l":{n},"T":{time},"m":{maker},"M":true}}"#)
     };

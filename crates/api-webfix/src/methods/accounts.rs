@@ -1,11 +1,13 @@
 //! Exchange accounts (document, "Account Management API").
 
+use orrery_app::venues::Snapshot;
 use orrery_app::wallets::{MASK, View};
 use orrery_kernel::{Error, Result};
 use orrery_protocol::stels::ChannelName;
 use orrery_wallets::{Account, SECRETS};
 use serde_json::{Value, json};
 
+use super::holdings::{orders, positions, wallet};
 use crate::call::Call;
 use crate::reply::Reply;
 
@@ -26,28 +28,17 @@ fn fields(account: &Account) -> Value {
     raw
 }
 
-/// A wallet that no venue was asked about yet, in the shape that clients read.
-fn empty_wallet() -> Value {
-    let zero = "0";
-    json!({ "info": { "result": { "list": [{
-        "totalEquity": zero,
-        "totalWalletBalance": zero,
-        "totalAvailableBalance": zero,
-        "totalPerpUPL": zero,
-        "totalInitialMargin": zero,
-        "totalMaintenanceMargin": zero,
-        "accountLTV": zero,
-        "accountIMRate": zero,
-        "accountMMRate": zero,
-        "coin": [],
-    }] } } })
+/// How the last look at the account's exchange went: when it was seen, and CCXT's class of what went wrong since.
+fn add_look(raw: &mut Value, seen: Option<&Snapshot>) {
+    raw["updated"] = seen.map(|seen| seen.at).filter(|at| *at > 0).map_or(Value::Null, Value::from);
+    raw["error"] = seen.and_then(|seen| seen.error.clone()).map_or(Value::Null, Value::from);
 }
 
 /// `raw` of `account.balance.…`.
-pub(crate) fn balance_raw(account: &Account) -> Value {
+pub(crate) fn balance_raw(account: &Account, seen: Option<&Snapshot>) -> Value {
     let fields = fields(account);
     let or = |key: &str, otherwise: Value| fields.get(key).cloned().unwrap_or(otherwise);
-    json!({
+    let mut raw = json!({
         "nid": account.nid,
         "exchange": account.exchange,
         "address": account.owner,
@@ -56,8 +47,12 @@ pub(crate) fn balance_raw(account: &Account) -> Value {
         "connection": or("connection", Value::Bool(false)),
         "status": or("status", Value::Null),
         "note": or("note", Value::Null),
-        "wallet": empty_wallet(),
-    })
+        "wallet": wallet(seen),
+        "positions": positions(seen),
+        "orders": orders(seen),
+    });
+    add_look(&mut raw, seen);
+    raw
 }
 
 pub(super) async fn set(call: &Call<'_>) -> Result<Reply> {
@@ -66,6 +61,7 @@ pub(super) async fn set(call: &Call<'_>) -> Result<Reply> {
     let account = call.body.get("account").ok_or_else(|| Error::invalid("account", "account is missing"))?;
     let proof = (call.text("publicKey")?, call.text("address")?, call.text("signature")?);
     let stored = call.shared.app.wallets.set_account(&call.ctx, &session, account, proof).await?;
+    call.shared.app.venues.account_set(&stored);
     call.shared.tell_balance(&stored).await;
     let channel = balance_channel(&stored);
     Ok(Reply::ok(json!({
@@ -83,14 +79,15 @@ pub(super) async fn set(call: &Call<'_>) -> Result<Reply> {
 pub(super) async fn list(call: &Call<'_>) -> Result<Reply> {
     let session = call.session().await?;
     let seen = call.shared.app.wallets.accounts(&session).await?;
-    let entry = |view: &View| {
+    let entry = |(view, seen): (&View, Option<Snapshot>)| {
         let account = &view.account;
         let mut raw = fields(account);
         raw["address"] = account.owner.as_str().into();
         raw["publicKey"] = account.public_key.as_str().into();
         raw["signature"] = account.signature.as_str().into();
         raw["timestamp"] = account.at.millis().into();
-        raw["wallet"] = empty_wallet();
+        raw["wallet"] = wallet(seen.as_ref());
+        add_look(&mut raw, seen.as_ref());
         if !view.own
             && let Value::Object(raw) = &mut raw
         {
@@ -105,7 +102,16 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Reply> {
             "timestamp": account.at.millis(),
         })
     };
-    Ok(Reply::ok(Value::Array(seen.iter().map(entry).collect())))
+    Ok(Reply::ok(Value::Array(with_snapshots(call, &seen).await.into_iter().map(entry).collect())))
+}
+
+/// What each account was seen to hold.
+async fn with_snapshots<'v>(call: &Call<'_>, views: &'v [View]) -> Vec<(&'v View, Option<Snapshot>)> {
+    let mut all = Vec::with_capacity(views.len());
+    for view in views {
+        all.push((view, call.shared.app.venues.snapshot(&view.account).await));
+    }
+    all
 }
 
 pub(super) async fn info(call: &Call<'_>) -> Result<Reply> {
@@ -113,7 +119,8 @@ pub(super) async fn info(call: &Call<'_>) -> Result<Reply> {
     let address = call.text("address")?;
     let session = call.maybe_session().await?;
     let seen = call.shared.app.wallets.accounts_of(address, session.as_ref()).await?;
-    let item = |view: &View| {
+    let item = |(view, seen): (&View, Option<Snapshot>)| {
+        let seen = seen.as_ref();
         let account = &view.account;
         let stored = fields(account);
         let or = |key: &str, otherwise: Value| stored.get(key).cloned().unwrap_or(otherwise);
@@ -121,18 +128,19 @@ pub(super) async fn info(call: &Call<'_>) -> Result<Reply> {
             "nid": account.nid,
             "address": account.owner,
             "exchange": account.exchange,
-            "wallet": empty_wallet(),
-            "positions": [],
-            "orders": { "spot": [], "futures": [] },
+            "wallet": wallet(seen),
+            "positions": positions(seen),
+            "orders": orders(seen),
             "connection": or("connection", Value::Bool(false)),
             "note": or("note", Value::Null),
             "viewers": account.viewers,
             "workers": or("workers", json!([])),
         });
+        add_look(&mut item, seen);
         if view.own {
             item["protocol"] = or("protocol", Value::Null);
         }
         item
     };
-    Ok(Reply::ok(Value::Array(seen.iter().map(item).collect())))
+    Ok(Reply::ok(Value::Array(with_snapshots(call, &seen).await.into_iter().map(item).collect())))
 }

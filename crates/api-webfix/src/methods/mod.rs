@@ -2,7 +2,9 @@
 
 mod accounts;
 mod assets;
+mod holdings;
 mod session;
+mod trade;
 mod workers;
 
 use orrery_kernel::{Error, ErrorCode, Result};
@@ -14,7 +16,7 @@ pub(crate) use accounts::{balance_channel, balance_raw};
 
 /// Do this method's callers read `error` as a text?
 pub(crate) fn is_plain(method: &str) -> bool {
-    matches!(method, "setAsset")
+    method == "setAsset" || trade::is_one(method)
 }
 
 pub(crate) async fn dispatch(method: &str, call: &Call<'_>) -> Result<Reply> {
@@ -42,6 +44,7 @@ pub(crate) async fn dispatch(method: &str, call: &Call<'_>) -> Result<Reply> {
         "getAssetTransactionByHash" => assets::by_hash(call).await,
         "submitAssetTransaction" => assets::submit(call).await,
         "transactions" => assets::overview(call).await,
+        method if trade::is_one(method) => trade::answer(method, call).await,
         _ => Err(Error::new(ErrorCode::NotFound, "WebFIX method not found")),
     }
 }

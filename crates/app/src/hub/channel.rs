@@ -29,6 +29,8 @@ pub struct Channel {
     pub(super) config: ArcSwap<ChannelConfig>,
     /// An administrator made it; else it goes when nobody uses it.
     pub(super) configured: std::sync::atomic::AtomicBool,
+    /// It is filled because somebody is in it.
+    pub(super) offered: bool,
     /// Making it ready, one at a time.
     pub(super) preparing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -65,12 +67,19 @@ pub(super) enum Refused {
 }
 
 impl Channel {
-    pub(super) fn new(name: Arc<str>, number: u32, config: ChannelConfig, configured: bool, now: Timestamp) -> Self {
+    pub(super) fn new(
+        name: Arc<str>,
+        number: u32,
+        config: ChannelConfig,
+        (configured, offered): (bool, bool),
+        now: Timestamp,
+    ) -> Self {
         Self {
             name,
             number,
             config: ArcSwap::from_pointee(config),
             configured: configured.into(),
+            offered,
             preparing: tokio::sync::Mutex::default(),
             state: Mutex::default(),
             used: AtomicI64::new(now.micros()),

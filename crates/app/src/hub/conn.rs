@@ -384,8 +384,12 @@ impl Conn {
         self.outbox().bytes()
     }
 
+    pub(super) fn joined_channels(&self) -> Vec<Arc<Channel>> {
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     /// Names of the joined channels.
     pub fn channels(&self) -> Vec<Arc<str>> {
-        self.joined.lock().unwrap_or_else(PoisonError::into_inner).values().map(|c| c.name.clone()).collect()
+        self.joined_channels().iter().map(|channel| channel.name.clone()).collect()
     }
 }

@@ -12,12 +12,13 @@ mod dialect;
 mod direct;
 mod flush;
 mod message;
+mod offers;
 mod status;
 mod sweep;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use channel::{After, Refused};
@@ -35,6 +36,7 @@ pub use channel::Channel;
 pub use conn::{Conn, Credential, Who};
 pub use dialect::{DIALECTS, Delivery, Dialect, Ending, Notice, Severity};
 pub use direct::{Direct, DirectSocket};
+pub use offers::Offer;
 pub use status::{Health, Status};
 
 use crate::auth::Auth;
@@ -113,6 +115,9 @@ pub struct Hub {
     channels: RwLock<HashMap<Arc<str>, Arc<Channel>>>,
     /// The server's own channels that clients may name before anything was published there.
     own: RwLock<HashSet<String>>,
+    offered: OnceLock<Offer>,
+    /// Somebody is the first in an offered channel.
+    first_in: tokio::sync::Notify,
     conns: Mutex<Conns>,
     flushes: flush::Flushes,
     flushers: Vec<Arc<direct::Flusher>>,
@@ -236,6 +241,9 @@ impl Hub {
         } else if name.starts_with("wallet/") {
             // who may hear what changes: nothing is kept for later
             ChannelConfig { mode: Mode::Stream, history_size: 0, ..own }
+        } else if self.is_offered(name) {
+            // its publisher keeps to a pace of its own
+            ChannelConfig { history_size: 1, history_ttl: offers::FRESH, ..own }
         } else if self.is_of_network(name) {
             // the document's batching
             ChannelConfig { conflate: Duration::from_millis(200), ..own }
@@ -256,6 +264,8 @@ impl Hub {
             settings,
             channels: RwLock::default(),
             own: RwLock::default(),
+            offered: OnceLock::new(),
+            first_in: tokio::sync::Notify::new(),
             conns: Mutex::default(),
             flushes: flush::Flushes::default(),
             numbers: AtomicU32::new(1),
@@ -377,8 +387,7 @@ impl Hub {
     /// The connection is gone.
     pub fn disconnect(&self, conn: &Arc<Conn>) {
         let now = self.now();
-        let joined: Vec<_> = conn.joined.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        for channel in joined {
+        for channel in conn.joined_channels() {
             self.left(&channel, conn, now);
         }
         let mut conns = self.conns();
@@ -439,7 +448,7 @@ impl Hub {
 
     fn own_config(&self, name: &str) -> Option<ChannelConfig> {
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner).contains(name);
-        if own { self.built_in(name) } else { None }
+        if own || self.is_offered(name) { self.built_in(name) } else { None }
     }
 
     /// Refuses a user who makes channels by the thousand.
@@ -491,7 +500,8 @@ impl Hub {
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let name: Arc<str> = name.into();
-        let channel = Arc::new(Channel::new(name.clone(), number, config, configured, self.now()));
+        let offered = self.is_offered(&name);
+        let channel = Arc::new(Channel::new(name.clone(), number, config, (configured, offered), self.now()));
         channels.insert(name, channel.clone());
         Ok(channel)
     }
@@ -529,6 +539,7 @@ impl Hub {
     /// channel is full, `Unavailable`.
     pub async fn join(&self, conn: &Arc<Conn>, name: &str, since: Option<&Position>) -> Result<()> {
         conn.admit_join(&JOINS, JOINED_MAX, self.now())?;
+        self.admit_offered(conn, name)?;
         self.admit_new(name, conn.who.user).await?;
         // a channel that nobody used may be let go meanwhile: once more then
         for _ in 0..3 {
@@ -540,6 +551,9 @@ impl Hub {
             }
             match channel.join(conn, since, self.settings.recovery_max, self.now()) {
                 Ok(new) => {
+                    if new {
+                        self.came_in(&channel);
+                    }
                     if new && channel.config().presence {
                         self.announce(&channel, conn, true).await;
                     }

@@ -63,6 +63,21 @@ impl Wallets {
         Ok(account)
     }
 
+    /// An account by its name: the session's own, or `owner`'s that it may look at; without `owner` its own goes first.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn account(&self, session: &Session, owner: Option<&str>, nid: &str) -> Result<View> {
+        let own = owner.is_none_or(|owner| owner == session.address);
+        if own && let Some(account) = self.ports.store.account(&session.address, nid).await? {
+            return Ok(View { account, own: true });
+        }
+        let seen = self.ports.store.accounts_seen_by(&session.address, SEEN_MAX).await?;
+        let named = |a: &Account| a.nid == nid && owner.is_none_or(|owner| owner == a.owner);
+        let found = seen.into_iter().find(named).map(|account| View { account, own: false });
+        found.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no account {nid} that you may see")))
+    }
+
     /// The accounts that the session's wallet owns or may look at.
     pub async fn accounts(&self, session: &Session) -> Result<Vec<View>> {
         let seen = self.ports.store.accounts_seen_by(&session.address, SEEN_MAX).await?;

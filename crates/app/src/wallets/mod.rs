@@ -128,6 +128,11 @@ impl Wallets {
         &self.settings.network
     }
 
+    /// May anybody read what is behind an address?
+    pub fn shows_info_to_all(&self) -> bool {
+        self.settings.public_info
+    }
+
     /// Name of this node.
     pub fn node(&self) -> &str {
         &self.settings.node

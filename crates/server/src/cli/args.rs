@@ -195,6 +195,9 @@ pub enum VenuesCommand {
     CheckFixtures {
         /// The directory, in the layout of testdata/venues
         directory: PathBuf,
+        /// Print a table of exchanges and methods in Markdown instead, as docs/venues.md has it
+        #[arg(long)]
+        table: bool,
     },
 }
 

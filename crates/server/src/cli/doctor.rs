@@ -76,6 +76,7 @@ pub async fn run(sources: &Sources) -> Result<ExitCode> {
                     Err(error) => f.fail("tls", &error.to_string()),
                 }
             }
+            indicators(&f, config);
             listeners(&mut f, config).await;
             database(&mut f, config).await;
         }
@@ -133,6 +134,14 @@ fn signing_key(f: &mut Findings, config: &Config) {
     match secret::signing_key(&config.auth, &config.server.data_dir, &crate::system::SystemEntropy) {
         Ok(_) => f.ok("signing key", "long enough, not published, readable by its owner only"),
         Err(error) => f.fail("signing key", &error.to_string()),
+    }
+}
+
+fn indicators(f: &Findings, config: &Config) {
+    let series = config.fred.series.len();
+    match &config.fred.api_key {
+        Some(_) => f.ok("indicators", &format!("{series} series from {}", config.fred.base_url)),
+        None => f.ok("indicators", "no figures of the economy are fetched: fred.api_key is empty"),
     }
 }
 

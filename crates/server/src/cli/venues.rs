@@ -1,5 +1,6 @@
 //! `venues check-fixtures`: connectors against recorded cases.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,19 +22,19 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 enum InputError {
     #[error("{}: has no folder of cases; it should have requests, responses, errors or ws", .0.display())]
     NoCases(PathBuf),
-    #[error("{}: {1}", .0.display())]
+    #[error("{}: {}", .0.display(), .1)]
     Unreadable(PathBuf, std::io::Error),
     #[error("{}: is longer than {FILE_BYTES_MAX} bytes", .0.display())]
     TooLarge(PathBuf),
-    #[error("{}: {1}", .0.display())]
+    #[error("{}: {}", .0.display(), .1)]
     Venue(PathBuf, UnknownVenue),
-    #[error("{}: {1}", .0.display())]
+    #[error("{}: {}", .0.display(), .1)]
     Malformed(PathBuf, Malformed),
 }
 
 pub async fn run(command: &VenuesCommand) -> ExitCode {
     match command {
-        VenuesCommand::CheckFixtures { directory } => check_fixtures(directory).await,
+        VenuesCommand::CheckFixtures { directory, table } => check_fixtures(directory, *table).await,
     }
 }
 
@@ -82,7 +83,7 @@ fn read(file: &Path) -> Result<String, InputError> {
     if text.len() as u64 > FILE_BYTES_MAX { Err(InputError::TooLarge(file.to_owned())) } else { Ok(text) }
 }
 
-async fn check_fixtures(directory: &Path) -> ExitCode {
+async fn check_fixtures(directory: &Path, in_table: bool) -> ExitCode {
     let rows = match rows(directory).await {
         Ok(rows) => rows,
         Err(error) => {
@@ -91,7 +92,10 @@ async fn check_fixtures(directory: &Path) -> ExitCode {
         }
     };
     let mut lines = Lines::new();
-    for row in &rows {
+    if in_table {
+        table(&rows).iter().for_each(|line| lines.line(line));
+    }
+    for row in rows.iter().filter(|_| !in_table) {
         lines.line(&format!("{} {} {} {}/{}", row.venue, row.kind, row.method, row.passed(), row.total));
         for failed in &row.failed {
             complain(&format!("{} {} {}: {failed}", row.venue, row.kind, row.method));
@@ -99,6 +103,29 @@ async fn check_fixtures(directory: &Path) -> ExitCode {
     }
     let sum = |count: fn(&Row) -> usize| rows.iter().map(count).sum::<usize>();
     let (passed, total) = (sum(Row::passed), sum(|row| row.total));
-    lines.line(&format!("fixtures: {passed}/{total}"));
+    if !in_table {
+        lines.line(&format!("fixtures: {passed}/{total}"));
+    }
     if passed == total { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Methods by exchange in Markdown: how many of a method's cases pass, of all kinds; a dash where there is none.
+fn table(rows: &[Row]) -> Vec<String> {
+    let mut methods: BTreeMap<&str, BTreeMap<Venue, (usize, usize)>> = BTreeMap::new();
+    for row in rows {
+        let method = if row.kind == Kind::Errors { "errors" } else { row.method.as_str() };
+        let sum = methods.entry(method).or_default().entry(row.venue).or_default();
+        *sum = (sum.0 + row.passed(), sum.1 + row.total);
+    }
+    let cells = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+    let mut head = vec!["method".to_owned()];
+    head.extend(Venue::ALL.map(|venue| venue.description().name.clone()));
+    let mut lines = vec![cells(head), format!("| --- |{}", " --- |".repeat(Venue::ALL.len()))];
+    for (method, venues) in methods {
+        let mut line = vec![format!("`{method}`")];
+        let cell = |venue| venues.get(&venue).map_or("-".to_owned(), |(passed, total)| format!("{passed}/{total}"));
+        line.extend(Venue::ALL.map(cell));
+        lines.push(cells(line));
+    }
+    lines
 }

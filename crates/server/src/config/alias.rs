@@ -89,9 +89,9 @@ pub fn add_environment(
     }
 }
 
-/// The variable of a key: `ORRERY_SECTION__KEY`.
+/// The variable of a key: `ORRERY_SECTION__KEY`, `ORRERY_VENUES__BINANCE__REST_URL`.
 pub fn variable(key: &str) -> String {
-    format!("ORRERY_{}", key.replacen('.', "__", 1).to_ascii_uppercase())
+    format!("ORRERY_{}", key.replace('.', "__").to_ascii_uppercase())
 }
 
 /// Replaces the port of the first listener.

@@ -6,14 +6,17 @@
 mod alias;
 mod check;
 pub mod docs;
+mod fred;
 mod print;
 mod problem;
 mod tree;
+mod venues;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use check::{ListenSpec, Surface};
+pub use fred::{Fred, Series};
 use orrery_http_kit::layers::Network;
 use orrery_identity::rate::Policy;
 use orrery_kernel::{Asset, Secret, parse_minor};
@@ -21,6 +24,7 @@ use orrery_market::Multipliers;
 pub use print::print;
 pub use problem::{ConfigError, Problem};
 use tree::Tree;
+pub use venues::Venues;
 
 /// Everything that values may come from.
 #[derive(Clone, Debug, Default)]
@@ -94,6 +98,10 @@ pub struct Config {
     pub realtime: Realtime,
     /// The STELS surface.
     pub stels: Stels,
+    /// Exchanges.
+    pub venues: Venues,
+    /// Figures of the economy.
+    pub fred: Fred,
     /// This node.
     pub node: Node,
     /// File of the master keys; absolute.
@@ -253,6 +261,8 @@ pub struct Limits {
     pub webfix_wallet: Policy,
     /// Wallets' logins from an address.
     pub webfix_login: Policy,
+    /// Trading methods of a session, or from an address.
+    pub webfix_trade: Policy,
 }
 
 /// `[stels]`.
@@ -502,6 +512,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         webfix_account: read_tier(r, "webfix_account"),
         webfix_wallet: read_tier(r, "webfix_wallet"),
         webfix_login: read_tier(r, "webfix_login"),
+        webfix_trade: read_tier(r, "webfix_trade"),
     };
     for origin in r.list("cors.allowed_origins") {
         if let Err(message) = check::origin(&origin) {
@@ -536,7 +547,8 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let tst = money(r, "demo.welcome_tst", Asset::TST);
     let welcome_tst = (sources.demo && tst > 0).then_some(tst);
     let realtime = read_realtime(r);
-    let (stels, node) = (read_stels(r), read_node(r));
+    let (stels, venues, node) = (read_stels(r), venues::read(r), read_node(r));
+    let fred = fred::read(r);
     let key_file = match r.optional("secrets.key_file") {
         Some(path) => sources.cwd.join(path),
         None => server.data_dir.join(crate::master_keys::FILE),
@@ -555,6 +567,8 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         limits,
         realtime,
         stels,
+        venues,
+        fred,
         node,
         key_file,
         welcome_tst,

@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use super::Loaded;
 
 /// Keys whose values are never shown.
-const SECRETS: [&str; 2] = ["auth.jwt_secret", "market.coingecko_api_key"];
+const SECRETS: [&str; 3] = ["auth.jwt_secret", "market.coingecko_api_key", "fred.api_key"];
 
-/// Keys whose values name a server and how to log in to it.
-const LOGINS: [&str; 2] = ["database.url", "redis.url"];
+/// Does the key's value name a server and how to log in to it?
+fn is_login(key: &str) -> bool {
+    matches!(key, "database.url" | "redis.url") || key.starts_with("venues.") && key.ends_with(".proxy")
+}
 
 /// Origins stand in one column unless a value is longer than this.
 const WIDTH_MAX: usize = 60;
@@ -18,7 +20,7 @@ pub fn redact(key: &str, shown: &str) -> String {
     if SECRETS.contains(&key) {
         return if shown == "\"\"" { shown.to_owned() } else { "[redacted]".to_owned() };
     }
-    if LOGINS.contains(&key) && !is_plain(shown) { "[redacted]".to_owned() } else { redact_url(shown) }
+    if is_login(key) && !is_plain(shown) { "[redacted]".to_owned() } else { redact_url(shown) }
 }
 
 /// Is it clear where a password would stand, so that [`redact_url`] finds it?
@@ -50,13 +52,13 @@ fn redact_url(text: &str) -> String {
 
 /// Every key with its value and origin, in TOML that could be saved as `orrery.toml`.
 pub fn print(loaded: &Loaded) -> String {
-    let name_of = |key: &str| key.split_once('.').map_or(key.to_owned(), |(_, name)| name.to_owned());
+    let name_of = |key: &str| key.rsplit_once('.').map_or(key.to_owned(), |(_, name)| name.to_owned());
     let lengths = loaded.values.iter().map(|v| name_of(&v.key).len() + v.value.len());
     let width = lengths.max().unwrap_or(0).min(WIDTH_MAX);
     let mut out = String::new();
     let mut section = "";
     for value in &loaded.values {
-        let (of, name) = value.key.split_once('.').unwrap_or(("", &value.key));
+        let (of, name) = value.key.rsplit_once('.').unwrap_or(("", &value.key));
         if of != section {
             let gap = if section.is_empty() { "" } else { "\n" };
             let _ = writeln!(out, "{gap}[{of}]");
@@ -88,6 +90,8 @@ mod tests {
         }
         let long = "\"postgres://u:p@h:5432/db\"";
         assert_eq!(redact("database.url", long), "\"postgres://u:[redacted]@h:5432/db\"");
+        assert_eq!(redact("venues.okx.proxy", long), "\"postgres://u:[redacted]@h:5432/db\"");
+        assert_eq!(redact("venues.okx.proxy", "\"u:p@h:80\""), "[redacted]");
         for url in ["\"\"", "\"sqlite:///a?b@c\"", "\"redis://h:6379\""] {
             assert_eq!(redact("redis.url", url), url);
         }

@@ -22,7 +22,7 @@ pub enum Shape {
     List,
 }
 
-/// One `section.key = value` with where it is from.
+/// One `section.key = value` with where it is from; a section may be of another (`venues.binance`).
 struct Layer {
     origin: String,
     dict: Dict,
@@ -99,9 +99,11 @@ impl Tree {
             Ok(value) => value,
             Err(message) => return problems.push(Problem::at(key, &shown, origin, message)),
         };
-        let Some((section, name)) = key.split_once('.') else { return };
+        let Some((section, name)) = key.rsplit_once('.') else { return };
         let inner = Dict::from([(name.to_owned(), value)]);
-        let dict = Dict::from([(section.to_owned(), Value::Dict(Tag::Default, inner))]);
+        let dict = section
+            .rsplit('.')
+            .fold(inner, |inner, table| Dict::from([(table.to_owned(), Value::Dict(Tag::Default, inner))]));
         let figment = std::mem::take(&mut self.figment);
         self.figment = figment.merge(Layer { origin: origin.to_owned(), dict });
     }
@@ -146,14 +148,15 @@ fn places() -> Vec<String> {
     places
 }
 
+/// Every value by the names of its sections and its own, with dots between. The depth is bounded by TOML's parser.
 fn flatten(dict: &Dict) -> Vec<(String, Value)> {
     let mut out = Vec::new();
-    for (section, value) in dict {
+    for (name, value) in dict {
         match value {
             Value::Dict(_, inner) => {
-                out.extend(inner.iter().map(|(name, v)| (format!("{section}.{name}"), v.clone())));
+                out.extend(flatten(inner).into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
             }
-            other => out.push((section.clone(), other.clone())),
+            other => out.push((name.clone(), other.clone())),
         }
     }
     out

@@ -48,6 +48,18 @@ pub(crate) const HOLDER: Sql = Sql::new(
     concat!("SELECT holder, epoch FROM leases WHERE key = $1 AND expires_at > ", now!()),
 );
 
+/// Those whose keys begin with `$1`, the first `$2` of them, in the order of bytes.
+pub(crate) const LIVE: Sql = Sql::new(
+    "live_leases",
+    2,
+    3,
+    concat!(
+        "SELECT key, holder, epoch FROM leases WHERE starts_with(key, $1) AND expires_at > ",
+        now!(),
+        " ORDER BY key COLLATE \"C\" LIMIT $2"
+    ),
+);
+
 /// Is the lease still theirs? Locked until the transaction ends, so that nobody takes it meanwhile.
 pub(crate) const HELD: Sql = Sql::new(
     "lease_held",
@@ -61,4 +73,4 @@ pub(crate) const HELD: Sql = Sql::new(
 );
 
 #[cfg(test)]
-pub(super) const ALL: &[&Sql] = &[&ACQUIRE, &RENEW, &RELEASE, &HOLDER, &HELD];
+pub(super) const ALL: &[&Sql] = &[&ACQUIRE, &RENEW, &RELEASE, &HOLDER, &LIVE, &HELD];

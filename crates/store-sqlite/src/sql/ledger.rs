@@ -205,9 +205,9 @@ pub(crate) const TOTALS: Sql = Sql::new(
     "totals",
     0,
     6,
-    "SELECT j.kind, l.n, substr(l.from_account, instr(l.from_account, '/') + 1, 3), count(*),
-            sum(l.amount / 1000000), sum(l.amount % 1000000)
-     FROM journal j JOIN legs l ON l.seq = j.seq AND l.n < 2
+    "SELECT kind, n, substr(rest, 1, instr(rest, '/') - 1), count(*), sum(amount / 1000000), sum(amount % 1000000)
+     FROM (SELECT j.kind, l.n, l.amount, substr(l.from_account, instr(l.from_account, '/') + 1) AS rest
+           FROM journal j JOIN legs l ON l.seq = j.seq AND l.n < 2)
      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
 );
 pub(crate) const CROSSED_ORDERS: Sql = Sql::new(

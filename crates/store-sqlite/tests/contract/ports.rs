@@ -68,6 +68,16 @@ mod wallets {
     orrery_testkit::wallets_contract!(fresh());
 }
 
+mod paper {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::paper::Store {
+        in_memory().await
+    }
+
+    orrery_testkit::paper_contract!(fresh());
+}
+
 mod workers {
     use super::*;
 
@@ -76,6 +86,16 @@ mod workers {
     }
 
     orrery_testkit::workers_contract!(fresh());
+}
+
+mod leases {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::leases::Store {
+        in_memory().await
+    }
+
+    orrery_testkit::leases_contract!(fresh());
 }
 
 mod market {

@@ -3,6 +3,7 @@
 
 mod binance;
 mod fault;
+mod inside;
 mod recorded;
 mod rest;
 mod stream;
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use fault::Fault;
+pub use inside::{NoExchanges, StubExchanges};
 use orrery_venues::{Venue, Verb};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
@@ -82,6 +84,12 @@ struct Inner {
 }
 
 impl Inner {
+    fn of(venue: Venue) -> Arc<Self> {
+        let (words, _) = broadcast::channel(MESSAGES_MAX);
+        let state = State { answers: recorded::answers(venue), ..State::default() };
+        Arc::new(Self { venue, state: Mutex::new(state), words, sockets: 0.into() })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,9 +106,7 @@ pub struct StubVenue {
 impl StubVenue {
     /// Starts it with the exchange's recorded answers and streams.
     pub async fn start(venue: Venue) -> Self {
-        let (words, _) = broadcast::channel(MESSAGES_MAX);
-        let state = State { answers: recorded::answers(venue), ..State::default() };
-        let inner = Arc::new(Inner { venue, state: Mutex::new(state), words, sockets: 0.into() });
+        let inner = Inner::of(venue);
         let listen = async || TcpListener::bind("127.0.0.1:0").await.expect("a free port of the loopback");
         let (http, sockets) = (listen().await, listen().await);
         let address = |listener: &TcpListener| listener.local_addr().expect("a bound socket has an address");

@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use super::{Answer, Asked};
 
+const BULLET: &str = r#"{"code":"200000","data":{"token":"TOKEN","instanceServers":[
+    {"endpoint":"wss://ws-api-spot.kucoin.com/","protocol":"websocket","pingInterval":18000,"pingTimeout":10000}]}}"#;
+
 fn file(kind: &str, venue: Venue) -> Value {
     let path = format!("{}/../../testdata/venues/{kind}/{venue}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -42,6 +45,11 @@ pub(super) fn answers(venue: Venue) -> Vec<Answer> {
     let list = |of: &Value| of["cases"].as_array().unwrap_or(&none).clone();
     let asked = list(&requests);
     let mut answers: Vec<Answer> = Vec::new();
+    if venue == Venue::Kucoin {
+        // where its streams are is asked for first
+        let asked = Asked::Path(Verb::Post, "/bullet-public".to_owned());
+        answers.push(Answer { asked, status: 200, body: BULLET.to_owned() });
+    }
     for case in list(&responses) {
         for (place, answer) in case["http"].as_array().unwrap_or(&none).iter().enumerate() {
             let status = answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(200);

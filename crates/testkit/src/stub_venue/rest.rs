@@ -15,7 +15,7 @@ use super::{Fault, Inner, Seen, binance};
 
 /// The connection is cut.
 #[derive(Debug)]
-struct CutHere;
+pub(super) struct CutHere;
 
 impl std::fmt::Display for CutHere {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -45,13 +45,18 @@ async fn answer(request: Request<Incoming>, inner: Arc<Inner>) -> Result<Respons
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
+    answered(seen, &inner).await
+}
+
+/// What becomes of a request, however it came.
+pub(super) async fn answered(seen: Seen, inner: &Inner) -> Result<Response<Full<Bytes>>, CutHere> {
     let fault = {
         let mut state = inner.state();
         state.seen.push(seen.clone());
         let place = state.faults.iter().position(|(path, _)| seen.path.ends_with(path));
         place.and_then(|place| state.faults.remove(place)).map(|(_, fault)| fault)
     };
-    let good = if fault.is_none_or(Fault::done) { Some(done(&inner, &seen)) } else { None };
+    let good = if fault.is_none_or(Fault::done) { Some(done(inner, &seen)) } else { None };
     let plain = |status: u16, body: &str| reply(status, None, body.to_owned());
     match fault {
         None => good.ok_or(CutHere),

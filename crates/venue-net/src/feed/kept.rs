@@ -18,6 +18,8 @@ pub(super) struct Kept {
     tickers: HashMap<String, Ticker>,
     /// Markets whose tickers say their best prices themselves.
     priced: HashSet<String>,
+    /// Best prices of books.
+    best: HashMap<String, [(Number, Number); 2]>,
     trades: HashMap<String, Told>,
     candles: HashMap<(String, String), Vec<Candle>>,
 }
@@ -42,7 +44,9 @@ impl Kept {
             What::Candles(timeframe) => {
                 self.candles.remove(&(want.symbol.clone(), timeframe.clone()));
             }
-            What::Book => {}
+            What::Book => {
+                self.best.remove(&want.symbol);
+            }
         }
     }
 
@@ -51,18 +55,23 @@ impl Kept {
         if said.bid.is_some() && said.ask.is_some() {
             self.priced.insert(symbol.to_owned());
         }
-        let whole = match self.tickers.get(symbol) {
+        let mut whole = match self.tickers.get(symbol) {
             Some(before) => said.over(before),
             None => said,
         };
+        if let Some([bid, ask]) = self.best.get(symbol).filter(|_| !self.priced.contains(symbol)) {
+            (whole.bid, whole.bid_volume) = (Some(bid.0), Some(bid.1));
+            (whole.ask, whole.ask_volume) = (Some(ask.0), Some(ask.1));
+        }
         self.tickers.insert(symbol.to_owned(), whole.clone());
         whole
     }
 
     /// The ticker with the best prices of the market's book, if it has none of its own and they are other ones.
     pub(super) fn best(&mut self, symbol: &str, (bid, ask): Best, time: unified::Time) -> Option<Ticker> {
-        let before = self.tickers.get_mut(symbol).filter(|_| !self.priced.contains(symbol))?;
         let (bid, ask) = (bid?, ask?);
+        self.best.insert(symbol.to_owned(), [bid, ask]);
+        let before = self.tickers.get_mut(symbol).filter(|_| !self.priced.contains(symbol))?;
         if before.bid == Some(bid.0) && before.ask == Some(ask.0) {
             return None;
         }
@@ -157,5 +166,8 @@ mod tests {
         let best = kept.best("A/B", (level(5), level(7)), unified::Time::default()).unwrap();
         assert_eq!((best.bid, best.ask), (number(5), number(7)));
         assert_eq!(kept.best("A/B", (level(5), level(7)), unified::Time::default()), None);
+        kept.best("C/D", (level(1), level(2)), unified::Time::default());
+        let later = kept.ticker("C/D", Ticker { last: number(2), ..Ticker::default() });
+        assert_eq!((later.bid, later.ask), (number(1), number(2)));
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use orrery_venues::VenueError;
 use orrery_venues::stream::{Event, Heard, Heartbeat, Subscription, Want, What};
 use orrery_venues::unified::{Candle, Markets, Ticker, Trade};
+use orrery_venues::{ErrorClass, VenueError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ const RECONNECT_WAIT_MAX: Duration = Duration::from_secs(60);
 const GOOD_AFTER: Duration = Duration::from_secs(60);
 /// Pause between two frames that subscribe: exchanges take five to ten a second.
 const FRAME_PAUSE: Duration = Duration::from_millis(120);
+/// How long the exchange is not asked again for what it refused to tell.
+const REFUSED_WAIT: Duration = Duration::from_secs(600);
 /// Questions over HTTP at a time.
 const QUESTIONS_MAX: usize = 4;
 
@@ -107,7 +109,7 @@ impl<'f> Line<'f> {
             let way = match self.feed.exchange.watch(topic(&want), &watched(&want)).await {
                 Ok(subscription) => Way::Stream(subscription),
                 Err(error) if no_stream(&error) => Way::Asking,
-                Err(error) if error.class().is_a(orrery_venues::ErrorClass::ExchangeError) => {
+                Err(error) if refused(&error) => {
                     tracing::warn!(venue = %self.feed.venue(), symbol = want.symbol, %error, "cannot be watched");
                     Way::Asking
                 }
@@ -135,6 +137,22 @@ impl<'f> Line<'f> {
         wants.iter().filter_map(frame).collect()
     }
 
+    /// These frames, or one of everything where it takes the place of those before it.
+    fn frames_for(&self, frames: Vec<String>) -> Vec<String> {
+        let all = self.all_frames();
+        if self.feed.venue().joined(&all).is_some() { all } else { frames }
+    }
+
+    /// Frames of everything that is wanted; one, where the exchange takes them so.
+    fn all_frames(&self) -> Vec<String> {
+        let wants: Vec<Want> = self.ways.keys().cloned().collect();
+        let frames = self.frames(&wants);
+        match self.feed.venue().joined(&frames) {
+            Some(joined) => vec![joined],
+            None => frames,
+        }
+    }
+
     fn address(&self) -> Option<String> {
         self.ways.values().flatten().find_map(|way| match way {
             Way::Stream(subscription) => Some(subscription.url.clone()),
@@ -158,9 +176,9 @@ impl<'f> Line<'f> {
                 Err(error) => return End::Lost(error.to_string()),
             }
         }
-        let wants: Vec<Want> = self.ways.keys().cloned().collect();
         let url = url.unwrap_or_default();
-        let ended = self.carry(&mut socket, &url, &markets, self.frames(&wants), orders, stopping).await;
+        let frames = self.all_frames();
+        let ended = self.carry(&mut socket, &url, &markets, frames, orders, stopping).await;
         if let Some(socket) = socket.filter(|_| matches!(ended, End::Over)) {
             socket.close().await;
         }
@@ -260,9 +278,12 @@ impl<'f> Line<'f> {
             if streamed && !open {
                 return Some(Err(End::Lost("there is a first stream".to_owned())));
             }
-            return Some(Ok(self.frames(&[want])));
+            return Some(Ok(self.frames_for(self.frames(&[want]))));
         }
-        dropped.map(|frame| Ok(vec![frame]))
+        match dropped {
+            Some(frame) => Some(Ok(vec![frame])),
+            None => Some(Ok(self.frames_for(Vec::new()))),
+        }
     }
 
     async fn message(
@@ -409,9 +430,17 @@ impl<'f> Line<'f> {
                 if want.what == What::Book {
                     self.books.begin(&want.symbol, None);
                 }
+                if let Some(due) = self.due.get_mut(want).filter(|_| refused(&error)) {
+                    *due = Instant::now() + REFUSED_WAIT;
+                }
             }
         }
     }
+}
+
+/// Whether the exchange understood and does not want to, so that asking again soon is of no use.
+fn refused(error: &VenueError) -> bool {
+    error.class().is_a(ErrorClass::ExchangeError)
 }
 
 /// The next message; without a connection, never.

@@ -136,7 +136,7 @@ impl Feed {
             let seconds = latency.max(0) as f64 / 1_000.0;
             metrics::histogram!("venue_latency_seconds", "venue" => self.venue().id()).record(seconds);
         }
-        self.sink.heard(self.venue(), symbol, heard, latency);
+        self.sink.heard(self.venue().id(), symbol, heard, latency);
     }
 
     /// Between half of `wait` and all of it.
@@ -152,10 +152,11 @@ impl Feed {
         let mut lines: Lines<'_> = FuturesUnordered::new();
         let mut next = 0;
         while !stopping.is_cancelled() {
-            let wanted = self.bounded(&wants.borrow_and_update());
+            let mut wanted = self.bounded(&wants.borrow_and_update());
             if !wanted.is_empty() && !self.knows_markets(&stopping).await {
                 continue;
             }
+            self.leave_out_unknown(&mut wanted);
             self.arrange(&wanted, &mut running, &mut lines, &mut next, &stopping).await;
             tokio::select! {
                 () = stopping.cancelled() => break,
@@ -172,6 +173,18 @@ impl Feed {
             tracing::warn!(venue = %self.venue(), wanted = wants.len(), WANTS_MAX, "more is wanted than one feed carries");
         }
         wants.iter().take(WANTS_MAX).cloned().collect()
+    }
+
+    /// What the exchange has no market for is not asked for: anybody may want anything.
+    fn leave_out_unknown(&self, wanted: &mut BTreeSet<Want>) {
+        let Some(markets) = self.exchange.known_markets() else { return };
+        wanted.retain(|want| {
+            let known = markets.of(&want.symbol).is_ok();
+            if !known {
+                tracing::debug!(venue = %self.venue(), symbol = want.symbol, "there is no such market");
+            }
+            known
+        });
     }
 
     /// Markets must be known before anything can be asked for.

@@ -177,6 +177,7 @@ impl Connector for Dialect {
                     asks: levels(body.get("asks")),
                     time: Time::parse(body.get("T").text()),
                     nonce: body.text_of(&["lastUpdateId", "u"]).and_then(|digits| digits.parse().ok()),
+                    ..OrderBook::default()
                 };
                 book.sorted()
             })

@@ -151,7 +151,7 @@ impl Connector for Dialect {
                 bids: levels(data.get("bids")),
                 asks: levels(data.get("asks")),
                 time: Time::parse(data.get("ts").text()),
-                nonce: None,
+                ..OrderBook::default()
             };
             book.sorted()
         };

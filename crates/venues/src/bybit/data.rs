@@ -115,7 +115,7 @@ pub(super) async fn order_book(q: Query<'_>) -> Result<OrderBook> {
             bids: levels(book.get("b")),
             asks: levels(book.get("a")),
             time: Time::parse(book.get("ts").text()),
-            nonce: None,
+            ..OrderBook::default()
         }
         .sorted()
     };

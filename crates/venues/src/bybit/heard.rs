@@ -264,7 +264,8 @@ impl<'m> Said<'m> {
 mod tests {
     use super::*;
 
-    const BOOK: &str = r#"{"topic":"orderbook.50.BTCUSDT","type":"delta","ts":5,"data":{"s":"BTCUSDT","b":[["1","2"]],"a":[],"u":LAST,"seq":7},"cts":4}"#;
+    const BOOK: &str = r#"{"topic":"orderbook.50.BTCUSDT","type":"delta","ts":5,"data":{"s":"BTCUSDT",
+        "b":[["1","2"]],"a":[],"u":LAST,"seq":7},"cts":4}"#;
 
     fn heard(message: &str) -> Vec<Event> {
         events("wss://stream.bybit.com/v5/public/linear", message, &Markets::default())

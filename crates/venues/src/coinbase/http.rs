@@ -121,7 +121,7 @@ impl Connector for Dialect {
                 bids: levels(book.get("bids")),
                 asks: levels(book.get("asks")),
                 time: Time::of_iso(book.get("time").text()),
-                nonce: None,
+                ..OrderBook::default()
             }
             .sorted()
         };

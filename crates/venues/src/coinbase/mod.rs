@@ -2,6 +2,7 @@
 
 mod account;
 mod data;
+mod heard;
 mod http;
 mod markets;
 mod new_order;

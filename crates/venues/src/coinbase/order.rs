@@ -45,7 +45,7 @@ pub(super) fn order(raw: &Json<'_>, context: Context<'_>) -> Order {
     .completed(context.asked)
 }
 
-fn status(word: &str) -> Option<OrderStatus> {
+pub(super) fn status(word: &str) -> Option<OrderStatus> {
     match word {
         "PENDING" | "QUEUED" | "OPEN" => Some(OrderStatus::Open),
         "FILLED" => Some(OrderStatus::Closed),
@@ -64,7 +64,7 @@ fn order_type(word: &str) -> Option<&str> {
     }
 }
 
-fn time_in_force(word: &str) -> Option<&str> {
+pub(super) fn time_in_force(word: &str) -> Option<&str> {
     match word {
         "UNKNOWN_TIME_IN_FORCE" => None,
         "GOOD_UNTIL_CANCELLED" => Some("GTC"),

@@ -45,7 +45,7 @@ pub(super) fn signed(exchange: &Exchange, verb: Verb, path: &str, fields: &Field
     let mut headers = vec![version(), ("Content-Type", "application/json".to_owned())];
     let credentials = exchange.credentials()?;
     let (key, secret) = (credentials.api_key.expose(), credentials.secret.expose());
-    if key.contains("organizations/") || secret.starts_with("-----BEGIN") {
+    if cloud(exchange)? {
         let uri = format!("{} {HOST}/{path}", verb.name());
         headers.push(("Authorization", format!("Bearer {}", token(exchange, Some(&uri))?)));
     } else {
@@ -60,6 +60,13 @@ pub(super) fn signed(exchange: &Exchange, verb: Verb, path: &str, fields: &Field
         headers.push(("CB-ACCESS-TIMESTAMP", seconds));
     }
     Ok(Request { verb, url, headers, body })
+}
+
+/// Whether the account's key signs tokens; older keys sign each request.
+pub(super) fn cloud(exchange: &Exchange) -> Result<bool> {
+    let credentials = exchange.credentials()?;
+    let pem = credentials.secret.expose().starts_with("-----BEGIN");
+    Ok(pem || credentials.api_key.expose().contains("organizations/"))
 }
 
 /// A JSON Web Token of the account (RFC 7519, ES256); one for a request names it.
@@ -106,4 +113,59 @@ fn address(path: &str, fields: &Fields) -> String {
 
 fn version() -> (&'static str, String) {
     (VERSION.0, VERSION.1.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use p256::ecdsa::VerifyingKey;
+    use p256::ecdsa::signature::Verifier as _;
+    use p256::pkcs8::{EncodePrivateKey as _, LineEnding};
+
+    use super::*;
+    use crate::Venue;
+    use crate::transport::tests::nowhere;
+
+    const KEY: &str = "organizations/1/apiKeys/2";
+
+    #[test]
+    fn a_token_is_signed_by_a_key_in_any_form_of_pem() {
+        let key = SecretKey::from_slice(&[7; 32]).unwrap();
+        let sec1 = key.to_sec1_pem(LineEnding::LF).unwrap().to_string();
+        let pkcs8 = key.to_pkcs8_pem(LineEnding::LF).unwrap().to_string();
+        let signed = |pem: &str| token(&nowhere(Venue::Coinbase, KEY, pem), Some("GET api.coinbase.com/x")).unwrap();
+        let token = signed(&sec1);
+        assert_eq!(signed(&pkcs8), token);
+        assert_eq!(signed(&sec1.replace('\n', "\\n")), token);
+        let (text, signature) = token.rsplit_once('.').unwrap();
+        let signature = Signature::from_slice(&URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
+        VerifyingKey::from(SigningKey::from(&key)).verify(text.as_bytes(), &signature).unwrap();
+        let claims = URL_SAFE_NO_PAD.decode(text.split_once('.').unwrap().1).unwrap();
+        let expected =
+            r#"{"aud":["retail_rest_api_proxy"],"iss":"coinbase-cloud","nbf":1700000000,"exp":1700000120,"sub":"#;
+        assert!(String::from_utf8(claims).unwrap().starts_with(expected));
+    }
+
+    #[test]
+    fn what_is_no_key_is_told() {
+        let class = |key, secret| token(&nowhere(Venue::Coinbase, key, secret), None).unwrap_err().class();
+        assert_eq!(class(KEY, "-----BEGIN EC PRIVATE KEY-----\nx"), ErrorClass::AuthenticationError);
+        assert_eq!(class("-----BEGIN PUBLIC KEY-----", "-----BEGIN"), ErrorClass::ArgumentsRequired);
+    }
+
+    #[test]
+    fn older_keys_sign_each_request() {
+        let exchange = nowhere(Venue::Coinbase, "key", "secret");
+        let signature = |verb, path, fields: Fields| {
+            let request = signed(&exchange, verb, path, &fields).unwrap();
+            request.headers.into_iter().find(|(name, _)| *name == "CB-ACCESS-SIGN").unwrap().1
+        };
+        let accounts = signature(Verb::Get, "v2/accounts", Fields::new().with("limit", 250));
+        assert_eq!(accounts, "96ced0f3a3cbdea36431eb4eacd2317be0e0f1ccb6419ca255ccedb1eadb6ade");
+        let ids = Fields::new().with("order_ids", ["a".to_owned()].as_slice());
+        let cancel = signature(Verb::Post, "api/v3/brokerage/orders/batch_cancel", ids);
+        assert_eq!(cancel, "b88ea92e2d996cdca6f5be06073ff7abee4485b37045b39cadaabf11893fb94c");
+        let fills = Fields::new().with("limit", 2);
+        let fills = signature(Verb::Get, "api/v3/brokerage/orders/historical/fills", fills);
+        assert_eq!(fills, "8418c1e95473e15dfa3a63c3a4c356fa264c528918d5a286bc0d916319b94012");
+    }
 }

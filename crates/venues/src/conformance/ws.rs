@@ -8,11 +8,14 @@ use super::recorded::{Account, Known, exchange};
 use super::{Outcome, compare};
 use crate::json;
 use crate::stream::{Event, Synced, Topic, Watched};
-use crate::unified::{Candle, Markets, Ticker};
+use crate::unified::{Candle, Markets, Ticker, Time};
 use crate::{Fields, Request, Venue};
 
 /// What stands in recorded frames beside what is meant for the exchange: the library's own notes to itself.
 const NOTES: [&str; 1] = ["callerMethodName"];
+
+/// Members of a fee.
+const FEE: [&str; 3] = ["amount", "cost", "currency"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -190,9 +193,11 @@ impl Message {
     }
 }
 
-/// A result whose costs are numbers: streams' fees and positions have some that were left as texts.
+/// A result whose costs are numbers, and whose books know milliseconds: streams' fees and positions have some costs
+/// that were left as texts, or as a fee's `amount`, and books that are timed more finely.
 fn numbers(result: Value) -> Value {
-    let number = |text: &str| text.parse::<f64>().ok().map(Value::from);
+    // read as all other numbers of the file are, to the last bit
+    let number = |text: &str| serde_json::from_str::<Value>(text).ok().filter(Value::is_number);
     match result {
         Value::Array(elements) => elements.into_iter().map(numbers).collect(),
         Value::Object(members) => {
@@ -204,7 +209,19 @@ fn numbers(result: Value) -> Value {
                 }
                 _ => (name, numbers(value)),
             };
-            members.into_iter().map(member).collect()
+            let mut members: serde_json::Map<_, _> = members.into_iter().map(member).collect();
+            let fee = members.contains_key("currency") && members.keys().all(|name| FEE.contains(&name.as_str()));
+            if let Some(cost) = members.get("amount").and_then(Value::as_str).and_then(number)
+                && fee
+            {
+                members.remove("amount");
+                members.insert("cost".to_owned(), cost);
+            }
+            if members.contains_key("bids") && members.contains_key("asks") {
+                let time = Time(members.get("timestamp").and_then(Value::as_i64));
+                members.insert("datetime".to_owned(), time.iso().into());
+            }
+            Value::Object(members)
         }
         other => other,
     }

@@ -70,6 +70,7 @@ fn book(body: &Json<'_>, market: &Market) -> OrderBook {
         // contracts have it in seconds, whose fraction does not count
         time: Time(if market.contract() { current.map(|time| time.saturating_mul(1000)) } else { current }),
         nonce: body.get("id").text().and_then(|digits| digits.parse().ok()),
+        ..OrderBook::default()
     }
     .sorted()
 }

@@ -60,7 +60,7 @@ fn until(q: &Query<'_>) -> Option<i64> {
     q.params.text(&["until"])?.parse::<i64>().ok().map(|ms| ms / 1000)
 }
 
-fn period(timeframe: &str) -> String {
+pub(super) fn period(timeframe: &str) -> String {
     match timeframe {
         "1h" => "60min".to_owned(),
         "1M" => "1mon".to_owned(),

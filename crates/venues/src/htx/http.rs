@@ -44,6 +44,7 @@ fn book(body: &Json<'_>, market: &Market) -> Option<OrderBook> {
         asks: levels(tick.get("asks")),
         time: Time::parse(tick.text_of(&["ts"]).or_else(|| body.text_of(&["ts"]))),
         nonce: tick.text_of(&["version"]).and_then(|digits| digits.parse().ok()),
+        ..OrderBook::default()
     };
     Some(book.sorted())
 }

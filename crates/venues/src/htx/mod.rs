@@ -2,6 +2,7 @@
 
 mod account;
 mod candles;
+mod heard;
 mod http;
 mod markets;
 mod new_order;

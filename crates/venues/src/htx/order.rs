@@ -89,7 +89,7 @@ fn digits(value: &Json<'_>) -> Option<String> {
     }
 }
 
-fn status(word: &str) -> Option<OrderStatus> {
+pub(super) fn status(word: &str) -> Option<OrderStatus> {
     match word {
         "partial-filled" | "submitted" | "created" | "1" | "2" | "3" | "4" | "active" | "new" | "partially_filled"
         | "pre-submitted" => Some(OrderStatus::Open),

@@ -46,17 +46,28 @@ pub(super) fn post(exchange: &Exchange, host: Host, path: &str, body: impl Into<
 
 fn signed(exchange: &Exchange, verb: Verb, host: Host, path: &str, fields: Fields) -> Result<String> {
     let credentials = exchange.credentials()?;
-    let now = Timestamp::from_millis(exchange.now()).iso();
-    let second = now.get(..19).unwrap_or(&now);
     let query = Fields::new()
         .with("AccessKeyId", credentials.api_key.expose().as_str())
         .with("SignatureMethod", "HmacSHA256")
         .with("SignatureVersion", "2")
-        .with("Timestamp", second)
+        .with("Timestamp", second(exchange))
         .and(fields.sorted())
         .query();
     let host = host.name();
-    let text = format!("{}\n{host}\n/{path}\n{query}", verb.name());
-    let signature = mac::sha256(credentials.secret.expose().as_bytes(), &[text.as_bytes()])?;
-    Ok(format!("https://{host}/{path}?{query}&Signature={}", encoded(&BASE64.encode(signature))))
+    let signature = signature(exchange, verb.name(), host, &format!("/{path}"), &query)?;
+    Ok(format!("https://{host}/{path}?{query}&Signature={}", encoded(&signature)))
+}
+
+/// The second that it is, as requests and logins say it.
+pub(super) fn second(exchange: &Exchange) -> String {
+    let mut now = Timestamp::from_millis(exchange.now()).iso();
+    now.truncate(19);
+    now
+}
+
+/// What a query is signed with.
+pub(super) fn signature(exchange: &Exchange, verb: &str, host: &str, path: &str, query: &str) -> Result<String> {
+    let text = format!("{verb}\n{host}\n{path}\n{query}");
+    let secret = exchange.credentials()?.secret.expose();
+    Ok(BASE64.encode(mac::sha256(secret.as_bytes(), &[text.as_bytes()])?))
 }

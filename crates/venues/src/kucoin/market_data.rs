@@ -143,6 +143,7 @@ impl Dialect {
                 asks: levels(book.get("asks")),
                 time: if told.0.is_some() { told } else { nanoseconds(book.text_of(&["ts"])) },
                 nonce: book.text_of(&["sequence"]).and_then(|digits| digits.parse().ok()),
+                ..OrderBook::default()
             }
             .sorted()
         };

@@ -149,6 +149,7 @@ impl Book {
             asks: side(&self.asks),
             time: Time(self.time),
             nonce: self.sequence.and_then(|sequence| i64::try_from(sequence).ok()),
+            ..OrderBook::default()
         }
     }
 

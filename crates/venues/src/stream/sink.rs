@@ -1,6 +1,5 @@
 //! Market data for those who want it: what can be wanted, and what is heard.
 
-use crate::Venue;
 use crate::unified::{Candle, OrderBook, Ticker, Trade};
 
 /// What is wanted of a market.
@@ -41,6 +40,7 @@ pub enum Heard {
 
 /// Takes what is heard. It must not wait: feeds have no one to wait for them.
 pub trait Sink: Send + Sync {
-    /// Something of a market. `latency` is how old it was by the exchange's clock, in milliseconds, where it said when.
-    fn heard(&self, venue: Venue, symbol: &str, heard: Heard, latency: Option<i64>);
+    /// Something of a market at `exchange`, which is named as channels name it: `binance`, and `paper` for the one
+    /// that is simulated. `latency` is how old it was by the exchange's clock, in milliseconds, where it said when.
+    fn heard(&self, exchange: &str, symbol: &str, heard: Heard, latency: Option<i64>);
 }

@@ -38,6 +38,9 @@ pub enum Follows {
     Range,
     /// `previous` is the `last` before (Binance's contracts: `pu`; OKX: `prevSeqId`).
     Link,
+    /// The same; the whole book is asked for over the stream, and may come behind changes that follow it (HTX:
+    /// `prevSeqNum`).
+    LateLink,
     /// `last` is one more than the `last` before (Bybit: `u`).
     Step,
     /// Nothing is said; what is older than the book is passed over.
@@ -53,7 +56,8 @@ pub struct Rule {
     pub asked: bool,
     /// What can be compared.
     pub checksum: Option<Checksum>,
-    /// How many levels are kept, where the exchange does not say that one fell out.
+    /// How many levels are kept, where the exchange does not say that one fell out; as many as its snapshot had, if
+    /// that had more.
     pub depth: Option<usize>,
 }
 
@@ -79,12 +83,13 @@ pub struct Synced {
     book: Book,
     whole: bool,
     waiting: VecDeque<Delta>,
+    depth: Option<usize>,
 }
 
 impl Synced {
     /// Nothing is known yet.
     pub fn new(rule: Rule) -> Self {
-        Self { rule, book: Book::default(), whole: false, waiting: VecDeque::new() }
+        Self { rule, book: Book::default(), whole: false, waiting: VecDeque::new(), depth: rule.depth }
     }
 
     /// The book, if it is whole.
@@ -104,11 +109,21 @@ impl Synced {
 
     /// Takes what the stream says.
     pub fn apply(&mut self, delta: &Delta) -> Outcome {
+        let late = self.rule.follows == Follows::LateLink;
         if delta.snapshot {
-            return self.take(delta, true);
+            let waiting = if late { std::mem::take(&mut self.waiting) } else { VecDeque::new() };
+            let mut outcome = self.take(delta, true);
+            for next in &waiting {
+                if matches!(outcome, Outcome::Gap | Outcome::Wrong) {
+                    break;
+                }
+                let follows = self.apply(next);
+                outcome = if follows == Outcome::Old { outcome } else { follows };
+            }
+            return outcome;
         }
         if !self.whole {
-            if self.rule.asked {
+            if self.rule.asked || late {
                 if self.waiting.len() == WAITING_MAX {
                     self.waiting.clear();
                 }
@@ -117,8 +132,11 @@ impl Synced {
             return Outcome::Waits;
         }
         let last = self.book.sequence;
+        // numbers that begin anew are smaller than the one they are linked to
+        let anew = self.rule.follows == Follows::Link && delta.previous == last && delta.last != last;
         if let (Some(last), Some(new)) = (last, delta.last)
             && new <= last
+            && !anew
         {
             return Outcome::Old;
         }
@@ -167,7 +185,7 @@ impl Synced {
         let Some(last) = self.book.sequence else { return true };
         match self.rule.follows {
             Follows::Range => delta.first.is_some_and(|first| first <= last + 1),
-            Follows::Link => delta.previous.is_some_and(|previous| previous == last),
+            Follows::Link | Follows::LateLink => delta.previous.is_some_and(|previous| previous == last),
             Follows::Step => delta.last == Some(last + 1),
             Follows::Unsaid => true,
         }
@@ -179,7 +197,10 @@ impl Synced {
         if taken.is_err() {
             return self.broken(Outcome::Wrong);
         }
-        if let Some(depth) = self.rule.depth {
+        if anew {
+            self.depth = self.rule.depth.map(|depth| depth.max(delta.bids.len()).max(delta.asks.len()));
+        }
+        if let Some(depth) = self.depth {
             self.book.keep(depth);
         }
         self.book.sequence = delta.last.or(self.book.sequence);

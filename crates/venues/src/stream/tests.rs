@@ -1,3 +1,5 @@
+//! Books under changes, gaps and checksums.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -53,6 +55,42 @@ fn each_rule_notices_what_is_missing() {
     assert_eq!(begin(Follows::Unsaid).apply(&delta(12, 12, &[])), Outcome::Changed);
 }
 
+/// OKX, "Sequence ID": numbers begin anew after maintenance; a message without changes repeats its number.
+#[test]
+fn linked_numbers_may_begin_anew() {
+    let rule = Rule { follows: Follows::Link, asked: false, checksum: None, depth: None };
+    let mut synced = Synced::new(rule);
+    let linked = |previous, last| Delta { previous: Some(previous), last: Some(last), ..Delta::default() };
+    assert_eq!(synced.apply(&Delta { snapshot: true, last: Some(15), ..Delta::default() }), Outcome::Changed);
+    assert_eq!(synced.apply(&linked(15, 15)), Outcome::Old);
+    assert_eq!(synced.apply(&linked(15, 3)), Outcome::Changed);
+    assert_eq!(synced.apply(&linked(3, 5)), Outcome::Changed);
+    assert_eq!(synced.apply(&linked(4, 5)), Outcome::Old);
+    assert_eq!(synced.apply(&linked(6, 7)), Outcome::Gap);
+}
+
+#[test]
+fn a_whole_book_may_come_behind_what_follows_it() {
+    let late = Rule { follows: Follows::LateLink, asked: false, checksum: None, depth: None };
+    let whole = |last| Delta { snapshot: true, last: Some(last), ..Delta::default() };
+    let waiting = || {
+        let mut synced = Synced::new(late);
+        for (first, last) in [(5, 7), (8, 9), (10, 12)] {
+            assert_eq!(synced.apply(&delta(first, last, &[change(&last.to_string(), "1")])), Outcome::Waits);
+        }
+        assert!(!synced.wants_snapshot());
+        synced
+    };
+    let mut synced = waiting();
+    assert_eq!(synced.apply(&whole(7)), Outcome::Changed);
+    let seen = synced.book().unwrap().unified(None, 10);
+    assert_eq!((seen.bids.len(), seen.nonce), (2, Some(12)));
+    assert_eq!(synced.apply(&delta(13, 14, &[])), Outcome::Changed);
+    assert_eq!(synced.apply(&delta(16, 17, &[])), Outcome::Gap);
+    assert_eq!(waiting().apply(&whole(20)), Outcome::Changed);
+    assert_eq!(waiting().apply(&whole(3)), Outcome::Gap);
+}
+
 #[test]
 fn a_wrong_checksum_begins_the_book_anew() {
     let rule = Rule { follows: Follows::Unsaid, asked: false, checksum: Some(Checksum::Pairs), depth: None };
@@ -86,6 +124,21 @@ fn a_book_forgets_what_is_furthest_away() {
     assert_eq!(book.best()[0].unwrap().0, number(&(LEVELS_MAX + 7).to_string()));
     book.keep(2);
     assert_eq!(book.depth(), (2, 0));
+}
+
+#[test]
+fn a_book_is_kept_as_deep_as_its_snapshot() {
+    let rule = Rule { follows: Follows::Unsaid, asked: false, checksum: None, depth: Some(2) };
+    let mut synced = Synced::new(rule);
+    let mut depth = |snapshot: bool, prices: &[&str]| {
+        let bids = prices.iter().map(|price| change(price, "1")).collect();
+        synced.apply(&Delta { snapshot, bids, ..Delta::default() });
+        synced.book().unwrap().depth().0
+    };
+    assert_eq!(depth(true, &["1"]), 1);
+    assert_eq!(depth(false, &["2", "3"]), 2);
+    assert_eq!(depth(true, &["1", "2", "3"]), 3);
+    assert_eq!(depth(false, &["4", "5"]), 3);
 }
 
 #[test]

@@ -169,6 +169,12 @@ pub(crate) trait Streams: Connector {
         Rule { follows: Follows::Unsaid, asked: false, checksum: None, depth: None }
     }
 
+    /// One frame in the place of these, where each new frame of a connection takes the place of those before it.
+    fn joined(&self, frames: &[String]) -> Option<String> {
+        let _ = frames;
+        None
+    }
+
     /// How deep a snapshot has to be for this market's book; none for as deep as the exchange gives unasked.
     fn snapshot_depth(&self, market: &Market) -> Option<i64> {
         let _ = market;
@@ -233,6 +239,11 @@ impl crate::Venue {
     /// How this market's book is kept.
     pub fn rule(self, market: &Market) -> Rule {
         self.streams().rule(market)
+    }
+
+    /// One frame in the place of these, where each new frame of a connection takes the place of those before it.
+    pub fn joined(self, frames: &[String]) -> Option<String> {
+        self.streams().joined(frames)
     }
 
     /// How deep a snapshot has to be for this market's book; none for as deep as the exchange gives unasked.

@@ -19,6 +19,9 @@ pub enum MarketKind {
     Future,
 }
 
+/// Further names of a market that CCXT repeats from the exchange's words, and what the exchange calls them.
+const FURTHER_NAMES: [(&str, &str); 2] = [("wsId", "wsname"), ("altname", "altname")];
+
 /// Steps of numbers: amounts are cut to theirs, prices rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Precision {
@@ -202,6 +205,11 @@ impl Serialize for Market {
             map.serialize_entry("tiers", tiers)?;
         }
         map.serialize_entry("stock", &self.stock)?;
+        for (name, member) in FURTHER_NAMES {
+            if let Some(text) = self.info.text_of(member) {
+                map.serialize_entry(name, &text)?;
+            }
+        }
         map.serialize_entry("info", &self.info)?;
         map.end()
     }
@@ -213,6 +221,7 @@ pub struct Markets {
     all: Vec<Market>,
     by_symbol: HashMap<String, usize>,
     by_id: HashMap<String, Vec<usize>>,
+    by_alias: HashMap<String, usize>,
 }
 
 impl Markets {
@@ -223,7 +232,19 @@ impl Markets {
         for (place, market) in all.iter().enumerate() {
             by_id.entry(market.id.clone()).or_default().push(place);
         }
-        Self { all, by_symbol, by_id }
+        Self { all, by_symbol, by_id, by_alias: HashMap::new() }
+    }
+
+    /// With a further name for each that has one; by it only [`Self::also_named`] finds them.
+    pub(crate) fn with_aliases(mut self, alias: impl Fn(&Market) -> Option<String>) -> Self {
+        let places = self.all.iter().enumerate().filter_map(|(place, market)| Some((alias(market)?, place)));
+        self.by_alias = places.collect();
+        self
+    }
+
+    /// The market that goes by this further name.
+    pub(crate) fn also_named(&self, alias: &str) -> Option<&Market> {
+        self.by_alias.get(alias).and_then(|place| self.all.get(*place))
     }
 
     /// In the exchange's order.

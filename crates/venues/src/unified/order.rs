@@ -81,6 +81,8 @@ pub struct Order {
     pub fee_digits: Option<String>,
     /// What filled it, if the exchange said so.
     pub trades: Vec<Trade>,
+    /// Whether it is only what filled it once: then nothing is said of all it cost.
+    pub bare: bool,
     /// All it cost, one for each currency.
     pub fees: Vec<Fee>,
 }
@@ -212,7 +214,9 @@ impl Serialize for Order {
             (fee, _) => map.serialize_entry("fee", fee)?,
         }
         map.serialize_entry("trades", &self.trades)?;
-        map.serialize_entry("fees", &self.fees)?;
+        if !self.bare {
+            map.serialize_entry("fees", &self.fees)?;
+        }
         map.end()
     }
 }

@@ -60,8 +60,8 @@ impl Ticker {
     pub fn over(self, before: &Self) -> Self {
         Self {
             symbol: self.symbol.or_else(|| before.symbol.clone()),
+            datetime: if self.time.0.is_some() { self.datetime } else { before.datetime.clone() },
             time: Time(self.time.0.or(before.time.0)),
-            datetime: self.datetime,
             high: self.high.or(before.high),
             low: self.low.or(before.low),
             bid: self.bid.or(before.bid),

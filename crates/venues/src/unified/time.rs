@@ -59,7 +59,11 @@ fn millis_of_iso(text: &str) -> Option<i64> {
     let mut parts = clock.split(':');
     let hours = number(parts.next()?, 24)?;
     let (minutes, seconds) = (number(parts.next()?, 59)?, number(parts.next().unwrap_or("0"), 60)?);
-    let thousandths = number(format!("{fraction:0<3}").get(..3)?, 999)?;
+    let (first, scale) = match fraction.get(..3) {
+        Some(first) => (first, 1),
+        None => (fraction, if fraction.len() == 2 { 10 } else { 100 }),
+    };
+    let thousandths = number(first, 999)? * scale;
     let east = match offset.strip_prefix('-').map(|of| (-1, of)).or_else(|| offset.strip_prefix('+').map(|of| (1, of)))
     {
         Some((sign, of)) => {

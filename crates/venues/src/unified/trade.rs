@@ -63,6 +63,8 @@ pub struct Trade {
     pub id: Option<String>,
     /// The account's order that it filled.
     pub order: Option<String>,
+    /// The same, of a trade that an order only names.
+    pub of_order: Option<String>,
     /// That order's type: `limit`.
     pub order_type: Option<String>,
     /// Which way the taker went, or the account.
@@ -110,6 +112,9 @@ impl Serialize for Trade {
         map.serialize_entry("symbol", &self.symbol)?;
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("order", &self.order)?;
+        if let Some(order) = &self.of_order {
+            map.serialize_entry("orderId", order)?;
+        }
         map.serialize_entry("type", &self.order_type)?;
         map.serialize_entry("side", &self.side)?;
         map.serialize_entry("takerOrMaker", &self.taker_or_maker)?;
@@ -117,7 +122,11 @@ impl Serialize for Trade {
         map.serialize_entry("amount", &self.amount)?;
         map.serialize_entry("cost", &self.cost)?;
         map.serialize_entry("fee", &self.fee)?;
-        map.serialize_entry("fees", &self.fees)?;
+        // streams that say one fee say no list of them
+        let one = self.fee.as_ref().is_some_and(|fee| fee.cost.is_some());
+        if !self.fees.is_empty() || !one {
+            map.serialize_entry("fees", &self.fees)?;
+        }
         map.end()
     }
 }

@@ -97,7 +97,7 @@ fn book(raw: &Json<'_>, market: &Market) -> OrderBook {
         bids: side("bid_price", "bid_size"),
         asks: side("ask_price", "ask_size"),
         time: Time::parse(raw.text_of(&["timestamp"])),
-        nonce: None,
+        ..OrderBook::default()
     }
     .sorted()
 }

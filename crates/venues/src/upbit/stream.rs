@@ -78,6 +78,15 @@ impl Streams for Dialect {
         Ok(vec![("Authorization", format!("Bearer {}", sign::token(exchange, "")?))])
     }
 
+    /// A request says all that the connection is to carry: the first ticket, and what each asks for.
+    fn joined(&self, frames: &[String]) -> Option<String> {
+        let parts = |frame: &String| serde_json::from_str::<Vec<serde_json::Value>>(frame).unwrap_or_default();
+        let mut all = frames.iter().map(parts);
+        let mut joined = all.next()?;
+        joined.extend(all.flat_map(|parts| parts.into_iter().skip(1)));
+        Some(serde_json::Value::Array(joined).to_string())
+    }
+
     /// Every message is the whole book.
     fn rule(&self, _market: &Market) -> Rule {
         Rule { follows: Follows::Unsaid, asked: false, checksum: None, depth: None }
@@ -86,5 +95,21 @@ impl Streams for Dialect {
     /// "Connection": closed after two minutes without a word.
     fn heartbeat(&self, _url: &str) -> Heartbeat {
         Heartbeat { every: Duration::from_secs(30), ping: None, silence: Duration::from_secs(120) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_request_carries_all() {
+        let frames =
+            [r#"[{"ticket":"a"},{"type":"ticker","codes":["KRW-BTC"]}]"#, r#"[{"ticket":"b"},{"type":"trade"}]"#];
+        let joined = Dialect.joined(&frames.map(str::to_owned)).unwrap();
+        let expected =
+            serde_json::json!([{"ticket": "a"}, {"type": "ticker", "codes": ["KRW-BTC"]}, {"type": "trade"}]);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&joined).unwrap(), expected);
+        assert_eq!(Dialect.joined(&[]), None);
     }
 }

@@ -40,7 +40,7 @@ pub fn account() -> Option<Credentials> {
 pub struct Ears(pub Mutex<Vec<(String, Heard)>>);
 
 impl Sink for Ears {
-    fn heard(&self, _venue: Venue, symbol: &str, heard: Heard, _latency: Option<i64>) {
+    fn heard(&self, _exchange: &str, symbol: &str, heard: Heard, _latency: Option<i64>) {
         self.0.lock().unwrap().push((symbol.to_owned(), heard));
     }
 }

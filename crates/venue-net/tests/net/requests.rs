@@ -1,13 +1,11 @@
 //! Requests over the network, and what becomes of orders when it fails.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{account, exchanges};
 use orrery_testkit::stub_venue::{Fault, StubVenue};
 use orrery_venues::unified::Side;
 use orrery_venues::{ErrorClass, Exchanges as _, Fields, Found, NewOrder, Outcome, Venue, Verb};
-use support::{account, exchanges};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 

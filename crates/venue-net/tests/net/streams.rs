@@ -1,18 +1,16 @@
 //! Feeds: connections that come back, books that are whole, nothing told twice.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{Ears, Machine, bases, eventually, exchanges};
 use orrery_testkit::fakes::SeededEntropy;
 use orrery_testkit::stub_venue::StubVenue;
 use orrery_venue_net::{Feed, FeedOptions};
 use orrery_venues::stream::{Heard, Want, What};
 use orrery_venues::unified::OrderBook;
 use orrery_venues::{Exchanges as _, Venue, Verb};
-use support::{Ears, Machine, bases, eventually, exchanges};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -140,8 +138,11 @@ async fn only_what_is_wanted_is_heard_and_wants_change() {
     running.stub.on_frame("kline", &[
         r#"{"e":"kline","E":1,"s":"BTCUSDT","k":{"t":60000,"s":"BTCUSDT","i":"1m","o":"1","c":"2","h":"3","l":"1","v":"9"}}"#,
     ]);
-    running.wants.send_replace(BTreeSet::from([candles, want("ETH/USDT", What::Ticker)]));
+    let more = want("ETH/USDT", What::Ticker);
+    running.wants.send_replace(BTreeSet::from([candles.clone(), ticker, more.clone()]));
     eventually("candles", || running.ears.kinds().contains("BTC/USDT 1m")).await;
+    eventually("the other ticker", || running.ears.kinds().contains("ETH/USDT ticker")).await;
+    running.wants.send_replace(BTreeSet::from([candles, more]));
     eventually("the ticker taken back", || {
         running.stub.frames().iter().any(|frame| frame.contains("UNSUBSCRIBE") && frame.contains("btcusdt@miniTicker"))
     })
@@ -184,8 +185,27 @@ async fn recorded_messages_of_every_exchange_go_through() {
         };
         let wants = [want(&symbol, What::Ticker), want(&symbol, What::Trades)];
         let running = Running::start(venue, stub, &wants).await;
-        eventually("frames of both", || running.stub.frames().len() >= 2).await;
-        eventually("both connections", || running.stub.sockets() >= 2).await;
+        eventually(&format!("{venue}: frames of both"), || running.stub.frames().len() >= 2).await;
+        eventually(&format!("{venue}: both connections"), || running.stub.sockets() >= 2).await;
         running.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_request_that_takes_the_place_of_others_carries_all() {
+    let stub = StubVenue::start(Venue::Upbit).await;
+    let net = exchanges(Venue::Upbit, &stub, Duration::from_secs(5)).open(Venue::Upbit, None).unwrap();
+    let markets = net.load_markets().await.unwrap();
+    let symbols: Vec<&str> = markets.all().iter().take(2).map(|market| market.symbol.as_str()).collect();
+    let ids: Vec<&str> = markets.all().iter().take(2).map(|market| market.id.as_str()).collect();
+    let running = Running::start(Venue::Upbit, stub, &[want(symbols[0], What::Ticker)]).await;
+    eventually("the first", || running.stub.frames().len() == 1).await;
+    running.wants.send_replace(symbols.iter().map(|symbol| want(symbol, What::Ticker)).collect());
+    eventually("both in one", || {
+        running.stub.frames().last().is_some_and(|frame| ids.iter().all(|id| frame.contains(id)))
+    })
+    .await;
+    running.wants.send_replace(BTreeSet::from([want(symbols[1], What::Ticker)]));
+    eventually("the second alone", || running.stub.frames().last().is_some_and(|frame| !frame.contains(ids[0]))).await;
+    running.stop().await;
 }
