@@ -14,7 +14,7 @@ use crate::control::{Budget, Control, Reason};
 use crate::isolate::code::Code;
 use crate::isolate::memory::Meter;
 use crate::isolate::modules::Library;
-use crate::isolate::{Event, Isolate, Out, State};
+use crate::isolate::{Event, Isolate, LARGER, Out, State, Table};
 use crate::natives::Around;
 use crate::pool::under_watch;
 
@@ -90,10 +90,20 @@ impl Calls {
     fn event(&mut self, answer: Answer, state: &State) -> Option<Event> {
         let (id, answer) = answer.ok()?;
         self.handles.remove(&id);
-        let answer = answer.and_then(|text| {
-            let too_large = || HostError::new("BadResponse", "the answer is too large for a worker");
-            if text.len() <= state.limits.call_bytes { Ok(text) } else { Err(too_large()) }
-        });
+        let keep = state.keeps(id);
+        let most = state.limits.call_bytes.saturating_mul(if keep { LARGER } else { 1 });
+        let bad = |message: &str| HostError::new("BadResponse", message);
+        let answer = match answer {
+            Ok(text) if text.len() > most => Err(bad("the answer is too large for a worker")),
+            Ok(text) if keep => match Table::new(text) {
+                Ok(table) => {
+                    state.keep(id, table);
+                    return state.settled(id, false).then_some(Event::Kept(id));
+                }
+                Err(_) => Err(bad("the answer is no list")),
+            },
+            answer => answer,
+        };
         state.settled(id, answer.is_err()).then_some(Event::Settled(id, answer))
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod memory;
 pub(crate) mod modules;
 pub(crate) mod parts;
 mod state;
+mod table;
 mod thrown;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use code::Code;
 use memory::Memory;
 use modules::{Library, Loader};
 pub(crate) use state::{Out, Refused, State, cut};
+pub(crate) use table::{LARGER, Table};
 pub(crate) use thrown::thrown;
 
 /// What comes into the engine.
@@ -24,6 +26,8 @@ pub(crate) use thrown::thrown;
 pub(crate) enum Event {
     /// A call has its answer: JSON, or why there is none.
     Settled(u32, Result<String, HostError>),
+    /// A call has an answer that is kept.
+    Kept(u32),
     /// A timer is due.
     Timer(u32),
     /// The script is asked to stop.
@@ -126,6 +130,7 @@ impl Isolate {
                 }
             },
             Event::Settled(id, Err(error)) => hook.call(("settle", id, false, error.class, error.message)),
+            Event::Kept(id) => hook.call(("settle", id, true, id)),
             Event::Timer(id) => hook.call(("fire", id)),
             Event::Stop => hook.call(("stop",)),
         }

@@ -8,8 +8,12 @@ use orrery_kernel::Entropy;
 use orrery_workers::script::{Host, Level, Limits, Setting, Thrown, Usage};
 use tokio::time::Instant;
 
+use super::table::Table;
+
 /// Longest wait of a timer: longer ones are cut, as nobody waits for them.
 const TIMER_MAX: Duration = Duration::from_secs(3_650 * 86_400);
+/// Answers that are kept outside of the engine.
+const TABLES_MAX: usize = 8;
 /// Promises that failed and that nobody waits for, kept until the engine is done for now.
 const UNHANDLED_MAX: usize = 64;
 
@@ -65,14 +69,16 @@ pub(crate) struct State {
 struct Inner {
     out: Vec<Out>,
     next_call: u32,
-    /// Bytes of arguments of the calls that wait.
-    waiting: HashMap<u32, usize>,
+    /// Calls that wait: bytes of their arguments, and whether the answer is kept outside of the engine.
+    waiting: HashMap<u32, (usize, bool)>,
     waiting_bytes: usize,
     timers: Timers,
     rate: Rate,
     finished: Option<Finished>,
     unhandled: Vec<(usize, String)>,
     usage: Usage,
+    /// Answers that are kept outside of the engine, the newest last.
+    tables: Vec<(u32, Arc<Table>)>,
 }
 
 impl State {
@@ -87,6 +93,7 @@ impl State {
             finished: None,
             unhandled: Vec::new(),
             usage: Usage::default(),
+            tables: Vec::new(),
         };
         Self { setting, limits, entropy, host, inner: Mutex::new(inner) }
     }
@@ -99,8 +106,8 @@ impl State {
         &self.host
     }
 
-    /// A call goes out. Its number.
-    pub fn call(&self, method: String, arguments: String) -> Result<u32, Refused> {
+    /// A call goes out. Its number. With `keep` its answer becomes a [`Table`].
+    pub fn call(&self, method: String, arguments: String, keep: bool) -> Result<u32, Refused> {
         let mut inner = self.inner();
         if inner.waiting.len() >= self.limits.calls + self.limits.calls_queued {
             return Err(Refused::TooMany);
@@ -110,7 +117,7 @@ impl State {
         }
         inner.next_call = inner.next_call.wrapping_add(1);
         let id = inner.next_call;
-        inner.waiting.insert(id, arguments.len());
+        inner.waiting.insert(id, (arguments.len(), keep));
         inner.waiting_bytes += arguments.len();
         inner.usage.calls += 1;
         inner.out.push(Out::Call { id, method, arguments });
@@ -120,10 +127,29 @@ impl State {
     /// A call is over; `false` if it was already.
     pub fn settled(&self, id: u32, failed: bool) -> bool {
         let mut inner = self.inner();
-        let Some(bytes) = inner.waiting.remove(&id) else { return false };
+        let Some((bytes, _)) = inner.waiting.remove(&id) else { return false };
         inner.waiting_bytes -= bytes;
         inner.usage.calls_failed += u64::from(failed);
         true
+    }
+
+    /// Whether the call's answer is kept outside of the engine.
+    pub fn keeps(&self, id: u32) -> bool {
+        self.inner().waiting.get(&id).is_some_and(|(_, keep)| *keep)
+    }
+
+    /// Keeps the answer to a call; of too many the oldest goes.
+    pub fn keep(&self, id: u32, table: Table) {
+        let tables = &mut self.inner().tables;
+        if tables.len() >= TABLES_MAX {
+            tables.remove(0);
+        }
+        tables.push((id, Arc::new(table)));
+    }
+
+    /// The answer to a call that was kept.
+    pub fn table(&self, id: u32) -> Option<Arc<Table>> {
+        self.inner().tables.iter().find(|(of, _)| *of == id).map(|(_, table)| table.clone())
     }
 
     /// Nobody waits for the call any more.
@@ -288,10 +314,10 @@ mod tests {
     #[test]
     fn calls_are_bounded_in_number_and_in_bytes() {
         let (state, _) = state(Limits { calls: 1, calls_queued: 1, call_bytes: 10, ..Limits::default() });
-        let first = state.call("a".into(), "12345".into()).unwrap();
-        assert_eq!(state.call("a".into(), "123456".into()), Err(Refused::TooLarge));
-        let second = state.call("a".into(), String::new()).unwrap();
-        assert_eq!(state.call("a".into(), String::new()), Err(Refused::TooMany));
+        let first = state.call("a".into(), "12345".into(), false).unwrap();
+        assert_eq!(state.call("a".into(), "123456".into(), false), Err(Refused::TooLarge));
+        let second = state.call("a".into(), String::new(), false).unwrap();
+        assert_eq!(state.call("a".into(), String::new(), false), Err(Refused::TooMany));
         assert!(state.settled(first, true));
         assert!(!state.settled(first, true));
         state.cancel(second);

@@ -1,7 +1,7 @@
 // Exchanges behind CCXT's methods. What a method does is the host's; here are names, arguments, and CCXT's helpers.
 (function (kit) {
   "use strict";
-  const { $, callText, failure, freeze, hide, global, stringify, parse } = kit;
+  const { $, callText, failure, freeze, hide, global, stringify, parse, mapGet, mapSet, mapDelete } = kit;
   const invoke = (self, method, values) =>
     callText(`cex.${self.id}.${method}`, `{"config":${self[CONFIG]},"arguments":${stringify(values)}}`);
   const CONFIG = Symbol("config");
@@ -21,6 +21,53 @@
   };
   const UNITS = { s: 1, m: 60, h: 3600, d: 86400, w: 604800, M: 2592000, y: 31536000 };
 
+  const arrange = (exchange, markets, byId) => {
+    exchange.markets = markets;
+    exchange.markets_by_id = byId;
+    exchange.symbols = Object.keys(markets).sort();
+    exchange.ids = Object.keys(byId).sort();
+  };
+  // an object whose values are made when they are looked at; all else is as with any object
+  const dictionary = (places, make) => {
+    const reveal = (target, name) => {
+      const place = mapGet(places, name);
+      if (place === undefined) return;
+      mapDelete(places, name);
+      target[name] = make(place);
+    };
+    // names are there from the beginning, so that they are listed in their order
+    const target = {};
+    for (const name of places.keys()) target[name] = undefined;
+    return new Proxy(target, {
+      get: (_, name) => {
+        reveal(target, name);
+        return target[name];
+      },
+      set: (_, name, value) => {
+        mapDelete(places, name);
+        target[name] = value;
+        return true;
+      },
+      deleteProperty: (_, name) => {
+        mapDelete(places, name);
+        return delete target[name];
+      },
+    });
+  };
+  const lazily = (exchange, kept) => {
+    const names = $.marketNames(kept);
+    const symbols = new Map();
+    const ids = new Map();
+    for (let i = 0; i < names.length; i += 2) {
+      mapSet(symbols, names[i], i / 2);
+      const same = mapGet(ids, names[i + 1]);
+      if (same === undefined) mapSet(ids, names[i + 1], [names[i]]);
+      else same.push(names[i]);
+    }
+    const markets = dictionary(symbols, (place) => $.market(kept, place));
+    arrange(exchange, markets, dictionary(ids, (all) => all.map((symbol) => markets[symbol])));
+  };
+
   const helpers = {
     get name() {
       return describe(this.id).name;
@@ -32,7 +79,10 @@
       return describe(this.id).timeframes;
     },
     async loadMarkets(reload = false) {
-      if (this.markets === undefined || reload) this.setMarkets(await invoke(this, "fetchMarkets", []));
+      if (this.markets === undefined || reload) {
+        const kept = await callText(`cex.${this.id}.fetchMarkets`, `{"config":${this[CONFIG]},"arguments":[]}`, undefined, true);
+        lazily(this, kept);
+      }
       return this.markets;
     },
     setMarkets(list) {
@@ -42,10 +92,7 @@
         markets[market.symbol] = market;
         (byId[market.id] ??= []).push(market);
       }
-      this.markets = markets;
-      this.markets_by_id = byId;
-      this.symbols = Object.keys(markets).sort();
-      this.ids = Object.keys(byId).sort();
+      arrange(this, markets, byId);
       return markets;
     },
     market(symbol) {

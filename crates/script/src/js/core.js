@@ -42,15 +42,15 @@
   const hide = (object, name, value) =>
     defineProperty(object, name, { value, writable: true, configurable: true, enumerable: false });
 
-  // `signal`: an AbortSignal that gives the call up
-  const callText = (method, text, signal) => {
+  // `signal`: an AbortSignal that gives the call up; `keep`: the answer stays outside, and its number is the value
+  const callText = (method, text, signal, keep = false) => {
     const { stack } = new Error();
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(signal.reason);
         return;
       }
-      const id = $.call(method, text);
+      const id = $.call(method, text, keep);
       const call = { resolve, reject, stack, signal: undefined, abort: undefined };
       mapSet(calls, id, call);
       if (signal) {

@@ -7,10 +7,10 @@ use rquickjs::{Exception, Result, Value};
 use super::Given;
 use crate::isolate::{Refused, parts, thrown};
 
-/// `call(method, json)`: the call's number.
+/// `call(method, json, keep)`: the call's number.
 pub(super) fn call<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
     let (method, arguments) = (given.text(0)?, given.text(1)?);
-    match given.around.state.call(method, arguments) {
+    match given.around.state.call(method, arguments, given.flag(2)) {
         Ok(id) => given.give(id),
         Err(Refused::TooMany) => Err(given.error("RateLimitExceeded", "too many calls wait for their answer")),
         Err(Refused::TooLarge) => {

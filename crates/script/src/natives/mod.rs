@@ -64,6 +64,8 @@ const NATIVES: &[(&str, Native)] = &[
     ("classes", venue::classes),
     ("venues", venue::venues),
     ("venue", venue::venue),
+    ("marketNames", venue::market_names),
+    ("market", venue::market),
     ("isMethod", venue::is_method),
     ("toStep", venue::to_step),
     ("wallet", wallet::call),

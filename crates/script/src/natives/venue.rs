@@ -1,7 +1,7 @@
 //! What scripts know of exchanges without asking one.
 
 use orrery_venues::{ErrorClass, Number, Venue};
-use rquickjs::{Result, Value};
+use rquickjs::{Array, Result, Value};
 use serde_json::{Map, json};
 
 use super::{Given, json};
@@ -58,6 +58,23 @@ pub(super) fn venue<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
     let name = if venue.is_ok() { description.name.as_str() } else { "Paper" };
     let described = json!({ "name": name, "has": has, "timeframes": description.timeframes });
     json::parsed(given, &described.to_string())
+}
+
+/// `marketNames(id)`: symbols and ids by turns, of the markets that were kept.
+pub(super) fn market_names<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
+    let table = given.around.state.table(given.id(0));
+    let array = Array::new(given.ctx.clone())?;
+    for (place, name) in table.iter().flat_map(|table| table.names()).enumerate() {
+        array.set(place, name)?;
+    }
+    Ok(array.into_value())
+}
+
+/// `market(id, place)`: one of them; `undefined` when they are not kept any more.
+pub(super) fn market<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
+    let table = given.around.state.table(given.id(0));
+    let row = table.as_ref().and_then(|table| table.row(usize::try_from(given.id(1)).ok()?));
+    row.map_or_else(|| given.undefined(), |row| json::parsed(given, row))
 }
 
 /// `isMethod(name)`

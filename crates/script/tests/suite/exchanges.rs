@@ -114,6 +114,29 @@ async fn markets_are_loaded_once_and_give_precision() {
 }
 
 #[tokio::test]
+async fn thousands_of_markets_fit() {
+    let host = TestHost::new().on("cex.binance.fetchMarkets", |_| {
+        let info = "x".repeat(3_000);
+        let market =
+            |i: usize| json!({ "id": format!("M{}", i / 2), "symbol": format!("M{i}/USDT"), "info": { "raw": info } });
+        Ok((0..4_000).map(market).collect::<Vec<_>>().into())
+    });
+    let limits = orrery_workers::script::Limits { memory: 8 << 20, ..Default::default() };
+    let script = "const x = new Stels.runtime.cex.binance();
+      const markets = await x.loadMarkets();
+      const names = Object.keys(markets);
+      const out = [names.length, names[1], markets['M7/USDT'].info.raw.length, 'M3999/USDT' in markets, markets.none ?? null,
+        x.markets_by_id.M3.map((market) => market.symbol), x.ids.length, x.market('M5').symbol,
+        markets['M1/USDT'] === markets['M1/USDT']];
+      markets.mine = 1; delete markets['M0/USDT'];
+      return [...out, markets.mine, Object.keys(x.markets).length]";
+    let outcome = crate::host::run_within(script, &host, limits).await;
+    let expected =
+        json!([4_000, "M1/USDT", 3_000, true, null, ["M6/USDT", "M7/USDT"], 2_000, "M10/USDT", true, 1, 4_000]);
+    assert_eq!(outcome.end, orrery_workers::script::End::Returned(Some(expected.to_string())), "{:?}", host.lines());
+}
+
+#[tokio::test]
 async fn many_calls_run_at_once() {
     let host = TestHost::new().on("cex.gate.fetchTicker", echo);
     let seen = value_with(
