@@ -518,7 +518,8 @@ interface Exchange extends Readonly<Record<OtherMethod, (...values: any[]) => Pr
   fetchMarkets(params?: Params): Promise<Market[]>;
   fetchCurrencies(params?: Params): Promise<Dictionary<unknown>>;
   fetchTime(params?: Params): Promise<number>;
-  fetchStatus(params?: Params): Promise<{ status: string; updated?: number; eta?: number; url?: string; info: unknown }>;
+  fetchStatus(params?: Params): Promise<{ status: string; updated?: number; eta?: number; url?: string;
+    info: unknown }>;
   fetchTicker(symbol: string, params?: Params): Promise<Ticker>;
   fetchTickers(symbols?: string[], params?: Params): Promise<Dictionary<Ticker>>;
   fetchBidsAsks(symbols?: string[], params?: Params): Promise<Dictionary<Ticker>>;
@@ -528,7 +529,8 @@ interface Exchange extends Readonly<Record<OtherMethod, (...values: any[]) => Pr
   fetchFundingRate(symbol: string, params?: Params): Promise<FundingRate>;
   fetchFundingRateHistory(symbol?: string, since?: number, limit?: number, params?: Params): Promise<FundingRate[]>;
   // ── orders; `params.clientOrderId` names one ──
-  createOrder(symbol: string, type: OrderType, side: Side, amount: number, price?: number, params?: OrderParams): Promise<Order>;
+  createOrder(symbol: string, type: OrderType, side: Side, amount: number, price?: number,
+    params?: OrderParams): Promise<Order>;
   createLimitOrder(symbol: string, side: Side, amount: number, price: number, params?: OrderParams): Promise<Order>;
   createLimitBuyOrder(symbol: string, amount: number, price: number, params?: OrderParams): Promise<Order>;
   createLimitSellOrder(symbol: string, amount: number, price: number, params?: OrderParams): Promise<Order>;
@@ -539,7 +541,8 @@ interface Exchange extends Readonly<Record<OtherMethod, (...values: any[]) => Pr
   createMarketBuyOrderWithCost(symbol: string, cost: number, params?: OrderParams): Promise<Order>;
   createMarketSellOrderWithCost(symbol: string, cost: number, params?: OrderParams): Promise<Order>;
   createOrders(orders: OrderRequest[], params?: Params): Promise<Order[]>;
-  editOrder(id: string, symbol: string, type: OrderType, side: Side, amount?: number, price?: number, params?: OrderParams): Promise<Order>;
+  editOrder(id: string, symbol: string, type: OrderType, side: Side, amount?: number, price?: number,
+    params?: OrderParams): Promise<Order>;
   cancelOrder(id: string, symbol?: string, params?: Params): Promise<Order>;
   cancelOrders(ids: string[], symbol?: string, params?: Params): Promise<Order[]>;
   cancelAllOrders(symbol?: string, params?: Params): Promise<Order[]>;
@@ -554,10 +557,12 @@ interface Exchange extends Readonly<Record<OtherMethod, (...values: any[]) => Pr
   // ── the account ──
   fetchBalance(params?: Params): Promise<Balances>;
   fetchLedger(code?: string, since?: number, limit?: number, params?: Params): Promise<unknown[]>;
-  fetchDepositAddress(code: string, params?: Params): Promise<{ currency: string; address: string; tag?: string; network?: string; info: unknown }>;
+  fetchDepositAddress(code: string, params?: Params): Promise<{ currency: string; address: string; tag?: string;
+    network?: string; info: unknown }>;
   transfer(code: string, amount: number, fromAccount: string, toAccount: string, params?: Params): Promise<unknown>;
   withdraw(code: string, amount: number, address: string, tag?: string, params?: Params): Promise<unknown>;
-  fetchTradingFee(symbol: string, params?: Params): Promise<{ symbol: string; maker: number; taker: number; info: unknown }>;
+  fetchTradingFee(symbol: string, params?: Params): Promise<{ symbol: string; maker: number; taker: number;
+    info: unknown }>;
   fetchPosition(symbol: string, params?: Params): Promise<Position>;
   fetchPositions(symbols?: string[], params?: Params): Promise<Position[]>;
   closePosition(symbol: string, side?: Side, params?: Params): Promise<Order>;
@@ -691,7 +696,8 @@ declare class CloseEvent extends Event {
 type Listener = ((event: any) => void) | { handleEvent(event: any): void };
 
 declare class EventTarget {
-  addEventListener(type: string, listener: Listener | null, options?: boolean | { once?: boolean; signal?: AbortSignal }): void;
+  addEventListener(type: string, listener: Listener | null, options?: boolean | { once?: boolean;
+    signal?: AbortSignal }): void;
   removeEventListener(type: string, listener: Listener | null): void;
   dispatchEvent(event: Event): boolean;
 }

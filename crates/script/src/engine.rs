@@ -148,7 +148,7 @@ pub(crate) fn compile(text: &str, library: &Arc<Library>) -> Result<Code, Script
             let code = rquickjs::Module::declare(ctx.clone(), name.as_str(), bundle.as_bytes());
             code.catch(&ctx).map_err(|error| fault(format!("dependency {name:?}: {error}")))?;
         }
-        Code::compile(&ctx, text, FILE, FIRST_LINE).map_err(|error| {
+        Code::compile(&ctx, text, FILE, FIRST_LINE, false).map_err(|error| {
             if !error.is_exception() {
                 return broken(error);
             }

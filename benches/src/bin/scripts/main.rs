@@ -47,10 +47,14 @@ enum What {
         #[arg(long, default_value_t = 2_000)]
         runs: usize,
     },
-    /// Many asleep: memory of each, and how long it took to start them.
+    /// Many asleep: memory of each, and how long it took to start them. One process a measurement, as memory that was
+    /// given back is used again.
     Idle {
-        #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000])]
-        workers: Vec<usize>,
+        #[arg(long, default_value_t = 1_000)]
+        workers: usize,
+        /// As long as the example of the document, or next to nothing?
+        #[arg(long)]
+        grid: bool,
     },
     /// Calls of the host: one after the other, and a hundred at once.
     Calls {
@@ -160,7 +164,7 @@ async fn idle(engine: &Arc<Engine>, workers: usize, name: &str, script: &str) ->
     stop.now();
     while running.join_next().await.is_some() {}
     println!(
-        "idle {name}: {workers} workers, {each:.1} kB each, all on after {:.0} ms, {idle:.2} % of a core, all off after {:.0} ms",
+        "idle {name}: {workers} workers, {each:.1} kB each, {idle:.2} % of a core; all on after {:.0} ms, off after {:.0} ms",
         started.as_secs_f64() * 1e3,
         began.elapsed().as_secs_f64() * 1e3
     );
@@ -196,7 +200,8 @@ async fn calls(engine: &Engine, calls: usize) -> Result<()> {
     );
     let many = format!(
         "const x = new Stels.runtime.cex.bybit();
-         for (let i = 0; i < {calls}; i += 100) await Promise.all(Array.from({{ length: 100 }}, () => x.fetchTicker('BTC/USDT')))"
+         const hundred = () => Array.from({{ length: 100 }}, () => x.fetchTicker('BTC/USDT'));
+         for (let i = 0; i < {calls}; i += 100) await Promise.all(hundred())"
     );
     for (name, script) in [("one after the other", one), ("a hundred at once", many)] {
         let (time, _) = timed(engine, &script).await?;
@@ -210,20 +215,15 @@ async fn calls(engine: &Engine, calls: usize) -> Result<()> {
 }
 
 async fn ta(engine: &Engine) -> Result<()> {
-    let script = "
-      const rows = Array.from({ length: 100000 }, (_, i) => { const c = 100 + Math.sin(i / 50) * 10 + (i % 7); return [i, c, c + 1, c - 1, c, 5] });
-      const close = Stels.ta.columns(rows).close;
-      const ema = (v, n) => { const k = 2 / (n + 1), out = new Float64Array(v.length); let e = v[0]; for (let i = 0; i < v.length; i++) { e += (v[i] - e) * k; out[i] = e } return out };
-      const rsi = (v, n) => { const out = new Float64Array(v.length); let g = 0, l = 0;
-        for (let i = 1; i < v.length; i++) { const d = v[i] - v[i - 1]; g += ((d > 0 ? d : 0) - g) / n; l += ((d < 0 ? -d : 0) - l) / n; out[i] = 100 * g / (g + l) } return out };
-      const best = (f) => { let best = Infinity; for (let i = 0; i < 20; i++) { const t = performance.now(); f(); best = Math.min(best, performance.now() - t) } return best };
-      return { own: best(() => { Stels.ta.ema(close, 20); Stels.ta.rsi(close, 14) }), rows: best(() => { Stels.ta.ema(rows, 20); Stels.ta.rsi(rows, 14) }),
-        script: best(() => { ema(close, 20); rsi(close, 14) }) }";
-    let (_, value) = timed(engine, script).await?;
-    println!(
-        "ta, EMA and RSI over 100,000 candles, ms at best (own: on columns; rows: on rows; script: in JavaScript): {value}"
-    );
+    let (_, value) = timed(engine, include_str!("indicators.js")).await?;
+    println!("ta: EMA and RSI over 100,000 candles, ms at best: {value}");
     Ok(())
+}
+
+/// Runs this program once more, for one measurement.
+async fn again(arguments: &[&str]) -> Result<()> {
+    let status = tokio::process::Command::new(std::env::current_exe()?).args(arguments).status().await?;
+    if status.success() { Ok(()) } else { bail!("{arguments:?}: {status}") }
 }
 
 #[tokio::main]
@@ -231,28 +231,23 @@ async fn main() -> Result<()> {
     let Options { what, threads } = Options::parse();
     let handle = tokio::runtime::Handle::current();
     let engine = Arc::new(Engine::new(threads, handle, Arc::new(Zeros), Arc::new(NoModules))?);
-    let all = matches!(what, What::All);
-    let (mut runs, mut workers, mut count) = (2_000, vec![100, 1_000], 100_000);
-    match &what {
-        What::Start { runs: given } => runs = *given,
-        What::Idle { workers: given } => workers.clone_from(given),
-        What::Calls { calls: given } => count = *given,
-        What::All | What::Ta => {}
-    }
-    if all || matches!(what, What::Start { .. }) {
-        start(&engine, runs).await?;
-    }
-    if all || matches!(what, What::Idle { .. }) {
-        for workers in workers {
-            idle(&engine, workers, "light", LIGHT).await?;
-            idle(&engine, workers, "grid", GRID).await?;
+    match what {
+        What::Start { runs } => start(&engine, runs).await?,
+        What::Idle { workers, grid } => {
+            let (name, script) = if grid { ("grid", GRID) } else { ("light", LIGHT) };
+            idle(&engine, workers, name, script).await?;
         }
-    }
-    if all || matches!(what, What::Calls { .. }) {
-        calls(&engine, count).await?;
-    }
-    if all || matches!(what, What::Ta) {
-        ta(&engine).await?;
+        What::Calls { calls: count } => calls(&engine, count).await?,
+        What::Ta => ta(&engine).await?,
+        What::All => {
+            start(&engine, 2_000).await?;
+            calls(&engine, 100_000).await?;
+            ta(&engine).await?;
+            for workers in ["100", "1000"] {
+                again(&["idle", "--workers", workers]).await?;
+                again(&["idle", "--workers", workers, "--grid"]).await?;
+            }
+        }
     }
     Ok(())
 }

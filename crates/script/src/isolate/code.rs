@@ -16,10 +16,11 @@ impl std::fmt::Debug for Code {
 }
 
 impl Code {
-    /// Compiles the text of an expression, the first line of which has that number.
+    /// Compiles the text of an expression, the first line of which has that number. `bare`: without names and places,
+    /// which cost memory in every engine; stack traces then name the functions alone.
     ///
     /// Errors: what does not parse, as an exception of the context.
-    pub fn compile(ctx: &Ctx<'_>, source: &str, file: &str, first_line: i32) -> Result<Self> {
+    pub fn compile(ctx: &Ctx<'_>, source: &str, file: &str, first_line: i32, bare: bool) -> Result<Self> {
         let (text, name) = (CString::new(source)?, CString::new(file)?);
         let flags = qjs::JS_EVAL_TYPE_GLOBAL | qjs::JS_EVAL_FLAG_COMPILE_ONLY;
         let mut options = qjs::JSEvalOptions {
@@ -37,7 +38,8 @@ impl Code {
                 return Err(Error::Exception);
             }
             let mut length = 0;
-            let flags = qjs::JS_WRITE_OBJ_BYTECODE | qjs::JS_WRITE_OBJ_STRIP_SOURCE;
+            let strip = if bare { qjs::JS_WRITE_OBJ_STRIP_DEBUG } else { qjs::JS_WRITE_OBJ_STRIP_SOURCE };
+            let flags = qjs::JS_WRITE_OBJ_BYTECODE | strip;
             let bytes = qjs::JS_WriteObject(raw, &mut length, function, i32::try_from(flags).unwrap_or(0));
             qjs::JS_FreeValue(raw, function);
             if bytes.is_null() {

@@ -8,7 +8,7 @@ use rquickjs::{CatchResultExt as _, Context, Runtime};
 use super::code::Code;
 use crate::natives::link;
 
-/// Names in stack traces begin with this, and users do not see them.
+/// Their names begin with this where the engine tells one: users do not see them.
 pub(super) const PREFIX: &str = "stels:";
 
 macro_rules! parts {
@@ -44,7 +44,7 @@ fn compile() -> Result<HashMap<&'static str, Code>, String> {
     context.with(|ctx| {
         let mut compiled = HashMap::new();
         for (name, source) in PARTS {
-            let code = Code::compile(&ctx, &link(source), &format!("{PREFIX}{name}"), 1);
+            let code = Code::compile(&ctx, &link(source), &format!("{PREFIX}{name}"), 1, true);
             let code = code.catch(&ctx).map_err(|error| format!("{name}: {error}"))?;
             compiled.insert(*name, code);
         }

@@ -48,9 +48,9 @@ fn texts<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> Option<String> {
     }
 }
 
-/// A stack without the runtime's own frames.
+/// A stack without the runtime's own frames and the engine's, which have no place.
 fn lines(stack: &str) -> String {
-    let own = |line: &&str| line.contains(PREFIX) || line.contains("(native)");
+    let own = |line: &&str| line.contains(PREFIX) || !line.contains(':');
     let lines: Vec<_> = stack.lines().map(str::trim).filter(|line| !line.is_empty() && !own(line)).collect();
     lines.join("\n")
 }
@@ -71,8 +71,9 @@ mod tests {
 
     #[test]
     fn stacks_show_the_script_alone() {
-        let stack =
-            lines("    at fetch (native)\n    at f (stels:core:2:3)\n    at g (script:4:15)\n    at script:9:1\n");
+        let stack = lines(
+            "    at fetch (native)\n    at settle\n    at f (stels:core:2:3)\n    at g (script:4:15)\n    at script:9:1\n",
+        );
         assert_eq!(stack, "at g (script:4:15)\nat script:9:1");
         assert_eq!(place(&stack), Some((4, 15)));
         assert_eq!(place("at x (lib:1:2)"), None);

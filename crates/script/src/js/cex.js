@@ -80,7 +80,8 @@
     },
     async loadMarkets(reload = false) {
       if (this.markets === undefined || reload) {
-        const kept = await callText(`cex.${this.id}.fetchMarkets`, `{"config":${this[CONFIG]},"arguments":[]}`, undefined, true);
+        const kept = await callText(`cex.${this.id}.fetchMarkets`, `{"config":${this[CONFIG]},"arguments":[]}`,
+          undefined, true);
         lazily(this, kept);
       }
       return this.markets;

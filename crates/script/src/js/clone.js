@@ -34,7 +34,8 @@
     if (value instanceof Error) {
       const made = keep(Object.create(Object.getPrototypeOf(value)));
       for (const name of ["name", "message", "stack", "cause"]) {
-        if (name in value) Object.defineProperty(made, name, { value: clone(value[name], seen), writable: true, configurable: true });
+        if (name in value) Object.defineProperty(made, name, { value: clone(value[name], seen), writable: true,
+          configurable: true });
       }
       return made;
     }
@@ -43,5 +44,5 @@
     for (const key of Object.keys(value)) made[key] = clone(value[key], seen);
     return made;
   };
-  return (value) => clone(value, new Map());
+  return { structuredClone: (value) => clone(value, new Map()) };
 })

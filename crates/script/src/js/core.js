@@ -7,6 +7,7 @@
   const { freeze } = Object;
   const { stringify, parse } = JSON;
   const uncurry = Function.prototype.bind.bind(Function.prototype.call);
+  const bound = uncurry(Function.prototype.bind);
   const mapGet = uncurry(Map.prototype.get);
   const mapSet = uncurry(Map.prototype.set);
   const mapDelete = uncurry(Map.prototype.delete);
@@ -35,7 +36,7 @@
   let stopSignal;
 
   const failure = (name, message, stack) => {
-    const error = part("errors")(name, message);
+    const error = part("errors").make(name, message);
     if (stack !== undefined) hide(error, "stack", `${stack}`);
     return error;
   };
@@ -128,7 +129,7 @@
     let text = "";
     for (let i = 0; i < values.length; i++) {
       const value = values[i];
-      const shown = typeof value === "string" ? value : part("format")(value);
+      const shown = typeof value === "string" ? value : part("format").format(value);
       text = i === 0 ? shown : `${text} ${shown}`;
     }
     return wellFormed(text);
@@ -145,21 +146,20 @@
     mapGet, mapSet, mapDelete, wellFormed, stringify, parse,
   });
 
-  // a global that is made when it is first read, and that a script may replace
-  const lazy = (object, name, make) => {
-    const become = (value) =>
-      defineProperty(object, name, { value, writable: true, configurable: true, enumerable: false });
-    defineProperty(object, name, {
-      get: () => {
-        const value = make();
-        become(value);
-        return value;
-      },
-      set: become,
+  // a global that is made when it is first read, and that a script may replace; bound functions are the least that a
+  // name can cost, and there are seventy
+  const become = (name, value) => {
+    hide(global, name, value);
+    return value;
+  };
+  const read = (of, name) => become(name, part(of)[name]);
+  const lazy = (of, name, replaceable) =>
+    defineProperty(global, name, {
+      get: bound(read, undefined, of, name),
+      set: replaceable ? bound(become, undefined, name) : undefined,
       configurable: true,
       enumerable: false,
     });
-  };
   // a property that is made when it is first read, and stays
   const once = (object, name, make) => {
     let made;
@@ -203,21 +203,21 @@
   hide(global, "setInterval", (run, ms, ...values) => setTimer(run, ms, values, true));
   hide(global, "clearTimeout", clearTimer);
   hide(global, "clearInterval", clearTimer);
-  lazy(global, "console", () => part("format").console);
-  lazy(global, "Deno", () => part("format").Deno);
-  lazy(global, "structuredClone", () => part("clone"));
-  lazy(global, "crypto", () => part("crypto"));
-  for (const name of ["URL", "URLSearchParams"]) lazy(global, name, () => part("url")[name]);
-  for (const name of ["TextEncoder", "TextDecoder", "atob", "btoa"]) lazy(global, name, () => part("text")[name]);
-  for (const name of ["fetch", "Headers", "Request", "Response"]) lazy(global, name, () => part("web")[name]);
-  lazy(global, "WebSocket", () => part("socket"));
-  for (
-    const name of [
+  const parts = {
+    format: ["console", "Deno"],
+    clone: ["structuredClone"],
+    crypto: ["crypto"],
+    url: ["URL", "URLSearchParams"],
+    text: ["TextEncoder", "TextDecoder", "atob", "btoa"],
+    web: ["fetch", "Headers", "Request", "Response"],
+    socket: ["WebSocket"],
+    events: [
       "Event", "EventTarget", "CustomEvent", "MessageEvent", "CloseEvent", "AbortController", "AbortSignal",
-    ]
-  ) lazy(global, name, () => part("events")[name]);
-  part("errors").define(lazy);
-  part("guard");
+    ],
+  };
+  for (const of in parts) for (const name of parts[of]) lazy(of, name, true);
+  for (const [name] of $.classes()) lazy("errors", name, false);
+  $.part("guard")(kit);
 
   // an error of the script, told apart from what never settles
   const main = (script) => {

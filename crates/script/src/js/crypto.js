@@ -30,7 +30,8 @@
     importKey: async (format, data, algorithm, _extractable, usages) => {
       if (format !== "raw" || nameOf(algorithm).toUpperCase() !== "HMAC") throw unknown(`${format} ${nameOf(algorithm)}`);
       const hash = nameOf(algorithm.hash);
-      const bytes = new Uint8Array(ArrayBuffer.isView(data) ? data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) : data.slice(0));
+      const bytes = new Uint8Array(ArrayBuffer.isView(data) ? data.buffer.slice(data.byteOffset,
+        data.byteOffset + data.byteLength) : data.slice(0));
       if ($.hmac(hash, bytes, bytes) === undefined) throw unknown(hash);
       const key = new CryptoKey(hash, [...usages]);
       keys.set(key, bytes);
@@ -39,13 +40,14 @@
     sign: async (algorithm, key, data) => mac(algorithm, key, data),
     verify: async (algorithm, key, signature, data) => {
       const own = new Uint8Array(mac(algorithm, key, data));
-      const other = new Uint8Array(ArrayBuffer.isView(signature) ? signature.buffer.slice(signature.byteOffset, signature.byteOffset + signature.byteLength) : signature);
+      const other = new Uint8Array(ArrayBuffer.isView(signature) ? signature.buffer.slice(signature.byteOffset,
+        signature.byteOffset + signature.byteLength) : signature);
       let differs = own.length ^ other.length;
       for (let i = 0; i < own.length; i++) differs |= own[i] ^ (other[i] ?? 0);
       return differs === 0;
     },
   });
-  return freeze({
+  const crypto = freeze({
     subtle,
     getRandomValues: (array) => {
       if (!ArrayBuffer.isView(array) || array instanceof Float64Array || array instanceof Float32Array) {
@@ -63,4 +65,5 @@
       return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
     },
   });
+  return { crypto };
 })

@@ -26,9 +26,7 @@
     hide(error, "name", name);
     return error;
   };
-  make.define = (lazy) => {
-    for (const name in parents) lazy(global, name, () => classOf(name));
-  };
-  make.dom = (message, name) => new DOMException(message, name);
-  return freeze(make);
+  const all = { make, dom: (message, name) => new DOMException(message, name) };
+  for (const name in parents) Object.defineProperty(all, name, { get: () => classOf(name) });
+  return freeze(all);
 })

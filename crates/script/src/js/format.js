@@ -76,7 +76,7 @@
   const counts = { __proto__: null };
   const times = { __proto__: null };
   const now = () => global.performance.now();
-  format.console = {
+  const console = {
     log: logger.info,
     info: logger.info,
     debug: logger.debug,
@@ -108,11 +108,11 @@
   const refused = (what) => () => {
     throw failure("NotSupported", `${what} is not available to workers: publish with Stels.webfix instead`);
   };
-  format.Deno = freeze({
+  const Deno = freeze({
     memoryUsage: () => $.memory(),
     loadavg: () => $.loadavg(),
     serve: refused("Deno.serve"),
     env: freeze({ get: () => undefined, has: () => false, toObject: () => ({}) }),
   });
-  return format;
+  return freeze({ format, console, Deno });
 })

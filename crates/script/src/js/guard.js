@@ -15,30 +15,28 @@
     Reflect.defineProperty(guarded, "length", { value: original.length, configurable: true });
     return guarded;
   };
-  const wrap = (owner, names, sized) => {
-    for (const name of names) {
-      const original = owner[name];
-      const { [name]: guarded } = {
-        [name](...values) {
-          const length = this?.length;
-          if (length > LARGE) {
-            ask();
-            if (sized && length > MOST) throw new RangeError(`${name}: more than ${MOST} elements`);
-          }
-          return apply(original, this, values);
-        },
-      };
-      hide(owner, name, like(guarded, original));
-    }
+  // what a function keeps is what it costs, so it keeps no more than the original
+  const wrap = (owner, names) => {
+    for (const name of names) hide(owner, name, guard(owner[name], name));
   };
+  const guard = (original, name) =>
+    like({
+      [name](...values) {
+        const length = this?.length;
+        if (length > LARGE) {
+          ask();
+          if (length > MOST && typeof this !== "string") throw new RangeError(`more than ${MOST} elements`);
+        }
+        return apply(original, this, values);
+      },
+    }[name], original);
   wrap(Array.prototype, [
-    "join", "fill", "reverse", "toReversed", "slice", "concat", "flat", "copyWithin", "splice", "toSpliced", "sort",
-    "toSorted", "with", "shift", "unshift",
-  ], true);
+    "join", "fill", "reverse", "slice", "concat", "flat", "copyWithin", "splice", "sort", "shift", "unshift",
+  ]);
   wrap(getPrototypeOf(Uint8Array.prototype), [
-    "fill", "sort", "toSorted", "reverse", "copyWithin", "indexOf", "lastIndexOf", "includes", "join", "set",
-  ], false);
-  wrap(String.prototype, ["split", "indexOf", "lastIndexOf", "includes", "localeCompare", "normalize"], false);
+    "fill", "sort", "reverse", "copyWithin", "indexOf", "lastIndexOf", "includes", "set",
+  ]);
+  wrap(String.prototype, ["indexOf", "lastIndexOf", "includes"]);
   const { parse, stringify } = JSON;
   hide(JSON, "parse", like((text, ...more) => {
     if (text?.length > LARGE) ask();

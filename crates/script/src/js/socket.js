@@ -76,7 +76,8 @@
       );
     }
     close(code = 1000, reason = "") {
-      if (code !== 1000 && !(code >= 3000 && code <= 4999)) throw dom("code is 1000 or 3000 to 4999", "InvalidAccessError");
+      if (code !== 1000 && !(code >= 3000 && code <= 4999)) throw dom("code is 1000 or 3000 to 4999",
+        "InvalidAccessError");
       if (this.readyState >= WebSocket.CLOSING) return;
       this.readyState = WebSocket.CLOSING;
       if (this.#id !== undefined) call("socket.close", [this.#id, code, `${reason}`]).catch(() => {});
@@ -85,5 +86,5 @@
   for (const name of ["CONNECTING", "OPEN", "CLOSING", "CLOSED"]) {
     Object.defineProperty(WebSocket.prototype, name, { value: WebSocket[name] });
   }
-  return WebSocket;
+  return { WebSocket };
 })

@@ -48,7 +48,8 @@ async fn arguments_pass_unchanged() {
 async fn methods_are_ccxts_and_nothing_else() {
     let seen = value(
         "const x = new Stels.runtime.cex.kraken();
-         return [typeof x.fetchOHLCV, typeof x.watchOrderBook, typeof x.setLeverage, typeof x.fetchFortune, typeof x.then,
+         return [typeof x.fetchOHLCV, typeof x.watchOrderBook, typeof x.setLeverage, typeof x.fetchFortune,
+           typeof x.then,
            'fetchTrades' in x, 'fetchNothing' in x, x.has.fetchTicker, x.has.fetchFortune ?? null, x.fetchTicker.name,
            x.timeframes['1h'] !== undefined, JSON.stringify(x).includes('config'), Stels.runtime.cex.mtgox ?? null,
            Stels.runtime.cex.exchanges.length, typeof Stels.runtime.cex.paper, Stels.runtime.cex.huobi().id,
@@ -90,7 +91,8 @@ async fn markets_are_loaded_once_and_give_precision() {
          let small; try { x.amountToPrecision('BTC/USDT', 0.000001) } catch (e) { small = [e.name, e.message] }
          return [early, unknown, x.symbols, x.markets['BTC/USDT'].id, x.markets_by_id.BTCUSDT.length,
            x.amountToPrecision('BTC/USDT', 0.123456789), x.priceToPrecision('BTC/USDT', 61234.567),
-           x.costToPrecision('BTC/USDT', '10.999'), small, x.parseTimeframe('4h'), x.iso8601(0), x.parse8601('1970-01-01T00:00:01Z')]",
+           x.costToPrecision('BTC/USDT', '10.999'), small, x.parseTimeframe('4h'), x.iso8601(0),
+             x.parse8601('1970-01-01T00:00:01Z')]",
         &host,
     )
     .await;
@@ -125,7 +127,8 @@ async fn thousands_of_markets_fit() {
     let script = "const x = new Stels.runtime.cex.binance();
       const markets = await x.loadMarkets();
       const names = Object.keys(markets);
-      const out = [names.length, names[1], markets['M7/USDT'].info.raw.length, 'M3999/USDT' in markets, markets.none ?? null,
+      const out = [names.length, names[1], markets['M7/USDT'].info.raw.length, 'M3999/USDT' in markets,
+        markets.none ?? null,
         x.markets_by_id.M3.map((market) => market.symbol), x.ids.length, x.market('M5').symbol,
         markets['M1/USDT'] === markets['M1/USDT']];
       markets.mine = 1; delete markets['M0/USDT'];

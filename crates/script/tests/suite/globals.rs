@@ -111,8 +111,10 @@ async fn sockets_open_tell_and_close() {
          const socket = new WebSocket('wss://stream.example.org/ws', ['p']);
          try { socket.send('early') } catch (e) { events.push(e.name) }
          await new Promise((resolve) => {
-           socket.onopen = () => { events.push('open', socket.readyState, socket.protocol); socket.send('hi'); socket.send(new Uint8Array([7])) };
-           socket.addEventListener('message', ({ data }) => events.push(typeof data === 'string' ? data : new Uint8Array(data).length));
+           socket.onopen = () => { events.push('open', socket.readyState, socket.protocol); socket.send('hi');
+             socket.send(new Uint8Array([7])) };
+           socket.addEventListener('message', ({ data }) =>
+             events.push(typeof data === 'string' ? data : new Uint8Array(data).length));
            socket.onclose = (event) => { events.push('close', event.code, event.reason, event.wasClean); resolve() };
          });
          return [...events, socket.readyState, WebSocket.CLOSED]",
@@ -125,7 +127,8 @@ async fn sockets_open_tell_and_close() {
     let host = TestHost::new();
     let refused = "return await new Promise((resolve) => {
       const socket = new WebSocket('ws://10.0.0.1/'); const seen = [];
-      socket.onerror = (event) => seen.push(event.message); socket.onclose = (event) => resolve([...seen, event.code]) })";
+      socket.onerror = (event) => seen.push(event.message); socket.onclose = (event) => resolve([...seen,
+        event.code]) })";
     assert_eq!(value_with(refused, &host).await, json!(["socket.open is not answered", 1006]));
 }
 
@@ -136,7 +139,8 @@ async fn addresses_are_read_and_written() {
          url.searchParams.append('z', 'é&'); url.port = '443'; url.hash = ''; url.pathname = '/p q';
          const again = new URL('https://a/?k=1'); again.search = '?k=2&k=3';
          const params = new URLSearchParams('?a=1&b=2&a=3'); params.set('a', '9'); params.sort();
-         const out = [url.href, url.origin, url.host, url.searchParams.get('y'), again.searchParams.getAll('k'), `${params}`,
+         const out = [url.href, url.origin, url.host, url.searchParams.get('y'), again.searchParams.getAll('k'),
+           `${params}`,
            params.size, [...new URLSearchParams([['x', 'y']])], URL.canParse('x'), JSON.stringify({ u: again })];
          try { new URL('//') } catch (e) { out.push(e.name) }
          return out",
@@ -163,11 +167,13 @@ async fn texts_and_bytes() {
     let seen = value(
         "const bytes = new TextEncoder().encode('aé😀\\ud800');
          const decoder = new TextDecoder();
-         const parts = [bytes.slice(0, 2), bytes.slice(2, 5), bytes.slice(5)].map((part, i) => decoder.decode(part, { stream: i < 2 }));
+         const parts = [bytes.slice(0, 2), bytes.slice(2, 5), bytes.slice(5)].map((part, i) => decoder.decode(part, {
+           stream: i < 2 }));
          const out = [[...bytes], parts.join(''), new TextDecoder().decode(new Uint8Array([0xef, 0xbb, 0xbf, 97])),
            new TextEncoder().encodeInto('é😀', new Uint8Array(3)), btoa('\\xff\\x00a'), atob('/wBh').charCodeAt(0)];
          for (const act of [() => btoa('é😀'), () => atob('*'), () => new TextDecoder('latin1'),
-           () => new TextDecoder('utf-8', { fatal: true }).decode(new Uint8Array([255]))]) { try { act() } catch (e) { out.push(e.name) } }
+           () => new TextDecoder('utf-8', { fatal: true }).decode(new Uint8Array([255]))]) { try {
+             act() } catch (e) { out.push(e.name) } }
          return out",
     )
     .await;
@@ -182,13 +188,16 @@ async fn texts_and_bytes() {
 async fn random_values_and_digests() {
     let seen = value(
         "const hex = (buffer) => [...new Uint8Array(buffer)].map((b) => b.toString(16).padStart(2, '0')).join('');
-         const key = await crypto.subtle.importKey('raw', new TextEncoder().encode('key'), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+         const key = await crypto.subtle.importKey('raw', new TextEncoder().encode('key'), { name: 'HMAC',
+           hash: 'SHA-256' }, false, ['sign']);
          const data = new TextEncoder().encode('The quick brown fox jumps over the lazy dog');
          const mac = await crypto.subtle.sign('HMAC', key, data);
-         const out = [hex(await crypto.subtle.digest('SHA-1', new Uint8Array(0))), hex(await crypto.subtle.digest({ name: 'sha-256' }, data.buffer)),
+         const out = [hex(await crypto.subtle.digest('SHA-1', new Uint8Array(0))), hex(await crypto.subtle.digest({
+           name: 'sha-256' }, data.buffer)),
            hex(mac), await crypto.subtle.verify('HMAC', key, mac, data), crypto.randomUUID(),
            crypto.getRandomValues(new Uint32Array(2)).length, crypto.getRandomValues(new Uint8Array(3))[1]];
-         for (const act of [() => crypto.subtle.digest('MD5', data), () => crypto.getRandomValues(new Uint8Array(70000))]) {
+         for (const act of [() => crypto.subtle.digest('MD5', data), () =>
+           crypto.getRandomValues(new Uint8Array(70000))]) {
            try { await act() } catch (e) { out.push(e.name) } }
          return out",
     )
@@ -211,12 +220,15 @@ async fn random_values_and_digests() {
 async fn clones_are_deep() {
     let seen = value(
         "const shared = { x: 1 };
-         const of = { a: [shared, shared], m: new Map([[shared, new Set([1])]]), d: new Date(5), b: new Uint16Array([1, 2]), e: new RangeError('r') };
+         const of = { a: [shared, shared], m: new Map([[shared, new Set([1])]]), d: new Date(5),
+           b: new Uint16Array([1, 2]), e: new RangeError('r') };
          of.self = of;
          const made = structuredClone(of);
-         const out = [made !== of, made.self === made, made.a[0] === made.a[1], made.a[0] !== shared, [...made.m.keys()][0] === made.a[0],
+         const out = [made !== of, made.self === made, made.a[0] === made.a[1], made.a[0] !== shared,
+           [...made.m.keys()][0] === made.a[0],
            made.d.getTime(), made.b[1], made.b.buffer !== of.b.buffer, made.e instanceof RangeError, made.e.message];
-         for (const bad of [() => {}, Symbol('s'), Promise.resolve()]) { try { structuredClone(bad) } catch (e) { out.push(e.name) } }
+         for (const bad of [() => {}, Symbol('s'), Promise.resolve()]) { try { structuredClone(bad) } catch (e) {
+           out.push(e.name) } }
          return out",
     )
     .await;
@@ -260,11 +272,14 @@ async fn events_and_aborts() {
 async fn timers_run_in_their_order() {
     let seen = value(
         "const out = [];
-         setTimeout((x) => out.push(x), 5, 'b'); setTimeout(() => out.push('a'), 1); const no = setTimeout(() => out.push('never'), 1);
+         setTimeout((x) => out.push(x), 5, 'b'); setTimeout(() => out.push('a'), 1); const no = setTimeout(() =>
+           out.push('never'), 1);
          clearTimeout(no); clearTimeout(undefined); queueMicrotask(() => out.push('micro'));
-         let n = 0; await new Promise((r) => { const id = setInterval(() => { if (++n === 3) { clearInterval(id); r() } }, 2) });
+         let n = 0; await new Promise((r) => { const id = setInterval(() => { if (++n === 3) { clearInterval(id);
+           r() } }, 2) });
          await Stels.sleep(20); out.push(n);
-         for (const bad of [-1, 86400001, NaN, 'x']) { try { await Stels.sleep(bad); out.push('ok') } catch (e) { out.push(e.name) } }
+         for (const bad of [-1, 86400001, NaN, 'x']) { try { await Stels.sleep(bad); out.push('ok') } catch (e) {
+           out.push(e.name) } }
          try { setTimeout('code', 1) } catch (e) { out.push(e.name) }
          return out",
     )
@@ -276,8 +291,10 @@ async fn timers_run_in_their_order() {
 async fn what_is_named_of_deno() {
     let seen = value(
         "const memory = Deno.memoryUsage();
-         let error; try { Deno.serve({ port: 1 }, () => {}) } catch (e) { error = [e.name, e.message.includes('Stels.webfix')] }
-         return [memory.heapUsed > 0 && memory.heapTotal >= memory.heapUsed, Deno.loadavg().length, error, Deno.env.get('HOME') ?? null,
+         let error; try { Deno.serve({ port: 1 }, () => {}) } catch (e) { error = [e.name,
+           e.message.includes('Stels.webfix')] }
+         return [memory.heapUsed > 0 && memory.heapTotal >= memory.heapUsed, Deno.loadavg().length, error,
+           Deno.env.get('HOME') ?? null,
            typeof process, typeof require, performance.now() > 0]",
     )
     .await;
@@ -291,10 +308,12 @@ async fn indicators_take_arrays_and_candles() {
          const { close, high } = Stels.ta.columns(candles);
          const last = (a) => a[a.length - 1];
          const { macd, signal, histogram } = Stels.ta.macd(close, 3, 6, 2);
-         const out = [close instanceof Float64Array, last(high), last(Stels.ta.sma(candles, 3)), last(Stels.ta.ema([1, 2, 3], 2)),
+         const out = [close instanceof Float64Array, last(high), last(Stels.ta.sma(candles, 3)),
+           last(Stels.ta.ema([1, 2, 3], 2)),
            last(Stels.ta.rsi(close)), Number.isNaN(Stels.ta.sma([1, 2], 3)[1]), last(Stels.ta.atr(candles, 5)),
            last(Stels.ta.vwap(candles, 1)), last(Stels.ta.stochastic(candles).k), last(Stels.ta.highest(candles, 3)),
-           last(Stels.ta.lowest([3, 1, 2], 2)), last(Stels.ta.bollinger([1, 1, 1], 3).upper), macd.length + signal.length + histogram.length,
+           last(Stels.ta.lowest([3, 1, 2], 2)), last(Stels.ta.bollinger([1, 1, 1], 3).upper),
+             macd.length + signal.length + histogram.length,
            Stels.ta.crossover([1, 3], [2, 2]), Stels.ta.crossunder([3, 1], 2), Stels.ta.crossover([1], [2])];
          for (const act of [() => Stels.ta.sma([1], 0), () => Stels.ta.sma([1], 1.5), () => Stels.ta.sma('x', 1)]) {
            try { act() } catch (e) { out.push(e.name) } }
@@ -338,9 +357,11 @@ async fn wallets_and_transactions() {
         "const { importWallet, createSignedTransaction, validateTransaction, createSmartTransaction, sign, verify } = Stels.blockchain;
          const wallet = importWallet('938d3cba356408d58e4e03ee2e7143364b3100904c3351b7ad77a8e2e34353a5');
          const sent = createSignedTransaction(wallet, 'gf7iTTmSPnEwKUTb1X3TLACS9DUCmEegNx', 100, 1, 'note');
-         const smart = createSmartTransaction(wallet, [{ op: 'transfer', to: 'gf7iTTmSPnEwKUTb1X3TLACS9DUCmEegNx', amount: '1.500000' }], '0.000100', null, null);
+         const smart = createSmartTransaction(wallet, [{ op: 'transfer', to: 'gf7iTTmSPnEwKUTb1X3TLACS9DUCmEegNx',
+           amount: '1.500000' }], '0.000100', null, null);
          const out = [wallet.address, sent.from.address, validateTransaction(sent), smart.signatures.length,
-           verify('x', sign('x', wallet), wallet.publicKey), Stels.blockchain.deterministicStringify({ b: 1, a: undefined }),
+           verify('x', sign('x', wallet), wallet.publicKey), Stels.blockchain.deterministicStringify({ b: 1,
+             a: undefined }),
            Stels.wallet.address, Stels.wallet.number.length, 'privateKey' in Stels.wallet];
          try { importWallet('x') } catch (e) { out.push(e.message) }
          try { validateTransaction({ ...sent, amount: 5 }) } catch (e) { out.push(e.message) }

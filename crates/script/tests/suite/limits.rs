@@ -114,7 +114,8 @@ async fn deep_recursion_is_an_error() {
 async fn endless_arrays_are_refused() {
     let seen = value(
         "const names = [];
-         for (const act of [() => new Array(4294967295).join(), () => [].concat.call({ length: 1e15, [Symbol.isConcatSpreadable]: true }),
+         for (const act of [() => new Array(4294967295).join(), () => [].concat.call({ length: 1e15,
+           [Symbol.isConcatSpreadable]: true }),
            () => Array.prototype.fill.call({ length: 1e12 }, 1), () => Array.prototype.reverse.call({ length: 1e9 }),
            () => Array.prototype.sort.call({ length: 1e10 }), () => Array.prototype.slice.call({ length: 1e10 })]) {
            try { act(); names.push(null) } catch (error) { names.push(error.name) }
@@ -169,10 +170,12 @@ async fn tampering_harms_the_tamperer_alone() {
         "Object.prototype.then = undefined;
          Array.prototype.map = Array.prototype.push = Map.prototype.get = Map.prototype.set = () => { throw 1 };
          Promise.prototype.then = Function.prototype.call = Function.prototype.apply = Function.prototype.bind = () => 1;
-         JSON.stringify = () => 'no'; JSON.parse = () => 'no'; Symbol.iterator; Object.defineProperty = Object.freeze = null;
+         JSON.stringify = () => 'no'; JSON.parse = () => 'no'; Symbol.iterator;
+           Object.defineProperty = Object.freeze = null;
          Reflect.apply = null; String.prototype.toWellFormed = () => 'no';
          const out = [];
-         for (const act of [() => { Stels.net = 1 }, () => { 'use strict'; Stels.net = 1 }, () => { delete Stels.config },
+         for (const act of [() => { Stels.net = 1 }, () => { 'use strict'; Stels.net = 1 }, () => {
+           delete Stels.config },
            () => { logger.info = 1 }, () => { globalThis.Stels = 1 }]) { try { act() } catch {} }
          out[0] = Stels.config.nid; logger.info('still');
          const x = new Stels.runtime.cex.binance();

@@ -50,9 +50,13 @@ try {
 
 fn market() -> std::sync::Arc<TestHost> {
     TestHost::new()
-        .on("cex.bybit.fetchTicker", |_| Ok(json!({ "symbol": "BTC/USDT", "last": 60_000, "percentage": 1.5, "baseVolume": 9 })))
+        .on("cex.bybit.fetchTicker", |_| {
+            Ok(json!({ "symbol": "BTC/USDT", "last": 60_000, "percentage": 1.5,
+          "baseVolume": 9 }))
+        })
         .on("cex.bybit.createLimitOrder", |a| {
-            Ok(json!({ "id": format!("o-{}", a["arguments"][3]), "price": a["arguments"][3], "amount": a["arguments"][2] }))
+            Ok(json!({ "id": format!("o-{}", a["arguments"][3]), "price": a["arguments"][3],
+              "amount": a["arguments"][2] }))
         })
 }
 
@@ -134,12 +138,14 @@ async fn a_monitor_publishes_and_reads_back() {
         const exchange = new Stels.runtime.cex.bybit();
         const ticker = await exchange.fetchTicker("BTC/USDT");
         await Stels.webfix({
-          brain: Stels.net, method: "set", channel: ["market", "ticker", "BTC/USDT", Stels.config.nid], module: "ticker",
+          brain: Stels.net, method: "set", channel: ["market", "ticker", "BTC/USDT", Stels.config.nid],
+            module: "ticker",
           raw: { last: ticker.last, volume: ticker.baseVolume, change: ticker.percentage }, timestamp: Date.now(),
         });
         const stored = await Stels.net.get(["market", "ticker", "BTC/USDT", Stels.config.nid]);
         const missing = await Stels.net.get(["nothing"]);
-        await Stels.webfix({ brain: Stels.local, method: "set", channel: ["backup", Date.now()], module: "backup", raw: { a: 1 }, timestamp: Date.now() });
+        await Stels.webfix({ brain: Stels.local, method: "set", channel: ["backup", Date.now()], module: "backup",
+          raw: { a: 1 }, timestamp: Date.now() });
         const backups = await Array.fromAsync(Stels.local.list({ prefix: ["backup"] }));
         for (const entry of backups) await Stels.local.delete(entry.key);
         return [stored.value.raw, missing.value, backups.length, backups[0].value.raw,
@@ -168,7 +174,8 @@ async fn every_call_of_the_templates_is_there() {
     let seen = value_with(
         "const exchange = Stels.runtime.cex.binance({ apiKey: 'a', secret: 'b' });
          return [await exchange.fetchOpenOrders('BTC/USDT'), await exchange.createMarketBuyOrder('BTC/USDT', 0.01),
-           await exchange.createMarketOrder('BTC/USDT', 'sell', 1), await exchange.fetchBalance(), await exchange.fetchPositions(),
+           await exchange.createMarketOrder('BTC/USDT', 'sell', 1), await exchange.fetchBalance(),
+             await exchange.fetchPositions(),
            await exchange.fetchOrderBook('BTC/USDT', 5)]",
         &host,
     )

@@ -34,7 +34,8 @@ async fn a_script_in_a_process_is_like_any_other() {
         .on("cex.bybit.createOrder", |_| Err(HostError::new("InsufficientFunds", "no money")));
     let script = "const x = new Stels.runtime.cex.bybit();
       logger.warn('on', Stels.config.nid);
-      let error; try { await x.createOrder('A/B', 'market', 'buy', 1) } catch (e) { error = [e.name, e instanceof ExchangeError] }
+      let error; try { await x.createOrder('A/B', 'market', 'buy', 1) } catch (e) { error = [e.name,
+        e instanceof ExchangeError] }
       const all = await Promise.all([1, 2, 3].map((n) => x.fetchTicker(n)));
       return [all, error, (await import('gliesereum')).validateAddress('x')]";
     let outcome = outcome(script, &host, Limits::default()).await;

@@ -13,7 +13,8 @@ async fn values_are_kept_under_keys_of_any_parts() {
          const got = await Stels.net.get(['a', 1, true, new Uint8Array([1, 2])]);
          await Stels.local.set(['l'], undefined);
          await Stels.net.delete(['a', 1, true, new Uint8Array([1, 2])]);
-         return [missing.value, missing.versionstamp, put, got.value, got.key[3] instanceof Uint8Array, got.versionstamp,
+         return [missing.value, missing.versionstamp, put, got.value, got.key[3] instanceof Uint8Array,
+           got.versionstamp,
            (await Stels.local.get(['l'])).value]",
         &host,
     )
@@ -55,7 +56,8 @@ async fn listings_are_walked_page_by_page() {
          }
          const few = await Array.fromAsync(Stels.net.list({ prefix: ['p'] }, { limit: 3 }));
          const rows = Stels.local.list({ prefix: ['none'] });
-         for await (const row of Stels.net.list({ prefix: ['p'] })) { keys.push(row.key); if (keys.length === 2) break; }
+         for await (const row of Stels.net.list({ prefix: ['p'] })) { keys.push(row.key);
+           if (keys.length === 2) break; }
          return [count, few.length, (await rows.next()).done, keys.length]",
         &host,
     )
@@ -70,7 +72,8 @@ async fn changes_are_compared_and_set() {
         "const first = await Stels.net.cas(['c'], null, 1);
          const second = await Stels.net.cas(['c'], null, 2);
          const { versionstamp } = await Stels.net.get(['c']);
-         const third = await Stels.net.atomic().check({ key: ['c'], versionstamp }).set(['c'], 3).delete(['d']).commit();
+         const third = await Stels.net.atomic().check({ key: ['c'], versionstamp }).set(['c'],
+           3).delete(['d']).commit();
          return [first.ok, second.ok, third.ok, (await Stels.net.get(['c'])).value]",
     )
     .await;
@@ -102,7 +105,8 @@ async fn webfix_publishes_and_reads() {
     let host = TestHost::new();
     let seen = value_with(
         "const at = Date.now();
-         const set = await Stels.webfix({ brain: Stels.net, method: 'set', channel: ['market', 'ticker', at], module: 'ticker',
+         const set = await Stels.webfix({ brain: Stels.net, method: 'set', channel: ['market', 'ticker', at],
+           module: 'ticker',
            raw: { last: 1 }, timestamp: at, expireIn: 60000 });
          const got = await Stels.webfix({ brain: Stels.local, method: 'get', channel: ['market', 'ticker', at] });
          return [set ?? null, got.value.raw]",

@@ -41,10 +41,14 @@ async fn every_member_is_typed() {
       const own = (object) => Reflect.ownKeys(object).filter((key) => typeof key === 'string');
       const all = (name) => [...own(globalThis[name].prototype ?? {}), ...own(globalThis[name])];
       const exchange = Stels.runtime.cex.bybit();
-      const names = new Set([...own(Stels), ...own(Stels.config), ...own(Stels.net), ...own(Stels.net.atomic()), ...own(Stels.runtime),
-        ...own(Stels.runtime.cex), ...own(Stels.ta), ...own(Stels.blockchain), ...own(Stels.wallet), ...own(logger), ...own(Deno),
-        ...own(console), ...own(crypto), ...own(crypto.subtle), ...own(Object.getPrototypeOf(exchange)), ...own(exchange),
-        ...['URL', 'URLSearchParams', 'Headers', 'Request', 'Response', 'WebSocket', 'AbortController', 'AbortSignal', 'EventTarget',
+      const names = new Set([...own(Stels), ...own(Stels.config), ...own(Stels.net), ...own(Stels.net.atomic()),
+        ...own(Stels.runtime),
+        ...own(Stels.runtime.cex), ...own(Stels.ta), ...own(Stels.blockchain), ...own(Stels.wallet), ...own(logger),
+          ...own(Deno),
+        ...own(console), ...own(crypto), ...own(crypto.subtle), ...own(Object.getPrototypeOf(exchange)),
+          ...own(exchange),
+        ...['URL', 'URLSearchParams', 'Headers', 'Request', 'Response', 'WebSocket', 'AbortController',
+          'AbortSignal', 'EventTarget',
           'TextEncoder', 'TextDecoder'].flatMap(all)]);
       for (const name of ['length', 'name', 'prototype', 'constructor']) names.delete(name);
       return [...names]";
