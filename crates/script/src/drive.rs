@@ -1,6 +1,6 @@
 //! Drives one run: between the engine, which computes, and the host and the clock, which it waits for.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::control::{Budget, Control, Reason};
 use crate::isolate::code::Code;
 use crate::isolate::memory::Meter;
 use crate::isolate::modules::Library;
-use crate::isolate::{Event, Isolate, LARGER, Out, State, Table};
+use crate::isolate::{Event, Globals, Isolate, LARGER, Out, State, Table};
 use crate::natives::Around;
 use crate::pool::under_watch;
 
@@ -29,6 +29,18 @@ pub(crate) struct Compiled {
     /// As [`Code`] was compiled from it: for processes, which compile for themselves.
     pub text: Arc<str>,
     pub library: Arc<Library>,
+    /// Names that it uses; `None` if it may reach globals that it does not name.
+    pub names: Option<HashSet<String>>,
+    pub globals: Globals,
+}
+
+impl Compiled {
+    /// Of a script's code and the text that it was compiled from.
+    pub fn new(code: Code, text: Arc<str>, library: Arc<Library>, names: Option<HashSet<String>>) -> Self {
+        // what bundles name was not looked at
+        let globals = Globals::of(names.as_ref().filter(|_| library.is_empty()));
+        Self { code, text, library, names, globals }
+    }
 }
 
 /// One run.

@@ -101,7 +101,8 @@ impl Engine {
     async fn run_here(&self, run: Run, compiled: Arc<Compiled>) -> Outcome {
         let (wedged, given_up) = oneshot::channel();
         let control = Arc::new(Control::new(run.stop, wedged));
-        let state = Arc::new(State::new(run.setting, run.limits, run.host, self.entropy.clone()));
+        let state =
+            Arc::new(State::new(run.setting, run.limits, run.host, self.entropy.clone(), compiled.globals.clone()));
         let dropped = Stop::new();
         let job = Job { compiled, state: state.clone(), control: control.clone(), dropped: dropped.clone() };
         let (sender, outcome) = oneshot::channel();
@@ -167,7 +168,7 @@ impl ScriptRuntime for Engine {
         let prepared = source::prepare(source.text)?;
         let library = Arc::new(self.library(&prepared, source.dependencies)?);
         let code = compile(&prepared.code, &library)?;
-        Ok(Program::new(Compiled { code, text: prepared.code.into(), library }))
+        Ok(Program::new(Compiled::new(code, prepared.code.into(), library, prepared.names)))
     }
 
     async fn run(&self, mut run: Run) -> Outcome {

@@ -70,29 +70,27 @@ fn smoothed(values: &[f64], period: usize, weight: f64) -> Vec<f64> {
 /// Relative strength, 0 to 100.
 pub fn rsi(values: &[f64], period: usize) -> Vec<f64> {
     let mut out = vec![f64::NAN; values.len()];
-    let changes = || values.windows(2).map(|pair| pair.last().unwrap_or(&0.0) - pair.first().unwrap_or(&0.0));
     if period == 0 || values.len() <= period {
         return out;
     }
-    let n = period as f64;
-    let (mut gain, mut loss) = (0.0, 0.0);
-    for change in changes().take(period) {
-        gain += change.max(0.0) / n;
-        loss += (-change).max(0.0) / n;
-    }
-    let strength = |gain: f64, loss: f64| match (gain, loss) {
-        // no change at all is neither strong nor weak
-        (0.0, 0.0) => 50.0,
-        (gain, loss) => 100.0 * gain / (gain + loss),
-    };
-    let mut places = out.iter_mut().skip(period);
-    if let Some(place) = places.next() {
-        *place = strength(gain, loss);
-    }
-    for (change, place) in changes().skip(period).zip(places) {
-        gain += (change.max(0.0) - gain) / n;
-        loss += ((-change).max(0.0) - loss) / n;
-        *place = strength(gain, loss);
+    let weight = 1.0 / period as f64;
+    let (mut gain, mut loss, mut before) = (0.0, 0.0, values.first().copied().unwrap_or(f64::NAN));
+    for (at, (value, place)) in values.iter().zip(&mut out).enumerate().skip(1) {
+        let change = value - before;
+        before = *value;
+        let (up, down) = (change.max(0.0), (-change).max(0.0));
+        if at <= period {
+            gain += up * weight;
+            loss += down * weight;
+        } else {
+            gain += (up - gain) * weight;
+            loss += (down - loss) * weight;
+        }
+        if at >= period {
+            let both = gain + loss;
+            // no change at all is neither strong nor weak
+            *place = if both == 0.0 { 50.0 } else { 100.0 * gain / both };
+        }
     }
     out
 }

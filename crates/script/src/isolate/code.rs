@@ -99,6 +99,20 @@ pub(crate) fn bytes_of(value: &Value<'_>) -> Option<Vec<u8>> {
     }
 }
 
+/// The numbers of a `Float64Array`, where they lie.
+///
+/// # Safety
+/// No code of the script runs while the numbers are looked at: it could move them.
+pub(crate) unsafe fn floats_of<'v>(value: &'v Value<'_>) -> Option<&'v [f64]> {
+    let array = value.as_object()?.as_typed_array::<f64>()?;
+    // a buffer that was given away has no numbers
+    let bytes = array.as_raw()?;
+    // SAFETY: the bytes are the array's own as long as it lives and nobody moves them; of any place that is not
+    // aligned there is no `Float64Array`
+    let (before, floats, _) = unsafe { bytes.as_ref().align_to::<f64>() };
+    before.is_empty().then_some(floats)
+}
+
 /// An object's address, to tell it from others while it lives.
 pub(crate) fn identity(value: &Value<'_>) -> *const () {
     // SAFETY: an object's value holds a pointer, which is not followed

@@ -1,6 +1,7 @@
 //! One engine with one script in it.
 
 pub(crate) mod code;
+mod globals;
 pub(crate) mod memory;
 pub(crate) mod modules;
 pub(crate) mod parts;
@@ -15,6 +16,7 @@ use rquickjs::{Context, Ctx, Error, Function, Runtime, Value};
 
 use crate::natives::{Around, function};
 use code::Code;
+pub(crate) use globals::Globals;
 use memory::Memory;
 use modules::{Library, Loader};
 pub(crate) use state::{Out, Refused, State, cut};

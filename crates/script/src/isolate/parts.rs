@@ -10,6 +10,8 @@ use crate::natives::link;
 
 /// Their names begin with this where the engine tells one: users do not see them.
 pub(super) const PREFIX: &str = "stels:";
+/// Where the engine says that code without names and places is.
+pub(super) const BARE: &str = "(<null>";
 
 macro_rules! parts {
     ($($name:literal,)*) => {

@@ -8,6 +8,7 @@ use orrery_kernel::Entropy;
 use orrery_workers::script::{Host, Level, Limits, Setting, Thrown, Usage};
 use tokio::time::Instant;
 
+use super::globals::Globals;
 use super::table::Table;
 
 /// Longest wait of a timer: longer ones are cut, as nobody waits for them.
@@ -62,6 +63,7 @@ pub(crate) struct State {
     pub setting: Setting,
     pub limits: Limits,
     pub entropy: Arc<dyn Entropy>,
+    pub globals: Globals,
     host: Arc<dyn Host>,
     inner: Mutex<Inner>,
 }
@@ -82,7 +84,13 @@ struct Inner {
 }
 
 impl State {
-    pub fn new(setting: Setting, limits: Limits, host: Arc<dyn Host>, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(
+        setting: Setting,
+        limits: Limits,
+        host: Arc<dyn Host>,
+        entropy: Arc<dyn Entropy>,
+        globals: Globals,
+    ) -> Self {
         let inner = Inner {
             out: Vec::new(),
             next_call: 0,
@@ -95,7 +103,7 @@ impl State {
             usage: Usage::default(),
             tables: Vec::new(),
         };
-        Self { setting, limits, entropy, host, inner: Mutex::new(inner) }
+        Self { setting, limits, entropy, globals, host, inner: Mutex::new(inner) }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -308,7 +316,7 @@ mod tests {
 
     fn state(limits: Limits) -> (State, Arc<Notebook>) {
         let host = Arc::new(Notebook::default());
-        (State::new(Setting::default(), limits, host.clone(), Arc::new(Dice)), host)
+        (State::new(Setting::default(), limits, host.clone(), Arc::new(Dice), Globals::of(None)), host)
     }
 
     #[test]

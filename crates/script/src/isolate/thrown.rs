@@ -3,7 +3,7 @@
 use orrery_workers::script::Thrown;
 use rquickjs::{Coerced, Ctx, FromJs as _, Object, Value};
 
-use super::parts::PREFIX;
+use super::parts::{BARE, PREFIX};
 use crate::source::FILE;
 
 /// Reads an error, or anything else that was thrown. This may run code of the script, which stays under its limits.
@@ -50,7 +50,7 @@ fn texts<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> Option<String> {
 
 /// A stack without the runtime's own frames and the engine's, which have no place.
 fn lines(stack: &str) -> String {
-    let own = |line: &&str| line.contains(PREFIX) || !line.contains(':');
+    let own = |line: &&str| line.contains(PREFIX) || line.contains(BARE) || !line.contains(':');
     let lines: Vec<_> = stack.lines().map(str::trim).filter(|line| !line.is_empty() && !own(line)).collect();
     lines.join("\n")
 }
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn stacks_show_the_script_alone() {
         let stack = lines(
-            "    at fetch (native)\n    at settle\n    at f (stels:core:2:3)\n    at g (script:4:15)\n    at script:9:1\n",
+            "    at fetch (native)\n    at settle (<null>:0:1)\n    at f (stels:core:2:3)\n    at g (script:4:15)\n    at script:9:1\n",
         );
         assert_eq!(stack, "at g (script:4:15)\nat script:9:1");
         assert_eq!(place(&stack), Some((4, 15)));

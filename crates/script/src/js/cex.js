@@ -1,7 +1,7 @@
 // Exchanges behind CCXT's methods. What a method does is the host's; here are names, arguments, and CCXT's helpers.
 (function (kit) {
   "use strict";
-  const { $, callText, failure, freeze, hide, global, stringify, parse, mapGet, mapSet, mapDelete } = kit;
+  const { $, callText, failure, freeze, hide, part, sleep, stringify, parse, mapGet, mapSet, mapDelete } = kit;
   const invoke = (self, method, values) =>
     callText(`cex.${self.id}.${method}`, `{"config":${self[CONFIG]},"arguments":${stringify(values)}}`);
   const CONFIG = Symbol("config");
@@ -147,8 +147,8 @@
       return Number.isNaN(ms) ? undefined : ms;
     },
     parseTimeframe: (timeframe) => Number(timeframe.slice(0, -1)) * UNITS[timeframe.slice(-1)],
-    sleep: (ms) => global.Stels.sleep(ms),
-    uuid: () => global.crypto.randomUUID(),
+    sleep: (ms) => sleep(ms),
+    uuid: () => part("crypto").crypto.randomUUID(),
     close: async () => {},
   };
   const toStep = (number, step, nearest) => {

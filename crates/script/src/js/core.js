@@ -143,11 +143,11 @@
 
   const kit = freeze({
     $, global, setting, part, call, callText, failure, freeze, hide, uncurry, lines, addTimer, clearTimer, logger,
-    mapGet, mapSet, mapDelete, wellFormed, stringify, parse,
+    mapGet, mapSet, mapDelete, wellFormed, stringify, parse, sleep,
   });
 
   // a global that is made when it is first read, and that a script may replace; bound functions are the least that a
-  // name can cost, and there are seventy
+  // name can cost, and there may be seventy
   const become = (name, value) => {
     hide(global, name, value);
     return value;
@@ -191,7 +191,7 @@
     get: () => {
       cooperative = true;
       if (stopSignal === undefined) {
-        stopSignal = new global.AbortController();
+        stopSignal = new (part("events").AbortController)();
         if (stopping) part("events").abort(stopSignal, stopped());
       }
       return stopSignal.signal;
@@ -203,20 +203,8 @@
   hide(global, "setInterval", (run, ms, ...values) => setTimer(run, ms, values, true));
   hide(global, "clearTimeout", clearTimer);
   hide(global, "clearInterval", clearTimer);
-  const parts = {
-    format: ["console", "Deno"],
-    clone: ["structuredClone"],
-    crypto: ["crypto"],
-    url: ["URL", "URLSearchParams"],
-    text: ["TextEncoder", "TextDecoder", "atob", "btoa"],
-    web: ["fetch", "Headers", "Request", "Response"],
-    socket: ["WebSocket"],
-    events: [
-      "Event", "EventTarget", "CustomEvent", "MessageEvent", "CloseEvent", "AbortController", "AbortSignal",
-    ],
-  };
-  for (const of in parts) for (const name of parts[of]) lazy(of, name, true);
-  for (const [name] of $.classes()) lazy("errors", name, false);
+  const reached = $.globals();
+  for (let i = 0; i < reached.length; i += 2) lazy(reached[i], reached[i + 1], reached[i] !== "errors");
   $.part("guard")(kit);
 
   // an error of the script, told apart from what never settles

@@ -1,7 +1,7 @@
 // `WebSocket`, whose connection is the host's.
 (function (kit) {
   "use strict";
-  const { $, global, call, part, wellFormed } = kit;
+  const { $, call, part, wellFormed } = kit;
   const { EventTarget, Event, MessageEvent, CloseEvent } = part("events");
   const dom = part("errors").dom;
   const QUEUE_MAX = 1000;
@@ -14,7 +14,7 @@
     #sending = 0;
     constructor(url, protocols = []) {
       super();
-      const address = new global.URL(`${url}`);
+      const address = new (part("url").URL)(`${url}`);
       if (address.protocol === "http:" || address.protocol === "https:") {
         address.protocol = address.protocol === "http:" ? "ws:" : "wss:";
       }

@@ -1,11 +1,11 @@
 // `Stels.net`, `Stels.local` and `Stels.webfix`.
 (function (kit) {
   "use strict";
-  const { $, call, freeze, failure } = kit;
+  const { $, call, freeze, failure, part } = kit;
   const { isArray } = Array;
   const PAGE = 100;
 
-  const part = (value) => {
+  const partOf = (value) => {
     if (typeof value === "string" || typeof value === "boolean") return value;
     if (typeof value === "number" && Number.isFinite(value)) return value;
     if (value instanceof Uint8Array) return { bytes: $.base64(value) };
@@ -13,7 +13,7 @@
   };
   const keyOf = (key) => {
     if (!isArray(key)) throw new TypeError("a key is an array");
-    return key.map(part);
+    return key.map(partOf);
   };
   const shown = ({ key, value, versionstamp }) => ({
     key: key.map((part) => (part !== null && typeof part === "object" ? $.unbase64(part.bytes) : part)),
@@ -65,7 +65,7 @@
     const one = !isArray(keys[0]);
     const all = (one ? [keys] : keys).map(keyOf);
     const seen = all.map(() => null);
-    const ended = new AbortController();
+    const ended = new (part("events").AbortController)();
     options?.signal?.addEventListener("abort", () => ended.abort(options.signal.reason));
     let first = true;
     const next = async () => {

@@ -4,13 +4,14 @@
   const { $, freeze } = kit;
   const { isArray } = Array;
   const rows = (value) => isArray(value) && isArray(value[0]);
-  const columns = (candles) => $.ta("columns", [candles]);
+  const NAMES = ["timestamp", "open", "high", "low", "close", "volume"];
+  const columns = (candles, ...names) => $.ta("columns", [candles], names.map((name) => NAMES.indexOf(name)));
   // closes, where candles are given
-  const one = (value) => (rows(value) ? columns(value).close : value);
+  const one = (value) => (rows(value) ? columns(value, "close").close : value);
   // candles, or one column after the other; and what follows them
   const several = (names, values) => {
     if (rows(values[0]) || values[0]?.close !== undefined) {
-      const all = rows(values[0]) ? columns(values[0]) : values[0];
+      const all = rows(values[0]) ? columns(values[0], ...names) : values[0];
       return [names.map((name) => all[name]), values.slice(1)];
     }
     return [values.slice(0, names.length), values.slice(names.length)];
@@ -18,7 +19,7 @@
   const OHLC = ["high", "low", "close"];
   const series = (value) => (typeof value === "number" ? [value, value] : one(value));
   return freeze({
-    columns,
+    columns: (candles) => columns(candles),
     sma: (values, period = 20) => $.ta("sma", [one(values)], [period]),
     ema: (values, period = 20) => $.ta("ema", [one(values)], [period]),
     rsi: (values, period = 14) => $.ta("rsi", [one(values)], [period]),
@@ -36,8 +37,8 @@
       const [all, [period = 14, signal = 3, smooth = 1]] = several(OHLC, values);
       return $.ta("stochastic", all, [period, signal, smooth]);
     },
-    highest: (values, period = 14) => $.ta("highest", [rows(values) ? columns(values).high : values], [period]),
-    lowest: (values, period = 14) => $.ta("lowest", [rows(values) ? columns(values).low : values], [period]),
+    highest: (values, period = 14) => $.ta("highest", [rows(values) ? columns(values, "high").high : values], [period]),
+    lowest: (values, period = 14) => $.ta("lowest", [rows(values) ? columns(values, "low").low : values], [period]),
     crossover: (a, b) => $.ta("crossover", [series(a), series(b)]),
     crossunder: (a, b) => $.ta("crossunder", [series(a), series(b)]),
   });

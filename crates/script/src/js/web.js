@@ -1,7 +1,8 @@
 // `fetch` and its objects. The request is made by the host, which decides where a script may reach.
 (function (kit) {
   "use strict";
-  const { $, global, call, freeze, wellFormed, stringify, parse } = kit;
+  const { $, call, freeze, wellFormed, stringify, parse, part } = kit;
+  const { URL, URLSearchParams } = part("url");
   const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
   const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
   const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
@@ -75,7 +76,7 @@
     if (ArrayBuffer.isView(body)) {
       return [new Uint8Array(body.buffer.slice(body.byteOffset, body.byteOffset + body.byteLength)), null];
     }
-    if (body instanceof global.URLSearchParams) {
+    if (body instanceof URLSearchParams) {
       return [encode(body.toString()), "application/x-www-form-urlencoded;charset=UTF-8"];
     }
     return [encode(`${body}`), "text/plain;charset=UTF-8"];
@@ -119,7 +120,7 @@
   class Request extends Body {
     constructor(input, init = {}) {
       const from = input instanceof Request ? input : undefined;
-      const url = from === undefined ? new global.URL(`${input}`).href : from.url;
+      const url = from === undefined ? new URL(`${input}`).href : from.url;
       const method = `${init.method ?? from?.method ?? "GET"}`;
       const upper = method.toUpperCase();
       const known = METHODS.includes(upper) ? upper : method;
@@ -179,7 +180,7 @@
       return response;
     }
     static redirect(url, status = 302) {
-      return new Response(null, { status, headers: { location: new global.URL(`${url}`).href } });
+      return new Response(null, { status, headers: { location: new URL(`${url}`).href } });
     }
   }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rquickjs::{Exception, Result, Value};
+use rquickjs::{Array, Exception, Result, Value};
 
 use super::Given;
 use crate::isolate::{Refused, parts, thrown};
@@ -69,6 +69,15 @@ pub(super) fn uncaught<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
 /// `poll()`: is the run interrupted?
 pub(super) fn poll<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
     given.give(given.around.control.interrupted())
+}
+
+/// `globals()`: parts and names by turns, of what the script can reach.
+pub(super) fn globals<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
+    let array = Array::new(given.ctx.clone())?;
+    for (place, text) in given.around.state.globals.iter().flat_map(|(part, name)| [part, name]).enumerate() {
+        array.set(place, text)?;
+    }
+    Ok(array.into_value())
 }
 
 /// `part(name)`: the value of one of the runtime's scripts.

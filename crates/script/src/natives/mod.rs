@@ -48,6 +48,7 @@ const NATIVES: &[(&str, Native)] = &[
     ("uncaught", events::uncaught),
     ("poll", events::poll),
     ("part", events::part),
+    ("globals", events::globals),
     ("random", bytes::random),
     ("digest", bytes::digest),
     ("hmac", bytes::hmac),

@@ -61,13 +61,13 @@ async fn serve(entropy: Arc<dyn Entropy>) -> std::io::Result<()> {
     };
     let engine = Engine::new(1, tokio::runtime::Handle::current(), entropy, Arc::new(NoModules))?;
     let limits = start.limits;
-    let Start { text, library, setting, .. } = *start;
+    let Start { text, library, names, setting, .. } = *start;
     let limits: orrery_workers::script::Limits = limits.into();
     lock_up(limits.memory);
     let library = library.into_iter().map(|(name, text)| (name, text.into()));
     let library = Arc::new(library.collect());
     let code = compile(&text, &library).map_err(|fault| std::io::Error::other(fault.to_string()))?;
-    let program = Program::new(Compiled { code, text: text.into(), library });
+    let program = Program::new(Compiled::new(code, text.into(), library, names));
     let (sender, mut messages) = mpsc::channel::<Up>(MESSAGES);
     let pipe = Arc::new(Pipe { sender, next: AtomicU32::new(0), waiting: Mutex::default() });
     let stop = Stop::new();

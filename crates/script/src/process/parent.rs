@@ -45,6 +45,7 @@ impl Launcher {
         let start = Start {
             text: compiled.text.to_string(),
             library,
+            names: compiled.names.clone(),
             setting: run.setting.clone().into(),
             limits: run.limits.into(),
         };

@@ -1,5 +1,6 @@
 //! What a script's process and its parent say to each other: JSON texts, each after its length.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use orrery_workers::script::{End, Exceeded, Limits, Outcome, Setting, Thrown, Usage};
@@ -51,6 +52,8 @@ pub(super) struct Start {
     pub text: String,
     /// Modules by name.
     pub library: Vec<(String, String)>,
+    /// Names that the script uses.
+    pub names: Option<HashSet<String>>,
     pub setting: SettingWire,
     pub limits: LimitsWire,
 }

@@ -26,6 +26,8 @@ pub(super) struct Blanker<'s> {
     modules: Vec<String>,
     /// Names used as values.
     used: HashSet<String>,
+    /// May it reach globals that it does not name?
+    dynamic: bool,
     /// Ends of statements that no semicolon closes.
     open_ends: HashSet<u32>,
     /// Beginnings of annotations that were dealt with where they stand.
@@ -40,6 +42,8 @@ pub(super) struct Blanked {
     pub imports: Vec<String>,
     /// Modules that it imports.
     pub modules: Vec<String>,
+    /// Names that it uses; `None` if it may reach others too.
+    pub names: Option<HashSet<String>>,
 }
 
 impl<'s> Blanker<'s> {
@@ -50,6 +54,7 @@ impl<'s> Blanker<'s> {
             imports: Vec::new(),
             modules: Vec::new(),
             used: HashSet::new(),
+            dynamic: false,
             open_ends: HashSet::new(),
             done: HashSet::new(),
             fault: None,
@@ -68,7 +73,8 @@ impl<'s> Blanker<'s> {
         modules.extend(self.imports.iter().filter_map(|import| import.module(&used)).map(str::to_owned));
         let imports = self.imports.iter().filter(|import| import.module(&used).is_some());
         let imports = imports.map(|import| import.statement(&used)).collect();
-        Ok(Blanked { edits: self.edits, imports, modules })
+        let names = (!self.dynamic).then_some(self.used);
+        Ok(Blanked { edits: self.edits, imports, modules, names })
     }
 
     fn refuse(&mut self, at: u32, message: &str) {
@@ -480,7 +486,22 @@ impl<'a> Visit<'a> for Blanker<'_> {
         self.refuse(it.span.start, "a script exports nothing");
     }
 
+    fn visit_identifier_name(&mut self, it: &IdentifierName<'a>) {
+        // a way to `Function`, which makes code of texts
+        self.dynamic |= it.name == "constructor";
+    }
+
+    fn visit_string_literal(&mut self, it: &StringLiteral<'a>) {
+        self.dynamic |= it.value == "constructor";
+    }
+
+    fn visit_this_expression(&mut self, _: &ThisExpression) {
+        // in a function of a sloppy script it may be the global object
+        self.dynamic = true;
+    }
+
     fn visit_identifier_reference(&mut self, it: &IdentifierReference<'a>) {
+        self.dynamic |= matches!(it.name.as_str(), "globalThis" | "eval" | "Function" | "Reflect");
         if !self.used.contains(it.name.as_str()) {
             self.used.insert(it.name.to_string());
         }

@@ -6,6 +6,7 @@ mod edits;
 mod enums;
 mod imports;
 
+use std::collections::HashSet;
 use std::thread;
 
 use orrery_workers::script::ScriptFault;
@@ -34,6 +35,8 @@ pub(crate) struct Prepared {
     pub code: String,
     /// The modules it imports by name.
     pub imports: Vec<String>,
+    /// Names that it uses; `None` if it may reach globals that it does not name.
+    pub names: Option<HashSet<String>>,
 }
 
 fn fault(source: &str, at: u32, message: impl Into<String>) -> ScriptFault {
@@ -94,7 +97,7 @@ fn read(source: &str, kind: SourceType) -> Result<Prepared, ScriptFault> {
     imports.sort_unstable();
     imports.dedup();
     // the line break at the end is for a script that ends in a comment
-    Ok(Prepared { code: format!("{head}\n\n{}\n}})", blanked.edits.apply(source)), imports })
+    Ok(Prepared { code: format!("{head}\n\n{}\n}})", blanked.edits.apply(source)), imports, names: blanked.names })
 }
 
 #[cfg(test)]

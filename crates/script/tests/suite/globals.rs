@@ -384,3 +384,21 @@ async fn wallets_and_transactions() {
     ]);
     assert_eq!(seen, expected);
 }
+
+/// A script's engine is told only of the globals that the script can reach.
+#[tokio::test]
+async fn globals_are_there_however_a_script_reaches_them() {
+    for script in [
+        "return typeof URL",
+        "return typeof globalThis.URL",
+        "return typeof this.URL",
+        "return eval('typeof URL')",
+        "return Function('return typeof URL')()",
+        "return (() => {}).constructor('return typeof URL')()",
+        "return (() => {})['constructor']('return typeof URL')()",
+    ] {
+        assert_eq!(value(script).await, json!("function"), "{script}");
+    }
+    let host = TestHost::new().on("fetch", |_| Ok(json!({ "status": 200, "headers": [] })));
+    assert_eq!(value_with("return (await fetch('https://a.b/')).url", &host).await, json!("https://a.b/"));
+}
