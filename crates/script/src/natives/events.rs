@@ -44,7 +44,10 @@ pub(super) fn clear<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
 
 /// `log(level, text)`
 pub(super) fn log<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
-    given.around.state.log(given.level(0)?, &given.text(1)?);
+    // the engine may take thousands of steps more before it notices that it is interrupted
+    if !given.around.control.interrupted() {
+        given.around.state.log(given.level(0)?, &given.text(1)?);
+    }
     given.undefined()
 }
 

@@ -219,6 +219,21 @@ async fn neighbours_do_not_notice() {
     }
 }
 
+/// Comparing texts neither asks nor copies: ten thousand of them hold the thread.
+#[tokio::test]
+async fn a_run_that_does_not_react_is_given_up() {
+    let (engine, host) = (engine(), TestHost::new());
+    let script = "const a = 'x'.repeat(6e6), b = 'x'.repeat(6e6); let n = 0; for (;;) if (a === b) n++";
+    let run = |script, limits| engine.run(order(prepare(&engine, script), &host, limits, &Stop::new()));
+    let outcomes = futures_util::future::join_all((0..3).map(|_| run(script, short()))).await;
+    for outcome in outcomes {
+        // a fast machine is through before it is found to be wedged
+        assert!(matches!(outcome.end, End::Wedged | End::Exceeded(Exceeded::Slice)), "{outcome:?}");
+    }
+    let next = run("await Stels.sleep(1); return 1", Limits::default()).await;
+    assert_eq!(next.end, End::Returned(Some("1".into())));
+}
+
 #[tokio::test]
 async fn a_run_that_is_dropped_ends() {
     let engine = engine();
