@@ -26,7 +26,7 @@ const ARROWS: [(&str, &str); 13] = [
 
 /// Crates of ours that a crate may use although it is not a test, by exception to "anything lower":
 /// who is listed here uses these and nothing else of ours.
-const ONLY: [(&str, &[&str]); 13] = [
+const ONLY: [(&str, &[&str]); 14] = [
     ("orrery-protocol", &["orrery-kernel"]),
     ("orrery-crypto", &["orrery-kernel"]),
     (
@@ -68,6 +68,7 @@ const ONLY: [(&str, &[&str]); 13] = [
         ],
     ),
     ("orrery-client", &[]),
+    ("orrery-script", &["orrery-kernel", "orrery-crypto", "orrery-venues", "orrery-workers"]),
     (
         "orrery-api-bittrade",
         &[
@@ -157,7 +158,7 @@ const CORE_OUTSIDE: [(&str, &[&str]); 11] = [
 ];
 
 /// Outside crates that belong to one place: who may use them at all, tests included.
-const CONFINED: [(&str, &[&str]); 9] = [
+const CONFINED: [(&str, &[&str]); 11] = [
     ("sqlx", &["orrery-store-sqlite", "orrery-store-postgres", "benches", "e2e"]),
     (
         "axum",
@@ -179,6 +180,8 @@ const CONFINED: [(&str, &[&str]); 9] = [
     ("socketioxide", &["orrery-api-socketio"]),
     ("tokio-cron-scheduler", &["orrery-server"]),
     ("figment", &["orrery-server"]),
+    ("rquickjs", &["orrery-script"]),
+    ("oxc_parser", &["orrery-script"]),
     ("clap", &["orrery-server", "benches"]),
 ];
 

@@ -183,6 +183,7 @@ const FORBIDDEN: [Forbidden; 8] = [
             "store-sqlite",
             "store-memory",
             "feeds",
+            "script",
             "http-kit",
             "api-bittrade",
             "api-socketio",

@@ -24,6 +24,9 @@ pub struct Description {
     pub fees: Fees,
     /// What there is, by CCXT's names of methods: `true`, `false`, `null`, or `"emulated"`.
     has: BTreeMap<String, serde_json::Value>,
+    /// Lengths of candles, by CCXT's names: `1m`; the values are the exchange's own names.
+    #[serde(default)]
+    pub timeframes: BTreeMap<String, serde_json::Value>,
     /// Currencies that the exchange names otherwise than the rest of the world.
     common_currencies: BTreeMap<String, String>,
 }
@@ -32,6 +35,11 @@ impl Description {
     /// Whether CCXT has this method of the exchange.
     pub fn has(&self, method: &str) -> bool {
         self.has.get(method).is_some_and(|has| !has.is_null() && *has != serde_json::Value::Bool(false))
+    }
+
+    /// CCXT's names of methods and of kinds of markets, those that it does not have among them.
+    pub fn methods(&self) -> impl Iterator<Item = &str> {
+        self.has.keys().map(String::as_str)
     }
 
     /// The common name of a currency that the exchange names `id`.

@@ -54,6 +54,21 @@ pub trait ScriptRuntime: Send + Sync {
     async fn run(&self, run: Run) -> Outcome;
 }
 
+/// Modules that scripts may import beside the built-in one: bundles that the operator put there.
+pub trait Modules: Send + Sync {
+    /// The bundle of that name.
+    fn find(&self, name: &str) -> Option<Bundle>;
+}
+
+/// A module in one text, which imports nothing but modules of the same store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// An ES module.
+    pub text: Arc<str>,
+    /// What the SHA-256 of the text has to be, in hex; a bundle that changed is not run.
+    pub sha256: String,
+}
+
 /// What a script may reach. Everything it does outside of itself passes here.
 #[async_trait]
 pub trait Host: Send + Sync {
