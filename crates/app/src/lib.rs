@@ -8,6 +8,7 @@ pub mod auth;
 pub mod bridge;
 pub mod desk;
 pub mod events;
+pub mod fleet;
 pub mod hub;
 pub mod leadership;
 pub mod ledger_writer;

@@ -1,0 +1,5 @@
+//! Workers on a node: the driver of what `orrery_workers::fleet` decides, and what running scripts reach.
+
+mod running;
+
+pub use running::{Hosts, LogSink, Right, Running};
