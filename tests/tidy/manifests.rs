@@ -98,6 +98,7 @@ const ONLY: [(&str, &[&str]); 15] = [
     ),
     ("orrery-console", &["orrery-http-kit"]),
     ("orrery-gateway", &["orrery-server"]),
+    ("orrery-node", &["orrery-server"]),
     ("orrery-poller", &["orrery-server"]),
     ("xtask", &[]),
 ];

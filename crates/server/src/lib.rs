@@ -6,13 +6,14 @@
 pub mod cli;
 pub mod config;
 pub mod database;
+pub mod fleet;
 pub mod health;
 pub mod indicators;
 pub mod jobs;
 pub mod lifecycle;
-
 pub mod listen;
 pub mod master_keys;
+pub mod node;
 pub mod poller;
 pub mod router;
 pub mod secret;

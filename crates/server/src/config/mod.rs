@@ -11,6 +11,7 @@ mod print;
 mod problem;
 mod tree;
 mod venues;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -104,6 +105,8 @@ pub struct Config {
     pub fred: Fred,
     /// This node.
     pub node: Node,
+    /// Running scripts.
+    pub workers: workers::Workers,
     /// File of the master keys; absolute.
     pub key_file: PathBuf,
     /// Millionths of TST for each wallet's first login; only in `demo`.
@@ -549,6 +552,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let realtime = read_realtime(r);
     let (stels, venues, node) = (read_stels(r), venues::read(r), read_node(r));
     let fred = fred::read(r);
+    let workers = workers::read(r, &sources.cwd);
     let key_file = match r.optional("secrets.key_file") {
         Some(path) => sources.cwd.join(path),
         None => server.data_dir.join(crate::master_keys::FILE),
@@ -570,6 +574,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         venues,
         fred,
         node,
+        workers,
         key_file,
         welcome_tst,
         cors,
@@ -771,5 +776,10 @@ impl Config {
     /// Does this gateway fetch prices and run what follows from them?
     pub fn polls(&self) -> bool {
         self.market.poll.unwrap_or(self.database.file().is_some())
+    }
+
+    /// Does this gateway run workers?
+    pub fn runs_workers(&self) -> bool {
+        self.workers.embedded.unwrap_or(self.database.file().is_some())
     }
 }
