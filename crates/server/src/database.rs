@@ -16,6 +16,8 @@ use orrery_store_sqlite::Sqlite;
 use orrery_venues::paper::PaperStore;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
+use orrery_workers::fleet::FleetStore;
+use orrery_workers::logs::LogStore;
 
 use crate::config::{Config, DatabaseUrl};
 use crate::health::Probe;
@@ -135,6 +137,22 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.workers(),
             Self::Postgres(db) => db.workers(),
+        }
+    }
+
+    /// The port that nodes of the fleet share.
+    pub fn fleet(&self) -> Arc<dyn FleetStore> {
+        match self {
+            Self::Sqlite(db) => db.fleet(),
+            Self::Postgres(db) => db.fleet(),
+        }
+    }
+
+    /// The port of workers' logs.
+    pub fn worker_logs(&self) -> Arc<dyn LogStore> {
+        match self {
+            Self::Sqlite(db) => db.worker_logs(),
+            Self::Postgres(db) => db.worker_logs(),
         }
     }
 

@@ -21,12 +21,14 @@ use orrery_kernel::{AMOUNT_MAX, Clock, Entropy};
 use orrery_ledger::Limits;
 use orrery_market::{PriceFeed, SentimentFeed};
 use orrery_realtime::Broker;
+use orrery_script::{Engine, NoModules};
 use orrery_storage::{Bus, Cache};
 use orrery_store_memory::{MemoryBroker, MemoryBus, MemoryCache, MemoryRates};
 use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisBus, RedisCache, RedisRates};
 use orrery_venue_net::{FollowedPrices, NetExchanges};
 use orrery_venues::Exchanges as _;
 use orrery_venues::paper::{PaperPrices, Walk};
+use orrery_workers::script::ScriptRuntime;
 
 use crate::config::{Config, Market, Realtime, Source};
 use crate::database::Database;
@@ -108,6 +110,10 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         channels: parts.database.channels(),
         wallets: parts.database.wallets(),
         workers: parts.database.workers(),
+        fleet: parts.database.fleet(),
+        worker_logs: parts.database.worker_logs(),
+        scripts: scripts(parts)?,
+        bus: parts.bus.clone(),
         exchanges: parts.exchanges.clone(),
         paper: Some(paper(config, parts, tasks)?),
         ledger: parts.database.ledger(),
@@ -121,6 +127,13 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
     })
+}
+
+/// What checks scripts when they are saved.
+fn scripts(parts: &Parts) -> Result<Arc<dyn ScriptRuntime>> {
+    let handle = tokio::runtime::Handle::current();
+    let engine = Engine::new(1, handle, parts.entropy.clone(), Arc::new(NoModules));
+    Ok(Arc::new(engine.context("no threads for scripts can be made")?))
 }
 
 /// The exchange of play money. Its prices are simulated where all prices are, else those of a real exchange, of the
