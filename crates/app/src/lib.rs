@@ -37,10 +37,13 @@ use orrery_kernel::{Clock, Entropy, Result};
 use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::{MarketStore, PriceFeed, SentimentFeed};
 use orrery_realtime::{Broker, ChannelStore};
-use orrery_storage::Cache;
+use orrery_storage::{Bus, Cache};
 use orrery_venues::Exchanges;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
+use orrery_workers::fleet::FleetStore;
+use orrery_workers::logs::LogStore;
+use orrery_workers::script::ScriptRuntime;
 
 /// Everything outside that the use cases reach.
 #[derive(Clone)]
@@ -65,6 +68,14 @@ pub struct Ports {
     pub wallets: Arc<dyn WalletStore>,
     /// Workers.
     pub workers: Arc<dyn WorkerStore>,
+    /// What the nodes that run them share.
+    pub fleet: Arc<dyn FleetStore>,
+    /// What they write.
+    pub worker_logs: Arc<dyn LogStore>,
+    /// Checks their scripts.
+    pub scripts: Arc<dyn ScriptRuntime>,
+    /// What processes tell each other.
+    pub bus: Arc<dyn Bus>,
     /// The way to exchanges.
     pub exchanges: Arc<dyn Exchanges>,
     /// The exchange of play money, where there are prices for it.
@@ -145,7 +156,8 @@ impl App {
     /// When the newest stored price cannot be read.
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
         let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
-        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, exchanges, paper, .. } = ports;
+        let Ports { broker, channels, price_feed, sentiment_feed, wallets, exchanges, paper, .. } = ports;
+        let Ports { workers, fleet, worker_logs, scripts, bus, .. } = ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -190,7 +202,16 @@ impl App {
         hub.start(&auth, &events, tasks);
         let limits = limits::RequestLimits::new(rates, settings.requests);
         let node = settings.wallets.node.clone();
-        let workers = workers::Workers::new(workers, clock.clone(), entropy.clone(), node);
+        let worker_ports = workers::WorkerPorts {
+            store: workers,
+            fleet,
+            logs: worker_logs,
+            scripts,
+            bus,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
+        let workers = workers::Workers::new(worker_ports, node, tasks);
         let paper = paper.map(|parts| {
             let paper::PaperParts { store, prices, settings } = parts;
             let (clock, entropy) = (clock.clone(), entropy.clone());

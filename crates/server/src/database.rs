@@ -16,7 +16,9 @@ use orrery_store_sqlite::Sqlite;
 use orrery_venues::paper::PaperStore;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
+use orrery_workers::fleet::FleetStore;
 use orrery_workers::kv::KvStore;
+use orrery_workers::logs::LogStore;
 
 use crate::config::{Config, DatabaseUrl};
 use crate::health::Probe;
@@ -158,6 +160,22 @@ impl Database {
                 let options = orrery_store_postgres::Options { connections, ..postgres(config) };
                 Ok(Self::Postgres(Postgres::open(url.expose(), options).await?))
             }
+        }
+    }
+
+    /// The port that nodes of the fleet share.
+    pub fn fleet(&self) -> Arc<dyn FleetStore> {
+        match self {
+            Self::Sqlite(db) => db.fleet(),
+            Self::Postgres(db) => db.fleet(),
+        }
+    }
+
+    /// The port of workers' logs.
+    pub fn worker_logs(&self) -> Arc<dyn LogStore> {
+        match self {
+            Self::Sqlite(db) => db.worker_logs(),
+            Self::Postgres(db) => db.worker_logs(),
         }
     }
 

@@ -28,6 +28,7 @@ use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisBus, 
 use orrery_venue_net::{FollowedPrices, NetExchanges};
 use orrery_venues::Exchanges as _;
 use orrery_venues::paper::{PaperPrices, Walk};
+use orrery_workers::script::ScriptRuntime;
 
 use crate::config::{Config, Market, Realtime, Source};
 use crate::database::Database;
@@ -120,6 +121,10 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         channels: parts.database.channels(),
         wallets: parts.database.wallets(),
         workers: Arc::new(TellingWorkers::new(parts.database.workers(), parts.bus.clone())),
+        fleet: parts.database.fleet(),
+        worker_logs: parts.database.worker_logs(),
+        scripts: parts.scripts.clone(),
+        bus: parts.bus.clone(),
         exchanges: parts.exchanges.clone(),
         paper: Some(paper(config, parts, tasks)?),
         ledger: parts.database.ledger(),

@@ -15,11 +15,11 @@ use orrery_identity::rate::Policy;
 use orrery_kernel::{Clock, Entropy, Secret};
 use orrery_market::{Multipliers, PriceFeed, SentimentFeed};
 use orrery_store_memory::{
-    MemoryBroker, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
-    MemoryWallets, MemoryWorkers,
+    MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryFleet, MemoryIdentity, MemoryLedger, MemoryLogs,
+    MemoryMarket, MemoryPlans, MemoryRates, MemoryWallets, MemoryWorkers,
 };
 
-use crate::fakes::keyring;
+use crate::fakes::{PlainScripts, keyring};
 use crate::stub_venue::NoExchanges;
 
 /// Empty stores in memory.
@@ -28,11 +28,16 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
     entropy: Arc<dyn Entropy>,
     feed: Arc<F>,
 ) -> Ports {
+    let workers = Arc::new(MemoryWorkers::default());
     Ports {
         broker: Arc::new(MemoryBroker::new(entropy.clone())),
         channels: Arc::new(MemoryChannels::default()),
         wallets: Arc::new(MemoryWallets::default()),
-        workers: Arc::new(MemoryWorkers::default()),
+        workers: workers.clone(),
+        fleet: Arc::new(MemoryFleet::new(clock.clone(), workers)),
+        worker_logs: Arc::new(MemoryLogs::default()),
+        scripts: Arc::new(PlainScripts),
+        bus: Arc::new(MemoryBus::default()),
         exchanges: Arc::new(NoExchanges),
         paper: None,
         ledger: Arc::new(MemoryLedger::default()),

@@ -66,6 +66,11 @@ impl LeaseSeen {
     pub fn held(&self) -> bool {
         self.expires_at > self.now
     }
+
+    /// The name of the holder's node.
+    pub fn node(&self) -> &str {
+        self.lease.holder.rsplit_once('/').map_or(&self.lease.holder, |(node, _)| node)
+    }
 }
 
 /// A run, under way or over.
