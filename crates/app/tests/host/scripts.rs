@@ -68,7 +68,8 @@ async fn the_documented_grid_runs_at_an_exchange() {
     let bench = bench().await;
     let stub = bench.exchanges.stub(Venue::Bybit);
     let ticker = json!({ "symbol": "BTCUSDT", "lastPrice": "60000", "bid1Price": "59999", "ask1Price": "60001" });
-    let list = json!({ "retCode": 0, "result": { "category": "spot", "list": [ticker] }, "time": 1_700_000_000_000_i64 });
+    let list =
+        json!({ "retCode": 0, "result": { "category": "spot", "list": [ticker] }, "time": 1_700_000_000_000_i64 });
     stub.answer(Verb::Get, "/v5/market/tickers", &list.to_string());
     let outcome = bench.run(GRID, bench.free()).await;
     assert_eq!(outcome.end, End::Returned(None), "{:?}", bench.lines.all());
