@@ -110,11 +110,13 @@ impl Venues {
         self.ports.paper.as_ref().ok_or_else(none)
     }
 
-    /// A desk of play money.
+    /// A script's own desk of play money, with coins to sell.
     ///
-    /// Errors: [`ErrorClass::NotSupported`] where there is none.
-    pub(crate) fn paper_desk(&self, owner: &str, name: &str) -> Result<Arc<dyn Desk>, VenueError> {
-        Ok(self.paper()?.desk(owner, name))
+    /// Errors: [`ErrorClass::NotSupported`] where there is none, [`ErrorClass::ExchangeNotAvailable`].
+    pub(crate) async fn paper_desk(&self, owner: &str, name: &str) -> Result<Arc<dyn Desk>, VenueError> {
+        let paper = self.paper()?;
+        paper.endow(owner, name).await?;
+        Ok(paper.desk(owner, name))
     }
 
     /// An exchange by keys that nobody keeps here, or its testnet.

@@ -11,6 +11,7 @@ pub(crate) mod output;
 mod users;
 mod venues;
 mod wallet;
+mod worker;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -119,6 +120,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Wallet(command) => return wallet::run(command),
         Command::Venues(command) => return Ok(venues::run(command).await),
+        Command::Worker(command) => return worker::run(command).await,
         _ => {}
     }
     let demo = matches!(command, Command::Demo);
@@ -150,6 +152,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         | Command::Doctor
         | Command::Wallet(_)
         | Command::Venues(_)
+        | Command::Worker(_)
         | Command::Config(ConfigCommand::Reference) => Ok(ExitCode::SUCCESS),
     }
 }

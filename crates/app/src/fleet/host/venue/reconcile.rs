@@ -95,8 +95,7 @@ impl WorkerHost {
         }
         let (running, venues) = (&self.running, &self.shared.ports.venues);
         if let Some(name) = meant.desk.strip_prefix("paper/") {
-            let desk = venues.paper_desk(&running.owner, name).map_err(|error| refused(&error))?;
-            return Ok(Some(Seat { desk, account: None, name: meant.desk.clone() }));
+            return self.on_paper(name).await.map(Some);
         }
         let Some(nid) = meant.desk.strip_prefix("account/") else { return Ok(None) };
         let found = venues.account_of(&running.owner, nid).await.map_err(|error| refused(&error))?;

@@ -99,7 +99,7 @@ impl WorkerHost {
     pub(super) async fn seat(&self, venue: &str, config: &Config, open: bool) -> Result<Seat> {
         let (running, ports) = (&self.running, &self.shared.ports);
         if running.dry_run {
-            return self.on_paper(&format!("dry-run/{}", running.sid));
+            return self.on_paper(&format!("dry-run/{}", running.sid)).await;
         }
         if let Some(keys) = config.keys() {
             return self.own(venue, keys, config.is_testnet()).await;
@@ -120,7 +120,7 @@ impl WorkerHost {
             }
         }
         if venue == PAPER {
-            return self.on_paper(&format!("worker/{}", running.sid));
+            return self.on_paper(&format!("worker/{}", running.sid)).await;
         }
         if !open {
             return Err(authentication(format!("{venue} requires \"apiKey\" credential")));
@@ -134,8 +134,9 @@ impl WorkerHost {
         Ok(Seat { desk: desk.map_err(|error| refused(&error))?, account: None, name: "nobody".into() })
     }
 
-    fn on_paper(&self, name: &str) -> Result<Seat> {
-        let desk = self.shared.ports.venues.paper_desk(&self.running.owner, name).map_err(|error| refused(&error))?;
+    pub(super) async fn on_paper(&self, name: &str) -> Result<Seat> {
+        let desk = self.shared.ports.venues.paper_desk(&self.running.owner, name).await;
+        let desk = desk.map_err(|error| refused(&error))?;
         Ok(Seat { desk, account: None, name: format!("paper/{name}") })
     }
 
