@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::none;
 
 /// Arrows within a layer, as docs/architecture.md draws them.
-const ARROWS: [(&str, &str); 13] = [
+const ARROWS: [(&str, &str); 14] = [
     ("orrery-api-bittrade", "orrery-http-kit"),
     ("orrery-api-channels", "orrery-http-kit"),
+    ("orrery-api-localhost", "orrery-http-kit"),
     ("orrery-api-webfix", "orrery-http-kit"),
     ("orrery-api-socketio", "orrery-http-kit"),
     ("orrery-api-socketio", "orrery-api-bittrade"),
@@ -26,7 +27,7 @@ const ARROWS: [(&str, &str); 13] = [
 
 /// Crates of ours that a crate may use although it is not a test, by exception to "anything lower":
 /// who is listed here uses these and nothing else of ours.
-const ONLY: [(&str, &[&str]); 14] = [
+const ONLY: [(&str, &[&str]); 15] = [
     ("orrery-protocol", &["orrery-kernel"]),
     ("orrery-crypto", &["orrery-kernel"]),
     (
@@ -51,6 +52,10 @@ const ONLY: [(&str, &[&str]); 14] = [
     (
         "orrery-api-channels",
         &["orrery-kernel", "orrery-protocol", "orrery-identity", "orrery-realtime", "orrery-app", "orrery-http-kit"],
+    ),
+    (
+        "orrery-api-localhost",
+        &["orrery-kernel", "orrery-protocol", "orrery-identity", "orrery-storage", "orrery-app", "orrery-http-kit"],
     ),
     (
         "orrery-api-webfix",
@@ -166,6 +171,7 @@ const CONFINED: [(&str, &[&str]); 11] = [
             "orrery-http-kit",
             "orrery-api-bittrade",
             "orrery-api-channels",
+            "orrery-api-localhost",
             "orrery-api-socketio",
             "orrery-api-webfix",
             "orrery-console",
