@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::none;
 
 /// Arrows within a layer, as docs/architecture.md draws them.
-const ARROWS: [(&str, &str); 13] = [
+const ARROWS: [(&str, &str); 14] = [
     ("orrery-api-bittrade", "orrery-http-kit"),
     ("orrery-api-channels", "orrery-http-kit"),
+    ("orrery-api-localhost", "orrery-http-kit"),
     ("orrery-api-webfix", "orrery-http-kit"),
     ("orrery-api-socketio", "orrery-http-kit"),
     ("orrery-api-socketio", "orrery-api-bittrade"),
@@ -52,6 +53,10 @@ const ONLY: [(&str, &[&str]); 15] = [
     (
         "orrery-api-channels",
         &["orrery-kernel", "orrery-protocol", "orrery-identity", "orrery-realtime", "orrery-app", "orrery-http-kit"],
+    ),
+    (
+        "orrery-api-localhost",
+        &["orrery-kernel", "orrery-protocol", "orrery-identity", "orrery-storage", "orrery-app", "orrery-http-kit"],
     ),
     (
         "orrery-api-webfix",
@@ -170,6 +175,7 @@ const CONFINED: [(&str, &[&str]); 13] = [
             "orrery-http-kit",
             "orrery-api-bittrade",
             "orrery-api-channels",
+            "orrery-api-localhost",
             "orrery-api-socketio",
             "orrery-api-webfix",
             "orrery-console",

@@ -173,6 +173,7 @@ pub fn auth_settings(config: &Config, entropy: &dyn Entropy) -> Result<AuthSetti
         bcrypt_cost: BCRYPT_COST,
         hash_workers: auth.hash_workers,
         hash_queue: auth.hash_queue,
+        local_operator: auth.local_operator,
     })
 }
 

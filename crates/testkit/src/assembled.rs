@@ -63,6 +63,7 @@ pub fn settings() -> Settings {
             bcrypt_cost: 4,
             hash_workers: 2,
             hash_queue: 16,
+            local_operator: false,
         },
         market: MarketSettings {
             multipliers: Multipliers::new(91.into(), 88.into()).expect("good ones"),

@@ -195,6 +195,8 @@ pub struct Auth {
     pub hash_workers: usize,
     /// Waiting.
     pub hash_queue: usize,
+    /// Are requests from this machine the operator's?
+    pub local_operator: bool,
 }
 
 /// Where prices are from.
@@ -253,6 +255,16 @@ pub struct Limits {
     pub address_requests: u32,
     /// The window.
     pub window: Duration,
+    /// The Localhost document's routes from an address.
+    pub api: Policy,
+    /// Uploads from an address.
+    pub upload: Policy,
+    /// Commands from an address.
+    pub command: Policy,
+    /// Failed logins from an address.
+    pub auth: Policy,
+    /// Tunnels from an address.
+    pub tunnel: Policy,
     /// WebFix worker methods of a session.
     pub webfix_worker: Policy,
     /// `setAccount` of a session.
@@ -392,6 +404,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     if sources.demo {
         tree.add_text("server.data_dir", "./orrery-data/demo", "demo", &mut problems);
         tree.add_text("cors.allow_localhost", "true", "demo", &mut problems);
+        tree.add_text("auth.local_operator", "true", "demo", &mut problems);
         // nobody is asked for these prices, and a newcomer should see one move
         tree.add_text("market.price_poll_s", "2", "demo", &mut problems);
     }
@@ -496,6 +509,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         address_failures: r.whole("auth.address_failures", "", 1..=1_000_000),
         hash_workers: r.whole("auth.hash_workers", "", 1..=64),
         hash_queue: r.whole("auth.hash_queue", "", 1..=100_000),
+        local_operator: read_local_operator(r, &server),
     };
     let market = read_market(r);
     let ledger = Ledger {
@@ -508,6 +522,11 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         user_requests: r.whole("limits.bittrade_user_max", "", 1..=1_000_000_000),
         address_requests: r.whole("limits.bittrade_address_max", "", 1..=1_000_000_000),
         window: r.seconds("limits.bittrade_window_s", 1..=86_400),
+        api: read_tier(r, "api"),
+        upload: read_tier(r, "upload"),
+        command: read_tier(r, "command"),
+        auth: read_tier(r, "auth"),
+        tunnel: read_tier(r, "tunnel"),
         webfix_worker: read_tier(r, "webfix_worker"),
         webfix_account: read_tier(r, "webfix_account"),
         webfix_wallet: read_tier(r, "webfix_wallet"),
@@ -579,6 +598,22 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         socketio_suite,
         welcome,
     })
+}
+
+/// Nobody is asked who they are, so only this machine may reach it.
+fn read_local_operator(r: &mut check::Reader<'_>, server: &Server) -> bool {
+    const KEY: &str = "auth.local_operator";
+    let on = r.flag(KEY);
+    match server.listen.iter().find(|l| !l.is_loopback()).filter(|_| on) {
+        None => on,
+        // the demo's own wish, not the operator's
+        Some(_) if r.origin(KEY) == "demo" => false,
+        Some(beyond) => {
+            let text = format!("cannot be on while {beyond} is listened to: whoever reaches it could run commands");
+            r.fault(KEY, text);
+            false
+        }
+    }
 }
 
 /// A tier's `_max` and `_window_s`.
