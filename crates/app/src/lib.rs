@@ -8,6 +8,7 @@ pub mod auth;
 pub mod bridge;
 pub mod desk;
 pub mod events;
+pub mod exec;
 pub mod fleet;
 pub mod hub;
 pub mod leadership;
@@ -68,6 +69,8 @@ pub struct Ports {
     pub exchanges: Arc<dyn Exchanges>,
     /// The exchange of play money, where there are prices for it.
     pub paper: Option<paper::PaperParts>,
+    /// Who runs commands and terminals, where that is switched on.
+    pub exec: Option<exec::ExecParts>,
     /// Source of prices and charts.
     pub price_feed: Arc<dyn PriceFeed>,
     /// Source of sentiment.
@@ -129,6 +132,8 @@ pub struct App {
     pub venues: Arc<venues::Venues>,
     /// Workers.
     pub workers: workers::Workers,
+    /// Commands, runs of programs, terminals, where that is switched on.
+    pub exec: Option<Arc<exec::Exec>>,
     /// Bounds on requests.
     pub limits: limits::RequestLimits,
     /// Time.
@@ -144,7 +149,8 @@ impl App {
     /// When the newest stored price cannot be read.
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
         let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
-        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, exchanges, paper, .. } = ports;
+        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, exchanges, paper, exec, .. } =
+            ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -187,6 +193,8 @@ impl App {
         let hub = hub::Hub::new(hub_ports, settings.hub);
         hub.reload().await?;
         hub.start(&auth, &events, tasks);
+        let exec = exec
+            .map(|parts| exec::Exec::new(parts, auth.clone(), events.clone(), clock.clone(), entropy.clone(), tasks));
         let limits = limits::RequestLimits::new(rates, settings.requests);
         let node = settings.wallets.node.clone();
         let workers = workers::Workers::new(workers, clock.clone(), entropy.clone(), node);
@@ -233,6 +241,7 @@ impl App {
             wallets,
             venues,
             workers,
+            exec,
             limits,
             clock,
             entropy,

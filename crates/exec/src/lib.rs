@@ -10,6 +10,7 @@ mod layers;
 mod output;
 mod ports;
 pub mod program;
+mod prompt;
 mod screen;
 mod session;
 
@@ -19,7 +20,8 @@ pub use command::{
 pub use layers::{Layer, Layers};
 pub use output::{Captured, Output};
 pub use ports::{
-    Ending, Exit, Finished, Foreground, Heard, RunError, Runner, Stream, TerminalHandle, Terminals, TtyMode,
+    Ending, Exit, Finished, Foreground, Heard, RunError, Runner, Stream, TerminalHandle, Terminals, TtyMode, Workspaces,
 };
+pub use prompt::{Answered, Prompt};
 pub use screen::{RING_BYTES, Screen};
 pub use session::{Session, Settled, Taken, Timing};

@@ -1,10 +1,12 @@
 //! The ports: who runs commands, who opens terminals.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use orrery_kernel::UserId;
 
 use crate::{Captured, Command, CommandError, Layers, Limits, Size};
 
@@ -155,4 +157,14 @@ pub trait TerminalHandle: Send + Sync {
 
     /// Ends everything in it, as a run whose time is up.
     async fn terminate(&self);
+}
+
+/// Where runs work: a directory for each user.
+#[async_trait]
+pub trait Workspaces: Send + Sync {
+    /// The user's directory, absolute, made when it is not there; nobody else's runs may read it.
+    ///
+    /// # Errors
+    /// [`RunError::Unavailable`].
+    async fn workspace(&self, user: UserId) -> Result<PathBuf, RunError>;
 }

@@ -35,6 +35,7 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
         workers: Arc::new(MemoryWorkers::default()),
         exchanges: Arc::new(NoExchanges),
         paper: None,
+        exec: None,
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),

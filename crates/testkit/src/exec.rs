@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use orrery_exec::{
     Bounds, Command, Ending, Exit, Finished, Foreground, Heard, Input, Layer, Layers, Limits, Output, RunError, Runner,
-    Size, Stream, TerminalHandle, Terminals, TtyMode, Wanted, What,
+    Size, Stream, TerminalHandle, Terminals, TtyMode, Wanted, What, Workspaces,
 };
-use orrery_kernel::Secret;
+use orrery_kernel::{Secret, UserId};
 use tokio::sync::{Notify, mpsc};
 
 /// A runner under test, and a directory that its runs may use.
@@ -224,6 +224,13 @@ impl Runner for Pretend {
         let mut layers = Layers::default();
         layers.set(Layer::Runner, Ok(()));
         layers
+    }
+}
+
+#[async_trait]
+impl Workspaces for Pretend {
+    async fn workspace(&self, user: UserId) -> Result<PathBuf, RunError> {
+        Ok(format!("/w/{user}").into())
     }
 }
 

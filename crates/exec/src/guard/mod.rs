@@ -26,6 +26,32 @@ pub fn check_line(line: &str) -> Result<(), Slip> {
     check(line, 0)
 }
 
+/// Looks whether a line runs nothing but programs of a list, by their names. What is not known runs anything.
+///
+/// # Errors
+/// The first that is not on it.
+pub fn check_listed(line: &str, listed: &[String]) -> Result<(), String> {
+    listed_within(line, listed, 0)
+}
+
+fn listed_within(line: &str, listed: &[String], depth: usize) -> Result<(), String> {
+    if depth > DEPTH_MAX {
+        return Err("…".to_owned());
+    }
+    for command in read(line).iter().flatten() {
+        let Some(first) = command.words.first() else { continue };
+        // `./cat` is not `cat`
+        let on_it = !first.dynamic && listed.contains(&first.text);
+        if !on_it && first.text != ":" {
+            return Err(first.text.chars().take(100).collect());
+        }
+        for inner in command.words.iter().chain(&command.writes).flat_map(|w| &w.inner) {
+            listed_within(inner, listed, depth + 1)?;
+        }
+    }
+    Ok(())
+}
+
 /// Looks whether a program and its arguments are a slip.
 ///
 /// # Errors

@@ -210,6 +210,18 @@ fn programs_are_looked_at_without_a_shell() {
 }
 
 #[test]
+fn lists_of_programs() {
+    let listed = ["ls".to_owned(), "git".to_owned()];
+    for line in ["ls -la | git x && ls", "", "x=1 ls", "ls $(git log)"] {
+        assert_eq!(check_listed(line, &listed), Ok(()), "{line}");
+    }
+    for (line, what) in [("ls; cat x", "cat"), ("./ls", "./ls"), ("ls $(cat x)", "cat"), ("$X", ""), ("ls `id`", "id")]
+    {
+        assert_eq!(check_listed(line, &listed), Err(what.to_owned()), "{line}");
+    }
+}
+
+#[test]
 fn deep_ones_are_refused() {
     let mut line = "true".to_owned();
     for _ in 0..12 {
