@@ -4,7 +4,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orrery_exec::{Command, Exit, Layer, Layers, Limits, NetPolicy, RunError, What};
+use async_trait::async_trait;
+use orrery_exec::{Command, Exit, Layer, Layers, Limits, NetPolicy, RunError, What, Workspaces};
+use orrery_kernel::UserId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -29,6 +31,8 @@ const SYSTEM: [&str; 10] =
 pub struct Setup {
     /// The program that is the runner when its first argument is [`RUNNER`](crate::RUNNER); an absolute path.
     pub program: PathBuf,
+    /// Where each user's directory is made.
+    pub workspaces: PathBuf,
     /// Files and directories that no run sees: the data directory, keys, configuration.
     pub hidden: Vec<PathBuf>,
     /// Directories beside the system's that programs may read under [`orrery_exec::Profile::Strict`].
@@ -53,8 +57,6 @@ pub struct Unix {
 impl Unix {
     /// By that configuration; nothing is started before it is needed.
     pub fn new(mut setup: Setup) -> Self {
-        // what is compared with the kernel's idea of a path must be one
-        setup.hidden = setup.hidden.iter().filter_map(|path| path.canonicalize().ok()).collect();
         if setup.path.is_empty() {
             PATH.clone_into(&mut setup.path);
         }
@@ -146,7 +148,8 @@ impl Unix {
             net: command.net,
             env: self.env(command, spaces, terminal),
             limits: Limits { cpu: limits.cpu.map(|cpu| limits.wall.map_or(cpu, |wall| cpu.min(wall * 8))), ..limits },
-            hidden: self.setup.hidden.clone(),
+            // links on the way would hide what they stand for; what is not there yet may be at the next run
+            hidden: self.setup.hidden.iter().filter_map(|path| path.canonicalize().ok()).collect(),
             readable: self.readable(),
             spaces,
             landlock: layers.has(Layer::Landlock),
@@ -188,6 +191,20 @@ impl Unix {
         }
         readable.extend(self.setup.readable.iter().cloned());
         readable
+    }
+}
+
+#[async_trait]
+impl Workspaces for Unix {
+    async fn workspace(&self, user: UserId) -> Result<PathBuf, RunError> {
+        let path = self.setup.workspaces.join(user.to_string());
+        let made = tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).await;
+        // links on the way would lead the sandbox astray
+        let real = match made {
+            Ok(()) => tokio::fs::canonicalize(&path).await,
+            Err(error) => Err(error),
+        };
+        real.map_err(|e| RunError::Unavailable(format!("no directory for them: {}", e.kind())))
     }
 }
 

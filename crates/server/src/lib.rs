@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 pub mod database;
+mod exec;
 pub mod health;
 pub mod indicators;
 pub mod jobs;

@@ -110,6 +110,7 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         workers: parts.database.workers(),
         exchanges: parts.exchanges.clone(),
         paper: Some(paper(config, parts, tasks)?),
+        exec: config.exec.enabled.then(|| crate::exec::parts(config)),
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),

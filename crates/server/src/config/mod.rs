@@ -6,6 +6,7 @@
 mod alias;
 mod check;
 pub mod docs;
+mod exec;
 mod fred;
 mod print;
 mod problem;
@@ -102,6 +103,8 @@ pub struct Config {
     pub venues: Venues,
     /// Figures of the economy.
     pub fred: Fred,
+    /// `[exec]` and `[sandbox]`.
+    pub exec: exec::Exec,
     /// This node.
     pub node: Node,
     /// File of the master keys; absolute.
@@ -568,6 +571,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let realtime = read_realtime(r);
     let (stels, venues, node) = (read_stels(r), venues::read(r), read_node(r));
     let fred = fred::read(r);
+    let exec = exec::read(r, sources);
     let key_file = match r.optional("secrets.key_file") {
         Some(path) => sources.cwd.join(path),
         None => server.data_dir.join(crate::master_keys::FILE),
@@ -588,6 +592,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         stels,
         venues,
         fred,
+        exec,
         node,
         key_file,
         welcome_tst,
