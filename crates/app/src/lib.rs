@@ -8,6 +8,7 @@ pub mod auth;
 pub mod bridge;
 pub mod desk;
 pub mod events;
+pub mod exec;
 pub mod fleet;
 pub mod hub;
 pub mod leadership;
@@ -80,6 +81,8 @@ pub struct Ports {
     pub exchanges: Arc<dyn Exchanges>,
     /// The exchange of play money, where there are prices for it.
     pub paper: Option<paper::PaperParts>,
+    /// Who runs commands and terminals, where that is switched on.
+    pub exec: Option<exec::ExecParts>,
     /// Source of prices and charts.
     pub price_feed: Arc<dyn PriceFeed>,
     /// Source of sentiment.
@@ -141,6 +144,8 @@ pub struct App {
     pub venues: Arc<venues::Venues>,
     /// Workers.
     pub workers: workers::Workers,
+    /// Commands, runs of programs, terminals, where that is switched on.
+    pub exec: Option<Arc<exec::Exec>>,
     /// Bounds on requests.
     pub limits: limits::RequestLimits,
     /// Time.
@@ -157,7 +162,7 @@ impl App {
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
         let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
         let Ports { broker, channels, price_feed, sentiment_feed, wallets, exchanges, paper, .. } = ports;
-        let Ports { workers, fleet, worker_logs, scripts, bus, .. } = ports;
+        let Ports { workers, fleet, worker_logs, scripts, bus, exec, .. } = ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -200,6 +205,8 @@ impl App {
         let hub = hub::Hub::new(hub_ports, settings.hub);
         hub.reload().await?;
         hub.start(&auth, &events, tasks);
+        let exec = exec
+            .map(|parts| exec::Exec::new(parts, auth.clone(), events.clone(), clock.clone(), entropy.clone(), tasks));
         let limits = limits::RequestLimits::new(rates, settings.requests);
         let node = settings.wallets.node.clone();
         let worker_ports = workers::WorkerPorts {
@@ -255,6 +262,7 @@ impl App {
             wallets,
             venues,
             workers,
+            exec,
             limits,
             clock,
             entropy,

@@ -7,6 +7,7 @@ mod alone;
 pub mod cli;
 pub mod config;
 pub mod database;
+mod exec;
 pub mod fleet;
 pub mod health;
 pub mod indicators;

@@ -2,27 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::StatusCode;
+use axum::{Extension, Router};
+use http::{StatusCode, Uri};
 use orrery_api_bittrade::BitTrade;
 use orrery_app::App;
 use orrery_app::tasks::Tasks;
-use orrery_http_kit::layers::{Cors, Edge, HostPolicy, Options, Origins, cors, note_route};
-use orrery_http_kit::{ErrorShape, JSON_BYTES_MAX};
-use orrery_kernel::{Error, ErrorCode};
+use orrery_http_kit::layers::{Cors, Edge, Elsewhere, HostPolicy, Options, Origins, cors, note_route};
+use orrery_http_kit::{ErrorShape, JSON_BYTES_MAX, RequestMeta};
+use orrery_kernel::{Entropy, Error, ErrorCode};
 use tokio::sync::watch;
 
 use crate::config::{Config, Surface};
 use crate::health::{self, Health};
-use crate::system;
+use crate::system::{self, SystemEntropy};
 
 /// The machine-readable description of every route.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, mut document) = orrery_api_bittrade::router();
     document.merge(orrery_api_channels::openapi());
+    document.merge(orrery_api_localhost::openapi());
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     document
 }
@@ -34,7 +35,7 @@ pub struct Surfaces {
     channels: Edge,
     figures: Edge,
     webfix: Edge,
-    common: Edge,
+    localhost: Edge,
 }
 
 impl Surfaces {
@@ -48,9 +49,11 @@ impl Surfaces {
     ) -> Self {
         let origins = Origins { named: config.cors.allowed_origins.clone(), localhost: config.cors.allow_localhost };
         let origins: Cors = Arc::new(origins);
+        let localhost_options = localhost_options(config);
         let (routes, _) = orrery_api_bittrade::router();
-        let routes = own_405(routes.with_state(app.clone()).route("/api/openapi.json", get(document)))
-            .layer(from_fn_with_state(origins.clone(), cors));
+        let routes = routes.with_state(app.clone()).route("/api/openapi.json", get(document));
+        let routes = orrery_api_localhost::bound_logins::<BitTrade>(routes, app, &localhost_options);
+        let routes = own_405(routes).layer(from_fn_with_state(origins.clone(), cors));
         let figures = health::figures_alone(&health);
         let socketio_options = orrery_api_socketio::Options { suite: config.socketio_suite, ..Default::default() };
         let common = own_405(health::router(health).merge(orrery_console::router()));
@@ -66,19 +69,22 @@ impl Surfaces {
         let channels =
             own_405(channels.router.with_state(app.clone())).layer(from_fn_with_state(origins.clone(), cors));
         let trading = routes.merge(sockets);
+        let localhost = own_405(orrery_api_localhost::router(app, &localhost_options).with_state(app.clone()));
         let webfix = orrery_api_webfix::WebFix::start(app, tasks, draining, webfix_options(config, app));
         let session_socket = |router| webfix.in_front_of(outer(router));
         let edge = |router| {
             let (clock, entropy) = (app.clock.clone(), app.entropy.clone());
-            Edge::new::<BitTrade>(router, options(config), clock, entropy, draining.clone())
+            Edge::new::<BitTrade>(router, options(config), clock, entropy, draining.clone()).with_elsewhere(LOCALHOST)
         };
         Self {
-            all: edge(session_socket(common.clone().merge(trading.clone()).merge(channels.clone()))),
+            all: edge(session_socket(
+                common.clone().merge(trading.clone()).merge(channels.clone()).merge(localhost.clone()),
+            )),
             trading: edge(outer(common.clone().merge(trading))),
             channels: edge(outer(common.clone().merge(channels))),
             figures: edge(outer(figures)),
             webfix: edge(session_socket(common.clone())),
-            common: edge(outer(common)),
+            localhost: edge(outer(common.clone().merge(localhost))),
         }
     }
 
@@ -90,7 +96,7 @@ impl Surfaces {
             Surface::Aether => self.channels.clone(),
             Surface::Figures => self.figures.clone(),
             Surface::WebFix => self.webfix.clone(),
-            Surface::Localhost => self.common.clone(),
+            Surface::Localhost => self.localhost.clone(),
         }
     }
 }
@@ -110,6 +116,24 @@ fn options(config: &Config) -> Options {
         body_timeout: server.body_timeout,
         hosts: HostPolicy { names },
         trusted_proxies: server.trusted_proxies.clone(),
+        tls: config.tls.is_some(),
+        tunnel: false,
+    }
+}
+
+/// Refusals on the Localhost document's paths.
+const LOCALHOST: Elsewhere = Elsewhere { owns: orrery_api_localhost::owns, body: orrery_api_localhost::refusal };
+
+fn localhost_options(config: &Config) -> orrery_api_localhost::Options {
+    let limits = &config.limits;
+    orrery_api_localhost::Options {
+        limits: orrery_api_localhost::Limits {
+            api: limits.api,
+            upload: limits.upload,
+            command: limits.command,
+            auth: limits.auth,
+            tunnel: limits.tunnel,
+        },
     }
 }
 
@@ -147,7 +171,19 @@ fn own_405(router: Router) -> Router {
 }
 
 fn outer(router: Router) -> Router {
-    router.fallback(|| async { refusal(StatusCode::NOT_FOUND, "Endpoint not found") }).layer(from_fn(note_route))
+    router.fallback(nothing).layer(from_fn(note_route))
+}
+
+/// What paths without a route are answered.
+async fn nothing(Extension(meta): Extension<RequestMeta>, uri: Uri) -> Response {
+    if !(LOCALHOST.owns)(uri.path()) {
+        return refusal(StatusCode::NOT_FOUND, "Endpoint not found");
+    }
+    let mut chance = [0; 4];
+    SystemEntropy.fill(&mut chance);
+    let body =
+        (LOCALHOST.body)(&Error::new(ErrorCode::NotFound, "Endpoint not found"), &meta, u32::from_be_bytes(chance));
+    (StatusCode::NOT_FOUND, axum::Json(body)).into_response()
 }
 
 fn refusal(status: StatusCode, text: &'static str) -> Response {

@@ -127,6 +127,7 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         bus: parts.bus.clone(),
         exchanges: parts.exchanges.clone(),
         paper: Some(paper(config, parts, tasks)?),
+        exec: config.exec.enabled.then(|| crate::exec::parts(config)),
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),
@@ -190,6 +191,7 @@ pub fn auth_settings(config: &Config, entropy: &dyn Entropy) -> Result<AuthSetti
         bcrypt_cost: BCRYPT_COST,
         hash_workers: auth.hash_workers,
         hash_queue: auth.hash_queue,
+        local_operator: auth.local_operator,
     })
 }
 

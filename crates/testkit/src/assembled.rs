@@ -40,6 +40,7 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
         bus: Arc::new(MemoryBus::default()),
         exchanges: Arc::new(NoExchanges),
         paper: None,
+        exec: None,
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),
@@ -68,6 +69,7 @@ pub fn settings() -> Settings {
             bcrypt_cost: 4,
             hash_workers: 2,
             hash_queue: 16,
+            local_operator: false,
         },
         market: MarketSettings {
             multipliers: Multipliers::new(91.into(), 88.into()).expect("good ones"),

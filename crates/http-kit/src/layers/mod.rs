@@ -11,7 +11,8 @@ mod trace;
 
 pub use address::{Network, NetworkError, client_address};
 pub use body::IdleBody;
+pub(crate) use cors::same_host;
 pub use cors::{Cors, Origins, cors};
-pub use edge::{Edge, Options};
+pub use edge::{Edge, Elsewhere, Options};
 pub use host::HostPolicy;
 pub use trace::{Facts, note_route};

@@ -36,6 +36,10 @@ const END_TIME: Duration = Duration::from_secs(2);
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    // before there is a thread
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == orrery_exec_unix::RUNNER) {
+        return orrery_exec_unix::child();
+    }
     if let Some(code) = script_process() {
         return code;
     }

@@ -6,6 +6,7 @@
 mod alias;
 mod check;
 pub mod docs;
+mod exec;
 mod fred;
 mod print;
 mod problem;
@@ -103,6 +104,8 @@ pub struct Config {
     pub venues: Venues,
     /// Figures of the economy.
     pub fred: Fred,
+    /// `[exec]` and `[sandbox]`.
+    pub exec: exec::Exec,
     /// This node.
     pub node: Node,
     /// Running scripts.
@@ -198,6 +201,8 @@ pub struct Auth {
     pub hash_workers: usize,
     /// Waiting.
     pub hash_queue: usize,
+    /// Are requests from this machine the operator's?
+    pub local_operator: bool,
 }
 
 /// Where prices are from.
@@ -256,6 +261,16 @@ pub struct Limits {
     pub address_requests: u32,
     /// The window.
     pub window: Duration,
+    /// The Localhost document's routes from an address.
+    pub api: Policy,
+    /// Uploads from an address.
+    pub upload: Policy,
+    /// Commands from an address.
+    pub command: Policy,
+    /// Failed logins from an address.
+    pub auth: Policy,
+    /// Tunnels from an address.
+    pub tunnel: Policy,
     /// WebFix worker methods of a session.
     pub webfix_worker: Policy,
     /// `setAccount` of a session.
@@ -395,6 +410,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     if sources.demo {
         tree.add_text("server.data_dir", "./orrery-data/demo", "demo", &mut problems);
         tree.add_text("cors.allow_localhost", "true", "demo", &mut problems);
+        tree.add_text("auth.local_operator", "true", "demo", &mut problems);
         // nobody is asked for these prices, and a newcomer should see one move
         tree.add_text("market.price_poll_s", "2", "demo", &mut problems);
     }
@@ -499,6 +515,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         address_failures: r.whole("auth.address_failures", "", 1..=1_000_000),
         hash_workers: r.whole("auth.hash_workers", "", 1..=64),
         hash_queue: r.whole("auth.hash_queue", "", 1..=100_000),
+        local_operator: read_local_operator(r, &server),
     };
     let market = read_market(r);
     let ledger = Ledger {
@@ -511,6 +528,11 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         user_requests: r.whole("limits.bittrade_user_max", "", 1..=1_000_000_000),
         address_requests: r.whole("limits.bittrade_address_max", "", 1..=1_000_000_000),
         window: r.seconds("limits.bittrade_window_s", 1..=86_400),
+        api: read_tier(r, "api"),
+        upload: read_tier(r, "upload"),
+        command: read_tier(r, "command"),
+        auth: read_tier(r, "auth"),
+        tunnel: read_tier(r, "tunnel"),
         webfix_worker: read_tier(r, "webfix_worker"),
         webfix_account: read_tier(r, "webfix_account"),
         webfix_wallet: read_tier(r, "webfix_wallet"),
@@ -553,6 +575,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let (stels, venues, node) = (read_stels(r), venues::read(r), read_node(r));
     let fred = fred::read(r);
     let workers = workers::read(r, &sources.cwd);
+    let exec = exec::read(r, sources);
     let key_file = match r.optional("secrets.key_file") {
         Some(path) => sources.cwd.join(path),
         None => server.data_dir.join(crate::master_keys::FILE),
@@ -573,6 +596,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         stels,
         venues,
         fred,
+        exec,
         node,
         workers,
         key_file,
@@ -584,6 +608,22 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         socketio_suite,
         welcome,
     })
+}
+
+/// Nobody is asked who they are, so only this machine may reach it.
+fn read_local_operator(r: &mut check::Reader<'_>, server: &Server) -> bool {
+    const KEY: &str = "auth.local_operator";
+    let on = r.flag(KEY);
+    match server.listen.iter().find(|l| !l.is_loopback()).filter(|_| on) {
+        None => on,
+        // the demo's own wish, not the operator's
+        Some(_) if r.origin(KEY) == "demo" => false,
+        Some(beyond) => {
+            let text = format!("cannot be on while {beyond} is listened to: whoever reaches it could run commands");
+            r.fault(KEY, text);
+            false
+        }
+    }
 }
 
 /// A tier's `_max` and `_window_s`.

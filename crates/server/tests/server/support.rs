@@ -51,6 +51,8 @@ pub fn options() -> Options {
         body_timeout: PATIENCE,
         hosts: HostPolicy::default(),
         trusted_proxies: Vec::new(),
+        tls: false,
+        tunnel: false,
     }
 }
 

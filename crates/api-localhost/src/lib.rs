@@ -1,0 +1,110 @@
+//! The Localhost Web Server document's HTTP API.
+//!
+//! Every handler: extract, call one use case, render. Answers are [`Reply`](reply::Reply)s, errors leave in the shape
+//! [`Localhost`]. Every route of the document stands below `/api` and, the same, below `/api/v1`.
+
+mod reply;
+mod session;
+mod shape;
+mod tiers;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use orrery_app::App;
+use orrery_http_kit::ErrorShape;
+pub use shape::{Localhost, refusal};
+use tiers::Around;
+pub use tiers::Limits;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the surface is configured with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Bounds on requests from one address.
+    pub limits: Limits,
+}
+
+#[derive(OpenApi)]
+#[openapi(tags((name = "access", description = "Sessions and the token against forged requests")))]
+struct Document;
+
+/// The routes without their prefix.
+fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(session::csrf))
+}
+
+/// What only stands below `/api/v1`.
+fn versioned() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+}
+
+fn parts() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .nest("/api", routes())
+        .nest("/api/v1", routes().merge(versioned()))
+        .split_for_parts()
+}
+
+/// The part of the OpenAPI document that this surface makes.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    parts().1
+}
+
+/// The routes.
+pub fn router(app: &Arc<App>, options: &Options) -> Router<Arc<App>> {
+    let around = Around { app: app.clone(), limits: options.limits };
+    parts().0.layer(from_fn_with_state(around, tiers::around))
+}
+
+/// Puts the bound on failed logins around the login route of a surface whose errors have the shape `S`.
+pub fn bound_logins<S: ErrorShape>(router: Router, app: &Arc<App>, options: &Options) -> Router {
+    let around = Around { app: app.clone(), limits: options.limits };
+    router.layer(from_fn_with_state(around, tiers::logins::<S>))
+}
+
+/// First parts of the surface's paths, after `/api/` or `/api/v1/`.
+const FAMILIES: [&str; 15] = [
+    "backup",
+    "cloudflared",
+    "csrf",
+    "dashboard",
+    "data",
+    "docs",
+    "execute",
+    "files",
+    "localtunnel",
+    "mobile",
+    "ngrok",
+    "programs",
+    "programs-terminal",
+    "terminal",
+    "tunnels",
+];
+
+/// Is the path this surface's, whether there is something or not?
+pub fn owns(path: &str) -> bool {
+    if path == "/api/v1" || path.starts_with("/api/v1/") {
+        return true;
+    }
+    let first = path.strip_prefix("/api/").map(|rest| rest.split('/').next().unwrap_or_default());
+    first.is_some_and(|first| FAMILIES.contains(&first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::owns;
+
+    #[test]
+    fn paths_of_this_surface() {
+        for own in ["/api/v1", "/api/v1/x", "/api/data", "/api/data/a", "/api/files/none", "/api/execute"] {
+            assert!(owns(own), "{own}");
+        }
+        for other in ["/", "/api", "/api/", "/api/balance", "/api/v10", "/api/database", "/api/health", "/data"] {
+            assert!(!owns(other), "{other}");
+        }
+    }
+}
