@@ -3,15 +3,23 @@
 //! Every handler: extract, call one use case, render. Answers are [`Reply`](reply::Reply)s, errors leave in the shape
 //! [`Localhost`]. Every route of the document stands below `/api` and, the same, below `/api/v1`.
 
+mod data;
+mod download;
+mod files;
+mod http_date;
+mod json_text;
+mod programs;
 mod reply;
 mod session;
 mod shape;
 mod tiers;
+mod tus;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+pub use files::FORM_BYTES;
 use orrery_app::App;
 use orrery_http_kit::ErrorShape;
 pub use shape::{Localhost, refusal};
@@ -29,12 +37,37 @@ pub struct Options {
 }
 
 #[derive(OpenApi)]
-#[openapi(tags((name = "access", description = "Sessions and the token against forged requests")))]
+#[openapi(tags(
+    (name = "access", description = "Sessions and the token against forged requests"),
+    (name = "data", description = "Documents by key"),
+    (name = "files", description = "Files, also in parts"),
+    (name = "programs", description = "Programs and projects"),
+))]
 struct Document;
 
 /// The routes without their prefix.
 fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(session::csrf))
+    OpenApiRouter::new()
+        .routes(routes!(session::csrf))
+        .routes(routes!(data::all, data::store))
+        .routes(routes!(data::get, data::remove))
+        .routes(routes!(files::upload))
+        .routes(routes!(files::list))
+        .routes(routes!(files::storage_info))
+        .routes(routes!(files::storage))
+        .routes(routes!(files::remove))
+        .routes(routes!(download::download))
+        .routes(routes!(tus::options, tus::create))
+        .routes(routes!(tus::look, tus::part, tus::drop_upload, tus::overridden))
+        .routes(routes!(programs::upload))
+        .routes(routes!(programs::upload_zip))
+        .routes(routes!(programs::upload_multiple))
+        .routes(routes!(programs::list))
+        .routes(routes!(programs::info))
+        .routes(routes!(programs::files))
+        .routes(routes!(programs::set_main))
+        .routes(routes!(programs::remove))
+        .routes(routes!(programs::storage_info))
 }
 
 /// What only stands below `/api/v1`.

@@ -5,6 +5,7 @@ mod error;
 mod extract;
 pub mod layers;
 mod meta;
+pub mod multipart;
 pub mod websocket;
 
 pub use browser::Known;

@@ -111,7 +111,8 @@ fn options(config: &Config) -> Options {
         headers_max: server.headers_max,
         header_bytes_max: server.header_bytes_max,
         // routes have narrower bounds of their own
-        body_bytes_max: JSON_BYTES_MAX.max(orrery_api_webfix::BODY_BYTES_MAX) as u64,
+        body_bytes_max: ((JSON_BYTES_MAX.max(orrery_api_webfix::BODY_BYTES_MAX)) as u64)
+            .max(config.files.file_bytes.saturating_add(orrery_api_localhost::FORM_BYTES)),
         waiting_paths: vec![orrery_api_socketio::PATH],
         body_timeout: server.body_timeout,
         hosts: HostPolicy { names },

@@ -15,6 +15,7 @@ pub mod channels;
 pub mod fakes;
 pub mod fleet;
 pub mod identity;
+pub mod kept;
 pub mod kv;
 pub mod leases;
 pub mod ledger;
