@@ -14,6 +14,7 @@ use orrery_identity::Action;
 use orrery_kernel::{Error, ErrorCode, Result};
 use orrery_storage::files::{FileRecord, Usage};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::Localhost;
@@ -173,6 +174,7 @@ pub(crate) async fn upload(
 ) -> Answer<Response> {
     let (parts, body) = request.into_parts();
     let kept = receive_all(&app, &ctx, &parts, body).await?;
+    app.topics.tell("file_operations", json!({ "operation": "upload" })).await;
     Ok(kept.into_response())
 }
 
@@ -267,6 +269,7 @@ pub(crate) async fn remove(
     Segment(filename, _): Segment<Localhost>,
 ) -> Answer<Reply<DeletedBody>> {
     app.files.remove(&ctx, &filename).await?;
+    app.topics.tell("file_operations", json!({ "operation": "delete" })).await;
     Ok(Reply::new(&ctx, DeletedBody { message: "File deleted successfully".into(), filename }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use orrery_identity::Action;
+use orrery_identity::{Action, Caller};
 use orrery_kernel::{Error, ErrorCode, Result};
 use orrery_storage::data::{DataStore, Kept, VALUE_BYTES_MAX, check_key};
 
@@ -20,6 +20,11 @@ fn not_found() -> Error {
 impl Data {
     pub(crate) fn new(store: Arc<dyn DataStore>) -> Self {
         Self { store }
+    }
+
+    /// Does the store answer?
+    pub async fn works(&self) -> bool {
+        self.store.document(Caller::LOCAL, "").await.is_ok()
     }
 
     /// Keeps `value`, which is JSON, under `key`.

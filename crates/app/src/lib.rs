@@ -23,6 +23,7 @@ pub mod plans;
 pub mod programs;
 pub mod shares;
 pub mod tasks;
+pub mod topics;
 pub mod trading;
 pub mod transfers;
 pub mod venues;
@@ -144,6 +145,8 @@ pub struct App {
     pub files: Arc<files::Files>,
     /// Programs.
     pub programs: Arc<programs::Programs>,
+    /// What subscribers of topics are told.
+    pub topics: topics::Topics,
     /// Bounds on requests.
     pub limits: limits::RequestLimits,
     /// Time.
@@ -251,6 +254,7 @@ impl App {
             admin,
             market,
             events,
+            topics: topics::Topics::new(hub.clone()),
             hub,
             wallets,
             venues,

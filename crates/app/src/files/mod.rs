@@ -91,6 +91,12 @@ impl Files {
         &self.settings
     }
 
+    /// Do store and disk answer?
+    pub async fn works(&self) -> bool {
+        let nothing = "0".repeat(32);
+        self.index.uses(&nothing).await.is_ok() && self.blobs.arrived(&nothing).await.is_ok()
+    }
+
     /// The caller's files, newest first.
     ///
     /// # Errors

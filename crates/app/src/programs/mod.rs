@@ -5,7 +5,7 @@ mod runs;
 
 use std::sync::Arc;
 
-use orrery_identity::Action;
+use orrery_identity::{Action, Caller};
 use orrery_kernel::{Clock, Entropy, Error, ErrorCode, Result, UserId};
 use orrery_storage::files::{FileIndex, Pool, Usage};
 use orrery_storage::programs::{Folders, Kind, Program, ProgramFile, ProgramIndex};
@@ -44,6 +44,12 @@ impl Programs {
         let room = Room::new(parts.index.clone(), clock.clone(), entropy.clone(), settings.quota);
         let (index, files, folders) = (parts.programs.clone(), parts.index.clone(), parts.folders.clone());
         Self { index, files, folders, auth, clock, entropy, settings, room }
+    }
+
+    /// Do store and disk answer?
+    pub async fn works(&self) -> bool {
+        let nothing = self.folders.beginning(Caller::LOCAL, "none", "none", 1).await;
+        self.index.knows(Caller::LOCAL, "").await.is_ok() && nothing.is_ok()
     }
 
     /// The caller's programs, newest first.
