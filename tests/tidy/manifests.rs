@@ -76,6 +76,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("orrery-client", &[]),
     ("orrery-egress", &["orrery-workers"]),
     ("orrery-exec-unix", &["orrery-kernel", "orrery-exec"]),
+    ("orrery-files-fs", &["orrery-kernel", "orrery-storage"]),
     ("orrery-script", &["orrery-kernel", "orrery-crypto", "orrery-venues", "orrery-workers"]),
     (
         "orrery-api-bittrade",
@@ -140,7 +141,7 @@ const CORE_OUTSIDE: [(&str, &[&str]); 12] = [
     ),
     ("orrery-identity", &["async-trait", "thiserror", "unicode-normalization"]),
     ("orrery-realtime", &["async-trait", "bytes", "thiserror"]),
-    ("orrery-storage", &["async-trait", "bytes", "thiserror"]),
+    ("orrery-storage", &["async-trait", "bytes", "thiserror", "unicode-normalization"]),
     ("orrery-ledger", &["async-trait", "chrono", "hex", "sha2", "thiserror"]),
     ("orrery-market", &["async-trait", "rust_decimal", "thiserror"]),
     (

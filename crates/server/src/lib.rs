@@ -4,6 +4,7 @@
 //! accepts, and nothing is opened before the configuration is checked whole.
 
 mod alone;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod database;
