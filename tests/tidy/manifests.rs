@@ -140,6 +140,7 @@ const CORE_OUTSIDE: [(&str, &[&str]); 11] = [
             "async-trait",
             "base64",
             "crc32fast",
+            "ed25519-dalek",
             "hex",
             "hifijson",
             "hmac",

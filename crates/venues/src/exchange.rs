@@ -1,7 +1,7 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use orrery_kernel::{Clock, Entropy};
@@ -23,9 +23,9 @@ pub struct Exchange {
     entropy: Arc<dyn Entropy>,
     markets: RwLock<Option<Arc<Markets>>>,
     currencies: RwLock<Option<Arc<[Raw]>>>,
-    notes: RwLock<BTreeMap<&'static str, bool>>,
-    learnt: RwLock<Option<Arc<str>>>,
+    learnt: RwLock<BTreeMap<&'static str, Arc<str>>>,
     requests: AtomicU64,
+    nonces: Arc<AtomicI64>,
     bounded: bool,
 }
 
@@ -78,9 +78,9 @@ impl Exchange {
             entropy,
             markets: RwLock::default(),
             currencies: RwLock::default(),
-            notes: RwLock::default(),
             learnt: RwLock::default(),
             requests: AtomicU64::new(0),
+            nonces: Arc::default(),
             bounded: true,
         }
     }
@@ -150,16 +150,6 @@ impl Exchange {
         Ok(self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
     }
 
-    /// What a connector learnt of the account, for as long as the exchange is there.
-    pub(crate) fn learnt(&self) -> Option<Arc<str>> {
-        self.learnt.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Keeps what a connector learnt of the account.
-    pub(crate) fn learn(&self, text: &str) {
-        *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Some(text.into());
-    }
-
     /// The account's key.
     ///
     /// Errors: [`ErrorClass::AuthenticationError`] for nobody.
@@ -168,14 +158,14 @@ impl Exchange {
         self.credentials.as_ref().ok_or_else(none)
     }
 
-    /// Keeps what an answer said of the account, so that it is asked once.
-    pub(crate) fn note(&self, name: &'static str, holds: bool) {
-        self.notes.write().unwrap_or_else(PoisonError::into_inner).insert(name, holds);
+    /// Keeps what an answer said of the account under a name, so that it is asked once.
+    pub(crate) fn learn(&self, name: &'static str, said: &str) {
+        self.learnt.write().unwrap_or_else(PoisonError::into_inner).insert(name, said.into());
     }
 
     /// What was kept under this name.
-    pub(crate) fn noted(&self, name: &str) -> Option<bool> {
-        self.notes.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    pub(crate) fn learnt(&self, name: &str) -> Option<Arc<str>> {
+        self.learnt.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// Milliseconds since 1970.
@@ -203,6 +193,22 @@ impl Exchange {
             format!("{:0digits$x}", (bits >> shift) & mask)
         };
         [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
+    }
+
+    /// Numbers its requests with those of `other`: keys that one process signs with more than once share their numbers.
+    #[must_use]
+    pub fn numbered_with(mut self, other: &Self) -> Self {
+        self.nonces = other.nonces.clone();
+        self
+    }
+
+    /// Milliseconds since 1970, or one more than the last time: exchanges that number requests take no number twice,
+    /// and none that is below one they had.
+    pub(crate) fn next_nonce(&self) -> i64 {
+        let now = self.now();
+        let next = |last: i64| Some(now.max(last.saturating_add(1)));
+        let last = self.nonces.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        last.map_or(now, |last| now.max(last.saturating_add(1)))
     }
 
     /// The next number of a request over a stream, from 1.
