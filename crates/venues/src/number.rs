@@ -24,6 +24,9 @@ impl Number {
     /// assert_eq!(Number::parse("NaN"), None);
     /// ```
     pub fn parse(digits: &str) -> Option<Self> {
+        if let Some(short) = short(digits) {
+            return Some(Self(short));
+        }
         let read = match digits.split_once(['e', 'E']) {
             // zeros at the end count as digits of what is read
             Some((mantissa, exponent)) => {
@@ -79,6 +82,12 @@ impl Number {
         Some(Self(quotient.round_dp_with_strategy(digits, RoundingStrategy::ToZero).normalize()))
     }
 
+    /// Half of it, cut off after so many digits.
+    pub fn halved_to(self, digits: u32) -> Option<Self> {
+        let half = self.0.checked_mul(Decimal::new(5, 1))?;
+        Some(Self(half.trunc_with_scale(digits).normalize()))
+    }
+
     /// Without its sign.
     #[must_use]
     pub fn abs(self) -> Self {
@@ -90,14 +99,26 @@ impl Number {
         self.over_to(Self::from(1), digits)
     }
 
+    /// Digits after the point of a step that is a power of ten and at most one.
+    fn tenth(self) -> Option<u32> {
+        (self.0.mantissa() == 1).then(|| self.0.scale())
+    }
+
     /// The largest multiple of `step` that is not beyond, towards zero.
     pub fn cut_to(self, step: Self) -> Option<Self> {
+        if let Some(digits) = step.tenth() {
+            return Some(Self(self.0.trunc_with_scale(digits).normalize()));
+        }
         let steps = self.0.checked_div(step.0)?.trunc();
         steps.checked_mul(step.0).map(|cut| Self(cut.normalize()))
     }
 
     /// The nearest multiple of `step`; halves away from zero.
     pub fn round_to(self, step: Self) -> Option<Self> {
+        if let Some(digits) = step.tenth() {
+            let rounded = self.0.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
+            return Some(Self(rounded.normalize()));
+        }
         let steps = self.0.checked_div(step.0)?.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
         steps.checked_mul(step.0).map(|rounded| Self(rounded.normalize()))
     }
@@ -107,6 +128,45 @@ impl Number {
         // by its digits: shortest text and double stand for each other
         self.to_string().parse().unwrap_or(f64::NAN)
     }
+}
+
+/// A number of at most 18 plain digits, as most are; none for all others. Zeros at the end say nothing.
+fn short(digits: &str) -> Option<Decimal> {
+    let (negative, plain) = match digits.as_bytes() {
+        [b'-', rest @ ..] => (true, rest),
+        plain => (false, plain),
+    };
+    let plain = match plain {
+        [b'.', ..] | [.., b'.'] => return None,
+        plain if plain.contains(&b'.') => {
+            let end = plain.iter().rposition(|byte| *byte != b'0')?;
+            let end = end + usize::from(plain.get(end) != Some(&b'.'));
+            plain.get(..end)?
+        }
+        plain => plain,
+    };
+    if plain.is_empty() || plain.len() > 19 {
+        return None;
+    }
+    let (mut whole, mut scale, mut count) = (0_i64, None::<u32>, 0_u8);
+    for byte in plain {
+        match (byte, &mut scale) {
+            (b'0'..=b'9', scale) => {
+                count += 1;
+                whole = whole.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
+                if let Some(scale) = scale {
+                    *scale += 1;
+                }
+            }
+            (b'.', None) => scale = Some(0),
+            _ => return None,
+        }
+    }
+    // a zero that is negative is left to those who know of it
+    if count > 18 || (negative && whole == 0) {
+        return None;
+    }
+    Some(Decimal::new(if negative { -whole } else { whole }, scale.unwrap_or_default()))
 }
 
 impl std::fmt::Display for Number {

@@ -88,6 +88,17 @@ impl Streams for Dialect {
         heard::events(url, message, markets)
     }
 
+    /// "Keepalive User Data Stream": a key holds for an hour, and its use is said every half of one at least.
+    fn keeps_listening(&self, url: &str) -> Option<Duration> {
+        const KEPT: Duration = Duration::from_secs(20 * 60);
+        url.contains("listenKey=").then_some(KEPT)
+    }
+
+    async fn keep_listening(&self, exchange: &Exchange, _url: &str) -> Result<()> {
+        let request = request(exchange, Api::LinearKey, Verb::Put, "listenKey", Fields::new())?;
+        exchange.ask(request, |_| ()).await
+    }
+
     /// "How to manage a local order book correctly"; contracts say which update each one follows.
     fn rule(&self, market: &Market) -> Rule {
         let follows = if market.contract() { Follows::Link } else { Follows::Range };
