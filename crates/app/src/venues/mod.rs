@@ -5,6 +5,7 @@
 
 mod call;
 mod failure;
+mod follow;
 mod gather;
 mod look;
 mod open;
@@ -99,6 +100,7 @@ pub struct Venues {
     prices: Mutex<HashMap<String, value::Prices>>,
     due: Mutex<BTreeMap<Place, look::Turn>>,
     portfolios: Mutex<HashMap<Option<String>, portfolio::Added>>,
+    followed: Mutex<HashMap<Place, follow::Followed>>,
     wake: Notify,
     events: broadcast::Sender<VenueEvent>,
 }
@@ -121,6 +123,7 @@ impl Venues {
             prices: Mutex::default(),
             due: Mutex::default(),
             portfolios: Mutex::default(),
+            followed: Mutex::default(),
             wake: Notify::new(),
             events: broadcast::channel(EVENTS_KEPT).0,
         }

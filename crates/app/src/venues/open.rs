@@ -127,7 +127,7 @@ impl Venues {
         Ok(desk)
     }
 
-    fn credentials(&self, account: &Account) -> Result<Credentials, VenueError> {
+    pub(super) fn credentials(&self, account: &Account) -> Result<Credentials, VenueError> {
         let bad = |why: &str| {
             tracing::warn!(exchange = account.exchange, nid = account.nid, why, "an account's secrets are of no use");
             error(
