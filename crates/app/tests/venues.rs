@@ -353,3 +353,24 @@ async fn what_an_exchange_says_of_an_account_is_seen_at_once() {
     assert_eq!(bench.exchanges.followed(), 1);
     bench.tasks.drain().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn markets_are_fetched_anew_from_time_to_time() {
+    let bench = bench().await;
+    let markets = |bench: &Bench| bench.stub.asked("/api/v3/exchangeInfo");
+    bench.app.venues.desk(&bench.account).await.unwrap();
+    bench.app.venues.desk(&bench.account).await.unwrap();
+    assert_eq!(markets(&bench), 1);
+    bench.clock.advance(Duration::from_secs(3_700));
+    bench.app.venues.desk(&bench.account).await.unwrap();
+    bench.app.venues.desk(&bench.account).await.unwrap();
+    let nobody = orrery_venues::Exchanges::open(&*bench.exchanges, Venue::Binance, None).unwrap();
+    let mut waited = 0;
+    while nobody.markets_age().unwrap() > Duration::from_secs(60) {
+        waited += 1;
+        assert!(waited < 1_000, "they were not fetched");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(markets(&bench), 2, "once, and beside what is going on");
+    bench.tasks.drain().await;
+}

@@ -81,10 +81,9 @@ impl Exchanges for NetExchanges {
         let (transport, clock) = (known.transport.clone(), known.clock.clone());
         let exchange = Exchange::new(venue, credentials, transport, clock, self.entropy.clone());
         let exchange = exchange.numbered_with(&known.nobody);
-        if let Some(markets) = known.nobody.known_markets() {
-            exchange.share_markets(markets);
-        }
-        Ok(Arc::new(exchange))
+        // one that an account fetches may say what is the account's only: nobody's has to be known first
+        let shared = known.nobody.known_markets().is_some();
+        Ok(Arc::new(if shared { exchange.with_markets_of(&known.nobody) } else { exchange }))
     }
 
     async fn follow(&self, venue: Venue, credentials: Credentials, listener: Arc<dyn Listener>) -> VenueError {

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use orrery_kernel::{Clock, Entropy};
+use orrery_kernel::{Clock, Entropy, Timestamp};
 use orrery_storage::Cache;
 use orrery_venues::{Exchanges, Venue};
 use orrery_wallets::{Account, WalletStore};
@@ -100,6 +100,7 @@ pub struct Venues {
     prices: Mutex<HashMap<String, value::Prices>>,
     due: Mutex<BTreeMap<Place, look::Turn>>,
     portfolios: Mutex<HashMap<Option<String>, portfolio::Added>>,
+    renewed: Mutex<BTreeMap<Venue, Timestamp>>,
     followed: Mutex<HashMap<Place, follow::Followed>>,
     wake: Notify,
     events: broadcast::Sender<VenueEvent>,
@@ -123,6 +124,7 @@ impl Venues {
             prices: Mutex::default(),
             due: Mutex::default(),
             portfolios: Mutex::default(),
+            renewed: Mutex::default(),
             followed: Mutex::default(),
             wake: Notify::new(),
             events: broadcast::channel(EVENTS_KEPT).0,

@@ -112,10 +112,8 @@ impl Exchanges for StubExchanges {
             return Ok(nobody);
         }
         let exchange = self.exchange(venue, credentials, &stub);
-        if let Some(markets) = nobody.known_markets() {
-            exchange.share_markets(markets);
-        }
-        Ok(Arc::new(exchange))
+        let shared = nobody.known_markets().is_some();
+        Ok(Arc::new(if shared { exchange.with_markets_of(&nobody) } else { exchange }))
     }
 
     async fn follow(&self, _: Venue, _: Credentials, listener: Arc<dyn Listener>) -> VenueError {

@@ -188,7 +188,7 @@ impl<'f> Line<'f> {
         }
         let url = url.unwrap_or_default();
         let frames = self.all_frames();
-        let ended = self.carry(&mut socket, &url, &markets, frames, orders, stopping).await;
+        let ended = self.carry(&mut socket, &url, markets, frames, orders, stopping).await;
         if let Some(socket) = socket.filter(|_| matches!(ended, End::Over)) {
             socket.close().await;
         }
@@ -199,7 +199,7 @@ impl<'f> Line<'f> {
         &mut self,
         socket: &mut Option<Socket>,
         url: &str,
-        markets: &Arc<Markets>,
+        mut markets: Arc<Markets>,
         mut frames: Vec<String>,
         orders: &mut mpsc::Receiver<Order>,
         stopping: &CancellationToken,
@@ -222,6 +222,8 @@ impl<'f> Line<'f> {
                 () = stopping.cancelled() => return End::Over,
                 order = orders.recv() => {
                     let Some(order) = order else { return End::Over };
+                    // it may be of a market that there was not when the connection began
+                    markets = self.feed.exchange.known_markets().unwrap_or(markets);
                     if let Some(more) = self.reordered(order, socket.is_some()).await {
                         match more {
                             Ok(more) => frames.splice(0..0, more).for_each(drop),
@@ -233,7 +235,7 @@ impl<'f> Line<'f> {
                     Ok(text) => {
                         heard_at = Instant::now();
                         if let Some(text) = text
-                            && let Err(end) = self.message(&text, url, markets, socket, &mut frames, &mut leave).await
+                            && let Err(end) = self.message(&text, url, &markets, socket, &mut frames, &mut leave).await
                         {
                             return end;
                         }

@@ -49,7 +49,7 @@ fn account(exchange: &Exchange) -> Result<String> {
     let credentials = exchange.credentials()?;
     let (key, now, id) = (credentials.api_key.expose(), exchange.now(), exchange.next_request().to_string());
     let fields = Fields::new().with("apiKey", key.as_str()).with("recvWindow", WINDOW).with("timestamp", now);
-    let signature = hex::encode(mac::sha256(credentials.secret.expose().as_bytes(), &[fields.query().as_bytes()])?);
+    let signature = mac::hex(mac::sha256(credentials.secret.expose().as_bytes(), &[fields.query().as_bytes()])?);
     let params = json!({ "apiKey": key, "recvWindow": WINDOW, "timestamp": now, "signature": signature });
     Ok(json!({ "id": id, "method": "userDataStream.subscribe.signature", "params": params }).to_string())
 }

@@ -56,7 +56,7 @@ pub(super) fn signed(exchange: &Exchange, verb: Verb, path: &str, fields: &Field
             _ => body.clone().unwrap_or_default(),
         };
         let parts = [seconds.as_str(), verb.name(), "/", path, &payload].map(str::as_bytes);
-        headers.push(("CB-ACCESS-SIGN", hex::encode(mac::sha256(secret.as_bytes(), &parts)?)));
+        headers.push(("CB-ACCESS-SIGN", mac::hex(mac::sha256(secret.as_bytes(), &parts)?)));
         headers.push(("CB-ACCESS-KEY", key.clone()));
         headers.push(("CB-ACCESS-TIMESTAMP", seconds));
     }

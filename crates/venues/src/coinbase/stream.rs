@@ -23,7 +23,7 @@ fn signed(exchange: &Exchange, channel: &str, ids: &[String]) -> Result<Fields> 
     let seconds = exchange.now().div_euclid(1_000).to_string();
     let named = ids.join(",");
     let parts = [seconds.as_str(), channel, &named].map(str::as_bytes);
-    let signature = hex::encode(mac::sha256(credentials.secret.expose().as_bytes(), &parts)?);
+    let signature = mac::hex(mac::sha256(credentials.secret.expose().as_bytes(), &parts)?);
     let key = credentials.api_key.expose().as_str();
     Ok(Fields::new().with("api_key", key).with("timestamp", seconds).with("signature", signature))
 }

@@ -29,6 +29,25 @@ pub fn parse(text: &str) -> Option<Json<'_>> {
     read::Reader::new(text).only(DEPTH_MAX)
 }
 
+/// Which bytes stand in a string as they are.
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        plain[byte] = false;
+        byte += 1;
+    }
+    (plain[b'"' as usize], plain[b'\\' as usize]) = (false, false);
+    plain
+};
+
+/// How many bytes from the first on stand in a string as they are.
+fn plain(bytes: &[u8]) -> usize {
+    #[expect(clippy::indexing_slicing, reason = "the table has a place for every byte")]
+    let special = |byte: &u8| !PLAIN[usize::from(*byte)];
+    bytes.iter().position(special).unwrap_or(bytes.len())
+}
+
 /// Largest whole number that a double holds with all others below it.
 const SAFE_MAX: f64 = 9_007_199_254_740_991.0;
 

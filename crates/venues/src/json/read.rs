@@ -7,7 +7,7 @@ use hifijson::SliceLexer;
 use hifijson::num::Parts;
 use hifijson::str::LexAlloc as _;
 
-use super::Json;
+use super::{Json, plain};
 
 /// Most members that room is made for before they are read.
 const ROOM_MAX: usize = 32;
@@ -96,7 +96,10 @@ impl<'t> Reader<'t> {
         let mut members = Vec::with_capacity(self.members.min(ROOM_MAX));
         loop {
             self.skip_spaces();
-            let name = (self.peek()? == b'"').then(|| self.string())??;
+            if self.peek()? != b'"' {
+                return None;
+            }
+            let name = self.string()?;
             self.skip_spaces();
             if !self.takes(b':') {
                 return None;
@@ -113,7 +116,7 @@ impl<'t> Reader<'t> {
     fn string(&mut self) -> Option<Cow<'t, str>> {
         let begin = self.at + 1;
         let rest = self.text.as_bytes().get(begin..)?;
-        let end = begin + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
+        let end = begin + plain(rest);
         match self.text.as_bytes().get(end)? {
             b'"' => {
                 self.at = end + 1;

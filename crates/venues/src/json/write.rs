@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Json;
+use super::{Json, plain};
 
 /// As text.
 pub(crate) fn text(value: &Json<'_>) -> String {
@@ -59,10 +59,10 @@ fn write(value: &Json<'_>, out: &mut String) {
 
 fn string(text: &str, out: &mut String) {
     out.push('"');
-    if text.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
-        escaped(text, out);
-    } else {
+    if plain(text.as_bytes()) == text.len() {
         out.push_str(text);
+    } else {
+        escaped(text, out);
     }
     out.push('"');
 }
