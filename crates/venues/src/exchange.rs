@@ -210,8 +210,8 @@ impl Exchange {
     pub(crate) fn unique(&self, digits: usize) -> String {
         let mut bytes = [0; 16];
         self.entropy.fill(&mut bytes);
-        let all = mac::hex(bytes);
-        all.get(all.len().saturating_sub(digits)..).unwrap_or_default().to_owned()
+        let mut all = mac::hex(bytes);
+        all.split_off(all.len().saturating_sub(digits))
     }
 
     /// A name that no other has, in the form of a random UUID (RFC 9562, version 4).

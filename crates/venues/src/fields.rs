@@ -20,6 +20,9 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
 /// What RFC 3986 calls unreserved.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// Room for so many is made at once: a request has about as many.
+const USUAL: usize = 12;
+
 /// A text as it stands in an address.
 pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, KEPT).to_string()
@@ -91,7 +94,12 @@ impl Fields {
         let value = value.into();
         match self.place(name) {
             Some(old) => *old = value,
-            None => self.0.push((name.to_owned(), value)),
+            None => {
+                if self.0.is_empty() {
+                    self.0.reserve(USUAL);
+                }
+                self.0.push((name.to_owned(), value));
+            }
         }
     }
 
@@ -307,7 +315,7 @@ impl From<Fields> for Value {
 /// A number is sent as text, as exchanges take amounts and prices.
 impl From<Number> for Value {
     fn from(number: Number) -> Self {
-        Self::Text(number.to_string())
+        Self::Text(number.text())
     }
 }
 

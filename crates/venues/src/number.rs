@@ -123,6 +123,25 @@ impl Number {
         steps.checked_mul(step.0).map(|rounded| Self(rounded.normalize()))
     }
 
+    /// The same text as it is shown with, made with less work.
+    pub(crate) fn text(self) -> String {
+        let plain = self.0.normalize();
+        let (Ok(whole), scale) = (i64::try_from(plain.mantissa()), plain.scale() as usize) else {
+            return plain.to_string();
+        };
+        let mut digits = whole.unsigned_abs().to_string();
+        if scale > 0 {
+            if digits.len() <= scale {
+                digits.insert_str(0, &"0".repeat(scale + 1 - digits.len()));
+            }
+            digits.insert(digits.len() - scale, '.');
+        }
+        if whole < 0 {
+            digits.insert(0, '-');
+        }
+        digits
+    }
+
     /// The double that is nearest.
     pub fn as_f64(self) -> f64 {
         // by its digits: shortest text and double stand for each other
@@ -204,6 +223,29 @@ mod tests {
 
     fn n(digits: &str) -> Number {
         Number::parse(digits).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_short_is_read_and_written_as_everything_is(digits in "-?[0-9]{0,12}[.]?[0-9]{0,10}") {
+            let read = Number::parse(&digits);
+            let other = Decimal::from_str(&digits).ok().map(|decimal| Number(decimal.normalize()));
+            prop_assert_eq!(read, other);
+            if let Some(number) = read {
+                prop_assert_eq!(number.text(), number.to_string());
+                prop_assert_eq!(number.0.scale(), other.unwrap_or_default().0.scale());
+            }
+        }
+
+        #[test]
+        fn steps_that_are_powers_of_ten_cut_as_all_steps_do(digits in "-?[0-9]{1,9}[.][0-9]{1,9}", step in 0_u32..6) {
+            let (number, step) = (n(&digits), Number::step(step).unwrap());
+            let steps = number.0.checked_div(step.0).unwrap();
+            let of = |steps: Decimal| Some(Number(steps.checked_mul(step.0).unwrap().normalize()));
+            prop_assert_eq!(number.cut_to(step), of(steps.trunc()));
+            let rounded = steps.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
+            prop_assert_eq!(number.round_to(step), of(rounded));
+        }
     }
 
     #[test]
