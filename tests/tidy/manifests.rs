@@ -150,6 +150,7 @@ const CORE_OUTSIDE: [(&str, &[&str]); 12] = [
             "async-trait",
             "base64",
             "crc32fast",
+            "ed25519-dalek",
             "hex",
             "hifijson",
             "hmac",
