@@ -17,6 +17,7 @@ use orrery_venues::paper::PaperStore;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
 use orrery_workers::fleet::FleetStore;
+use orrery_workers::kv::KvStore;
 use orrery_workers::logs::LogStore;
 
 use crate::config::{Config, DatabaseUrl};
@@ -140,7 +141,7 @@ impl Database {
         }
     }
 
-    /// The port that nodes of the fleet share.
+    /// The port that nodes of a fleet share.
     pub fn fleet(&self) -> Arc<dyn FleetStore> {
         match self {
             Self::Sqlite(db) => db.fleet(),
@@ -148,7 +149,15 @@ impl Database {
         }
     }
 
-    /// The port of workers' logs.
+    /// The scripts' store.
+    pub fn kv(&self) -> Arc<dyn KvStore> {
+        match self {
+            Self::Sqlite(db) => db.kv(),
+            Self::Postgres(db) => db.kv(),
+        }
+    }
+
+    /// The port of the workers' logs.
     pub fn worker_logs(&self) -> Arc<dyn LogStore> {
         match self {
             Self::Sqlite(db) => db.worker_logs(),

@@ -110,10 +110,6 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         channels: parts.database.channels(),
         wallets: parts.database.wallets(),
         workers: parts.database.workers(),
-        fleet: parts.database.fleet(),
-        worker_logs: parts.database.worker_logs(),
-        scripts: scripts(parts)?,
-        bus: parts.bus.clone(),
         exchanges: parts.exchanges.clone(),
         paper: Some(paper(config, parts, tasks)?),
         ledger: parts.database.ledger(),
@@ -126,6 +122,10 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         sentiment_feed,
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
+        fleet: parts.database.fleet(),
+        worker_logs: parts.database.worker_logs(),
+        scripts: scripts(parts)?,
+        bus: parts.bus.clone(),
     })
 }
 
