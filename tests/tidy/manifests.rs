@@ -27,7 +27,7 @@ const ARROWS: [(&str, &str); 14] = [
 
 /// Crates of ours that a crate may use although it is not a test, by exception to "anything lower":
 /// who is listed here uses these and nothing else of ours.
-const ONLY: [(&str, &[&str]); 15] = [
+const ONLY: [(&str, &[&str]); 17] = [
     ("orrery-protocol", &["orrery-kernel"]),
     ("orrery-crypto", &["orrery-kernel"]),
     (
@@ -75,6 +75,7 @@ const ONLY: [(&str, &[&str]); 15] = [
     ),
     ("orrery-client", &[]),
     ("orrery-exec-unix", &["orrery-kernel", "orrery-exec"]),
+    ("orrery-files-fs", &["orrery-kernel", "orrery-storage"]),
     ("orrery-script", &["orrery-kernel", "orrery-crypto", "orrery-venues", "orrery-workers"]),
     (
         "orrery-api-bittrade",
@@ -138,7 +139,7 @@ const CORE_OUTSIDE: [(&str, &[&str]); 12] = [
     ),
     ("orrery-identity", &["async-trait", "thiserror", "unicode-normalization"]),
     ("orrery-realtime", &["async-trait", "bytes", "thiserror"]),
-    ("orrery-storage", &["async-trait", "bytes", "thiserror"]),
+    ("orrery-storage", &["async-trait", "bytes", "thiserror", "unicode-normalization"]),
     ("orrery-ledger", &["async-trait", "chrono", "hex", "sha2", "thiserror"]),
     ("orrery-market", &["async-trait", "rust_decimal", "thiserror"]),
     (

@@ -9,7 +9,7 @@ use axum::{Extension, Json as Reply};
 use http::{StatusCode, header};
 use orrery_app::App;
 use orrery_app::auth::{LoggedIn, Registration};
-use orrery_http_kit::{Anonymous, Fail, Json, Known, RequestMeta, browser};
+use orrery_http_kit::{Anonymous, Fail, Json, Own, RequestMeta, browser};
 use orrery_kernel::{Error, ErrorCode, Secret};
 use orrery_protocol::bittrade::{
     ErrorBody, LoginRequest, MessageReply, RegisterRequest, SessionReply, SetupRequest, VerifyReply,
@@ -108,7 +108,7 @@ pub(crate) async fn verify(
 pub(crate) async fn logout(
     State(app): State<Arc<App>>,
     Extension(meta): Extension<RequestMeta>,
-    Known(ctx, _): Known<BitTrade>,
+    Own(ctx, _): Own<BitTrade>,
 ) -> Result<Response, Fail<BitTrade>> {
     app.auth.logout(&ctx).await?;
     let mut response = Reply(MessageReply { message: "Logged out successfully".into() }).into_response();

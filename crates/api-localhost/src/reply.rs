@@ -38,13 +38,6 @@ pub(crate) struct Data<T> {
     pub(crate) data: T,
 }
 
-/// An answer that only says what was done.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct Message {
-    /// For people.
-    pub(crate) message: String,
-}
-
 /// Every failure.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Failure {

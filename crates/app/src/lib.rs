@@ -6,9 +6,11 @@
 pub mod admin;
 pub mod auth;
 pub mod bridge;
+pub mod data;
 pub mod desk;
 pub mod events;
 pub mod exec;
+pub mod files;
 pub mod fleet;
 pub mod hub;
 pub mod leadership;
@@ -19,8 +21,10 @@ pub mod market;
 pub mod orders;
 pub mod paper;
 pub mod plans;
+pub mod programs;
 pub mod shares;
 pub mod tasks;
+pub mod topics;
 pub mod trading;
 pub mod transfers;
 pub mod venues;
@@ -65,6 +69,10 @@ pub struct Ports {
     pub wallets: Arc<dyn WalletStore>,
     /// Workers.
     pub workers: Arc<dyn WorkerStore>,
+    /// Documents.
+    pub data: Arc<dyn orrery_storage::data::DataStore>,
+    /// Files and programs.
+    pub files: files::FileParts,
     /// The way to exchanges.
     pub exchanges: Arc<dyn Exchanges>,
     /// The exchange of play money, where there are prices for it.
@@ -96,6 +104,8 @@ pub struct Settings {
     pub wallets: wallets::WalletSettings,
     /// Accounts at exchanges.
     pub venues: venues::VenueSettings,
+    /// Files and programs.
+    pub files: files::FileSettings,
     /// Bounds on requests.
     pub requests: limits::RequestPolicies,
     /// Given to every new user on registration; `demo` sets it, `serve` does not.
@@ -134,6 +144,14 @@ pub struct App {
     pub workers: workers::Workers,
     /// Commands, runs of programs, terminals, where that is switched on.
     pub exec: Option<Arc<exec::Exec>>,
+    /// Documents.
+    pub data: data::Data,
+    /// Files.
+    pub files: Arc<files::Files>,
+    /// Programs.
+    pub programs: Arc<programs::Programs>,
+    /// What subscribers of topics are told.
+    pub topics: topics::Topics,
     /// Bounds on requests.
     pub limits: limits::RequestLimits,
     /// Time.
@@ -151,6 +169,7 @@ impl App {
         let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
         let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, exchanges, paper, exec, .. } =
             ports;
+        let Ports { data, files: parts, .. } = ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -226,6 +245,12 @@ impl App {
         let wallets = Arc::new(wallets::Wallets::new(ports, settings.wallets));
         let venues = Arc::new(venues::Venues::new(wallets.clone(), venue_ports, settings.venues, tasks));
         tasks.spawn("wallets-sweep", wallets.clone().sweep(tasks.stopping()));
+        let kept = |auth: &Arc<auth::Auth>| (auth.clone(), clock.clone(), entropy.clone(), settings.files.clone());
+        let (of_auth, of_clock, of_entropy, of_settings) = kept(&auth);
+        let files = Arc::new(files::Files::new(&parts, of_auth, of_clock, of_entropy, of_settings));
+        let (of_auth, of_clock, of_entropy, of_settings) = kept(&auth);
+        let programs = Arc::new(programs::Programs::new(&parts, of_auth, of_clock, of_entropy, of_settings));
+        tasks.spawn("files-sweep", files.clone().sweep(programs.clone(), tasks.stopping()));
         Ok(Arc::new(Self {
             auth,
             trading,
@@ -237,11 +262,15 @@ impl App {
             admin,
             market,
             events,
+            topics: topics::Topics::new(hub.clone()),
             hub,
             wallets,
             venues,
             workers,
             exec,
+            data: data::Data::new(data),
+            files,
+            programs,
             limits,
             clock,
             entropy,

@@ -33,7 +33,7 @@ impl<S: ErrorShape> FromRequestParts<Arc<App>> for Known<S> {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
         let meta = meta(parts)?;
-        let caller = caller(parts, app, meta).await?;
+        let caller = caller(parts, app, meta, app.auth.local_operator()).await?;
         if let Some(facts) = parts.extensions.get::<Facts>() {
             facts.set_principal(kind(&caller.proof));
         }
@@ -50,7 +50,23 @@ pub(crate) fn kind(proof: &Proof) -> &'static str {
     }
 }
 
-async fn caller(parts: &Parts, app: &App, meta: &RequestMeta) -> Result<Caller, Error> {
+/// A [`Known`] caller who has an account: not the operator at the machine itself.
+pub struct Own<S>(pub Ctx, pub PhantomData<S>);
+
+impl<S: ErrorShape> FromRequestParts<Arc<App>> for Own<S> {
+    type Rejection = Fail<S>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let meta = meta(parts)?;
+        let caller = caller(parts, app, meta, None).await?;
+        if let Some(facts) = parts.extensions.get::<Facts>() {
+            facts.set_principal(kind(&caller.proof));
+        }
+        Ok(Self(meta.ctx(Some(caller)), PhantomData))
+    }
+}
+
+async fn caller(parts: &Parts, app: &App, meta: &RequestMeta, local: Option<Caller>) -> Result<Caller, Error> {
     if is_write(&parts.method) {
         same_site(parts)?;
     }
@@ -74,7 +90,7 @@ async fn caller(parts: &Parts, app: &App, meta: &RequestMeta) -> Result<Caller, 
     };
     // what is left of a login that is over counts like nothing
     let anchor = anchor.filter(|anchor| matches!(anchor, Anchor::Guest(_)));
-    match app.auth.local_operator().filter(|_| meta.local) {
+    match local.filter(|_| meta.local) {
         Some(operator) => {
             same_site(parts)?;
             forgery(parts, app, anchor.as_ref())?;

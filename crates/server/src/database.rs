@@ -11,6 +11,9 @@ use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::MarketStore;
 use orrery_realtime::ChannelStore;
 use orrery_storage::LeaseStore;
+use orrery_storage::data::DataStore;
+use orrery_storage::files::FileIndex;
+use orrery_storage::programs::ProgramIndex;
 use orrery_store_postgres::Postgres;
 use orrery_store_sqlite::Sqlite;
 use orrery_venues::paper::PaperStore;
@@ -135,6 +138,30 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.workers(),
             Self::Postgres(db) => db.workers(),
+        }
+    }
+
+    /// The port of documents.
+    pub fn data(&self) -> Arc<dyn DataStore> {
+        match self {
+            Self::Sqlite(db) => db.data(),
+            Self::Postgres(db) => db.data(),
+        }
+    }
+
+    /// The port of files.
+    pub fn files(&self) -> Arc<dyn FileIndex> {
+        match self {
+            Self::Sqlite(db) => db.files(),
+            Self::Postgres(db) => db.files(),
+        }
+    }
+
+    /// The port of programs.
+    pub fn programs(&self) -> Arc<dyn ProgramIndex> {
+        match self {
+            Self::Sqlite(db) => db.programs(),
+            Self::Postgres(db) => db.programs(),
         }
     }
 

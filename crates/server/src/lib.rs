@@ -3,6 +3,7 @@
 //! Invariants: only `config` reads the environment, only `wire` chooses adapters, only `listen`
 //! accepts, and nothing is opened before the configuration is checked whole.
 
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod database;

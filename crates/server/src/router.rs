@@ -10,11 +10,12 @@ use http::{StatusCode, Uri};
 use orrery_api_bittrade::BitTrade;
 use orrery_app::App;
 use orrery_app::tasks::Tasks;
-use orrery_http_kit::layers::{Cors, Edge, Elsewhere, HostPolicy, Options, Origins, cors, note_route};
+use orrery_http_kit::layers::{Cors, Edge, Elsewhere, HostPolicy, Options, Origins, Recent, cors, note_route};
 use orrery_http_kit::{ErrorShape, JSON_BYTES_MAX, RequestMeta};
 use orrery_kernel::{Entropy, Error, ErrorCode};
 use tokio::sync::watch;
 
+use crate::backup;
 use crate::config::{Config, Surface};
 use crate::health::{self, Health};
 use crate::system::{self, SystemEntropy};
@@ -25,7 +26,32 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     document.merge(orrery_api_channels::openapi());
     document.merge(orrery_api_localhost::openapi());
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    name_operations(&mut document);
     document
+}
+
+/// Gives every operation a name of its own: handlers of several surfaces are called the same, and those of the
+/// Localhost document stand twice.
+fn name_operations(document: &mut utoipa::openapi::OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let words =
+            path.split(['/', '-', '.']).map(|word| word.trim_matches(['{', '}'])).filter(|word| !word.is_empty());
+        let name = words.collect::<Vec<_>>().join("_");
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+            ("head", &mut item.head),
+            ("options", &mut item.options),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(format!("{method}_{name}"));
+            }
+        }
+    }
 }
 
 /// The service of each surface.
@@ -49,14 +75,19 @@ impl Surfaces {
     ) -> Self {
         let origins = Origins { named: config.cors.allowed_origins.clone(), localhost: config.cors.allow_localhost };
         let origins: Cors = Arc::new(origins);
-        let localhost_options = localhost_options(config);
+        let recent = Recent::default();
+        let localhost_options = localhost_options(config, &recent);
         let (routes, _) = orrery_api_bittrade::router();
-        let routes = routes.with_state(app.clone()).route("/api/openapi.json", get(document));
+        let routes = routes.with_state(app.clone());
         let routes = orrery_api_localhost::bound_logins::<BitTrade>(routes, app, &localhost_options);
         let routes = own_405(routes).layer(from_fn_with_state(origins.clone(), cors));
         let figures = health::figures_alone(&health);
         let socketio_options = orrery_api_socketio::Options { suite: config.socketio_suite, ..Default::default() };
-        let common = own_405(health::router(health).merge(orrery_console::router()));
+        let described = Router::new()
+            .route("/api/openapi.json", get(document))
+            .route("/api/v1/openapi.json", get(document))
+            .layer(from_fn_with_state(origins.clone(), cors));
+        let common = own_405(health::router(health).merge(orrery_console::router()).merge(described));
         let sockets =
             orrery_api_socketio::router(app, tasks, socketio_options).layer(from_fn_with_state(origins.clone(), cors));
         let channel_options = orrery_api_channels::Options {
@@ -74,7 +105,8 @@ impl Surfaces {
         let session_socket = |router| webfix.in_front_of(outer(router));
         let edge = |router| {
             let (clock, entropy) = (app.clock.clone(), app.entropy.clone());
-            Edge::new::<BitTrade>(router, options(config), clock, entropy, draining.clone()).with_elsewhere(LOCALHOST)
+            Edge::new::<BitTrade>(router, options(config, &recent), clock, entropy, draining.clone())
+                .with_elsewhere(LOCALHOST)
         };
         Self {
             all: edge(session_socket(
@@ -101,7 +133,7 @@ impl Surfaces {
     }
 }
 
-fn options(config: &Config) -> Options {
+fn options(config: &Config, recent: &Recent) -> Options {
     let server = &config.server;
     let mut names = server.allowed_hosts.clone();
     // the name that the operator bound is theirs
@@ -111,20 +143,22 @@ fn options(config: &Config) -> Options {
         headers_max: server.headers_max,
         header_bytes_max: server.header_bytes_max,
         // routes have narrower bounds of their own
-        body_bytes_max: JSON_BYTES_MAX.max(orrery_api_webfix::BODY_BYTES_MAX) as u64,
+        body_bytes_max: ((JSON_BYTES_MAX.max(orrery_api_webfix::BODY_BYTES_MAX)) as u64)
+            .max(config.files.file_bytes.saturating_add(orrery_api_localhost::FORM_BYTES)),
         waiting_paths: vec![orrery_api_socketio::PATH],
         body_timeout: server.body_timeout,
         hosts: HostPolicy { names },
         trusted_proxies: server.trusted_proxies.clone(),
         tls: config.tls.is_some(),
         tunnel: false,
+        recent: recent.clone(),
     }
 }
 
 /// Refusals on the Localhost document's paths.
 const LOCALHOST: Elsewhere = Elsewhere { owns: orrery_api_localhost::owns, body: orrery_api_localhost::refusal };
 
-fn localhost_options(config: &Config) -> orrery_api_localhost::Options {
+fn localhost_options(config: &Config, recent: &Recent) -> orrery_api_localhost::Options {
     let limits = &config.limits;
     orrery_api_localhost::Options {
         limits: orrery_api_localhost::Limits {
@@ -134,6 +168,8 @@ fn localhost_options(config: &Config) -> orrery_api_localhost::Options {
             auth: limits.auth,
             tunnel: limits.tunnel,
         },
+        system: Arc::new(backup::Host::new(config)),
+        recent: recent.clone(),
     }
 }
 

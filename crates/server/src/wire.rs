@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use orrery_app::auth::AuthSettings;
+use orrery_app::files::{FileParts, FileSettings};
 use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
@@ -15,6 +16,7 @@ use orrery_app::venues::VenueSettings;
 use orrery_app::wallets::WalletSettings;
 use orrery_app::{Ports, Settings};
 use orrery_feeds::{AlternativeMe, CoinGecko, Simulated};
+use orrery_files_fs::{FsBlobs, FsFolders};
 use orrery_identity::RateStore;
 use orrery_identity::rate::{Beyond, Policy};
 use orrery_kernel::{AMOUNT_MAX, Clock, Entropy};
@@ -108,6 +110,8 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         channels: parts.database.channels(),
         wallets: parts.database.wallets(),
         workers: parts.database.workers(),
+        data: parts.database.data(),
+        files: files(config, parts)?,
         exchanges: parts.exchanges.clone(),
         paper: Some(paper(config, parts, tasks)?),
         exec: config.exec.enabled.then(|| crate::exec::parts(config)),
@@ -121,6 +125,21 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         sentiment_feed,
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
+    })
+}
+
+/// Files and programs: what is known of them is in the database, they themselves are in the data directory.
+fn files(config: &Config, parts: &Parts) -> Result<FileParts> {
+    let (clock, entropy, root) = (&parts.clock, &parts.entropy, &config.server.data_dir);
+    let (files, programs) = (root.join("files"), root.join("programs"));
+    let blobs = FsBlobs::open(&files, clock.clone(), entropy.clone()).with_context(|| files.display().to_string())?;
+    let folders = FsFolders::open(&programs, clock.clone(), entropy.clone());
+    let folders = folders.with_context(|| programs.display().to_string())?;
+    Ok(FileParts {
+        index: parts.database.files(),
+        blobs: Arc::new(blobs),
+        programs: parts.database.programs(),
+        folders: Arc::new(folders),
     })
 }
 
@@ -240,6 +259,11 @@ pub fn settings(config: &Config, entropy: &dyn Entropy) -> Result<Settings> {
             equity: config.venues.equity.clone(),
             refresh: config.venues.refresh,
             at_once: config.venues.refresh_at_once,
+        },
+        files: FileSettings {
+            quota: config.files.quota,
+            file_bytes: config.files.file_bytes,
+            blocked: config.files.blocked.clone(),
         },
         welcome: config.welcome,
     })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orrery_app::auth::{Algorithm, AuthSettings};
+use orrery_app::files::{FileParts, FileSettings};
 use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
@@ -15,8 +16,8 @@ use orrery_identity::rate::Policy;
 use orrery_kernel::{Clock, Entropy, Secret};
 use orrery_market::{Multipliers, PriceFeed, SentimentFeed};
 use orrery_store_memory::{
-    MemoryBroker, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
-    MemoryWallets, MemoryWorkers,
+    MemoryBlobs, MemoryBroker, MemoryCache, MemoryChannels, MemoryFolders, MemoryIdentity, MemoryKept, MemoryLedger,
+    MemoryMarket, MemoryPlans, MemoryRates, MemoryWallets, MemoryWorkers,
 };
 
 use crate::fakes::keyring;
@@ -28,11 +29,19 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
     entropy: Arc<dyn Entropy>,
     feed: Arc<F>,
 ) -> Ports {
+    let kept = Arc::new(MemoryKept::default());
     Ports {
         broker: Arc::new(MemoryBroker::new(entropy.clone())),
         channels: Arc::new(MemoryChannels::default()),
         wallets: Arc::new(MemoryWallets::default()),
         workers: Arc::new(MemoryWorkers::default()),
+        data: kept.clone(),
+        files: FileParts {
+            index: kept.clone(),
+            blobs: Arc::new(MemoryBlobs::new(entropy.clone())),
+            programs: kept,
+            folders: Arc::new(MemoryFolders::default()),
+        },
         exchanges: Arc::new(NoExchanges),
         paper: None,
         exec: None,
@@ -74,6 +83,7 @@ pub fn settings() -> Settings {
         hub: HubSettings::default(),
         wallets: WalletSettings::new(Arc::new(keyring())),
         venues: VenueSettings::default(),
+        files: FileSettings::default(),
         requests: RequestPolicies { address: many, user: many },
         welcome: None,
     }

@@ -16,6 +16,7 @@ pub mod exec;
 pub mod fakes;
 pub mod fleet;
 pub mod identity;
+pub mod kept;
 pub mod kv;
 pub mod leases;
 pub mod ledger;

@@ -22,7 +22,8 @@ use super::address::{Network, client_address};
 use super::body::{DISCARD_BYTES_MAX, IdleBody};
 use super::headers::{REQUEST_ID, secure};
 use super::host::{HostFault, HostPolicy, is_loopback_host};
-use super::trace::{Answered, Facts};
+use super::recent::{Recent, Seen};
+use super::trace::{Answered, Facts, method_label};
 use crate::{ErrorShape, RequestMeta};
 
 /// Bounds and policies.
@@ -48,6 +49,8 @@ pub struct Options {
     pub tls: bool,
     /// Is this what a tunnel leads to? Nothing that comes through it counts as local.
     pub tunnel: bool,
+    /// Where answered requests are remembered.
+    pub recent: Recent,
 }
 
 /// How refusals look on paths of a surface that is not the edge's own.
@@ -244,6 +247,14 @@ impl Inner {
         }
         let (status, bytes) = (response.status(), response.body().size_hint().exact());
         Answered { method, facts, status, latency, bytes, request_id, address }.record();
+        self.options.recent.note(Seen {
+            request_id: request_id.into(),
+            method: method_label(method),
+            route: facts.route().into(),
+            status: status.as_u16(),
+            micros: u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
+            at: self.clock.now(),
+        });
     }
 
     /// Runs the route. A panic in it is this request's 500 and nobody else's.

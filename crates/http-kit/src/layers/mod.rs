@@ -7,6 +7,7 @@ mod cors;
 mod edge;
 mod headers;
 mod host;
+mod recent;
 mod trace;
 
 pub use address::{Network, NetworkError, client_address};
@@ -15,4 +16,5 @@ pub(crate) use cors::same_host;
 pub use cors::{Cors, Origins, cors};
 pub use edge::{Edge, Elsewhere, Options};
 pub use host::HostPolicy;
+pub use recent::{Recent, Seen};
 pub use trace::{Facts, note_route};

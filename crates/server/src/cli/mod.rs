@@ -1,7 +1,7 @@
 //! The command line.
 
 mod args;
-mod backup;
+pub(crate) mod backup;
 mod doctor;
 mod dump;
 mod keys;

@@ -99,6 +99,8 @@ pub struct Config {
     pub realtime: Realtime,
     /// The STELS surface.
     pub stels: Stels,
+    /// Files and programs.
+    pub files: Files,
     /// Exchanges.
     pub venues: Venues,
     /// Figures of the economy.
@@ -278,6 +280,17 @@ pub struct Limits {
     pub webfix_login: Policy,
     /// Trading methods of a session, or from an address.
     pub webfix_trade: Policy,
+}
+
+/// `[files]`.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Bytes of an owner's files, and as many of their programs.
+    pub quota: u64,
+    /// Largest file.
+    pub file_bytes: u64,
+    /// Refused suffixes.
+    pub blocked: orrery_storage::names::Blocked,
 }
 
 /// `[stels]`.
@@ -570,6 +583,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let welcome_tst = (sources.demo && tst > 0).then_some(tst);
     let realtime = read_realtime(r);
     let (stels, venues, node) = (read_stels(r), venues::read(r), read_node(r));
+    let files = read_files(r);
     let fred = fred::read(r);
     let exec = exec::read(r, sources);
     let key_file = match r.optional("secrets.key_file") {
@@ -590,6 +604,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         limits,
         realtime,
         stels,
+        files,
         venues,
         fred,
         exec,
@@ -625,6 +640,19 @@ fn read_local_operator(r: &mut check::Reader<'_>, server: &Server) -> bool {
 fn read_tier(r: &mut check::Reader<'_>, name: &str) -> Policy {
     let max = r.whole(&format!("limits.{name}_max"), "", 1..=1_000_000_000);
     Policy::refuse(max, r.seconds(&format!("limits.{name}_window_s"), 1..=86_400))
+}
+
+fn read_files(r: &mut check::Reader<'_>) -> Files {
+    let suffixes = r.parsed_list("files.blocked_extensions", |text| {
+        let suffix = text.trim_start_matches('.');
+        let plain = (1..=16).contains(&suffix.len()) && suffix.bytes().all(|b| b.is_ascii_alphanumeric());
+        if plain { Ok(suffix.to_owned()) } else { Err(format!("{text:?} is no suffix such as exe")) }
+    });
+    Files {
+        quota: r.whole("files.quota_bytes", "bytes", 0..=i128::from(i64::MAX)),
+        file_bytes: r.whole("files.file_bytes_max", "bytes", 1..=i128::from(i64::MAX)),
+        blocked: orrery_storage::names::Blocked::new(&suffixes),
+    }
 }
 
 fn read_stels(r: &mut check::Reader<'_>) -> Stels {

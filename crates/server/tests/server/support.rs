@@ -53,6 +53,7 @@ pub fn options() -> Options {
         trusted_proxies: Vec::new(),
         tls: false,
         tunnel: false,
+        recent: orrery_http_kit::layers::Recent::default(),
     }
 }
 
