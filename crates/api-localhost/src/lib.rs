@@ -16,6 +16,7 @@ mod shape;
 mod system;
 mod tiers;
 mod tus;
+mod ui;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub use shape::{Localhost, refusal};
 pub use system::{Backup, System};
 use tiers::Around;
 pub use tiers::Limits;
+pub use ui::{Ui, ui};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
