@@ -19,6 +19,7 @@ mod system;
 mod terminals;
 mod tiers;
 mod tus;
+mod ui;
 mod viewer;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use shape::{Localhost, refusal};
 pub use system::{Backup, System};
 use tiers::Around;
 pub use tiers::Limits;
+pub use ui::{Ui, ui};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
