@@ -3,6 +3,8 @@
 //! The nodes are the real ones ([`Node`]), the store is the one in memory by a clock that the simulation moves and
 //! sometimes steps. Only effects that the store accepts under a fence count, as in production.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a failed test, in helpers too")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -211,9 +213,9 @@ impl World {
     }
 
     /// The store's side of a question.
-    fn answer(&mut self, index: usize, question: Question, life: u64, asked: Timestamp, lost: bool) {
+    fn answer(&mut self, index: usize, question: &Question, life: u64, asked: Timestamp, lost: bool) {
         let (name, timing) = (holder(index, life), timing());
-        let answer = match &question {
+        let answer = match question {
             Question::Beat(running, draining) => {
                 let beat = Beat {
                     node: format!("s-{index}"),
@@ -296,7 +298,7 @@ impl World {
     fn happens(&mut self, index: usize, what: What) {
         if let What::Asked { question, life, asked, lost } = what {
             // what was sent arrives, whatever became of the sender
-            return self.answer(index, question, life, asked, lost);
+            return self.answer(index, &question, life, asked, lost);
         }
         if let What::Restart = what {
             let life = self.processes[index].life + 1;
