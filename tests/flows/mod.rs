@@ -15,6 +15,7 @@ mod nodes;
 mod operator;
 mod routes;
 mod scale;
+mod scripts;
 mod secrets;
 mod streams;
 mod trade;

@@ -9,6 +9,7 @@ pub mod bridge;
 pub mod data;
 pub mod desk;
 pub mod events;
+pub mod exec;
 pub mod files;
 pub mod fleet;
 pub mod hub;
@@ -31,6 +32,7 @@ pub mod wallets;
 pub mod workers;
 
 mod ctx;
+mod uuid;
 
 use std::sync::Arc;
 
@@ -40,10 +42,13 @@ use orrery_kernel::{Clock, Entropy, Result};
 use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::{MarketStore, PriceFeed, SentimentFeed};
 use orrery_realtime::{Broker, ChannelStore};
-use orrery_storage::Cache;
+use orrery_storage::{Bus, Cache};
 use orrery_venues::Exchanges;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
+use orrery_workers::fleet::FleetStore;
+use orrery_workers::logs::LogStore;
+use orrery_workers::script::ScriptRuntime;
 
 /// Everything outside that the use cases reach.
 #[derive(Clone)]
@@ -68,6 +73,14 @@ pub struct Ports {
     pub wallets: Arc<dyn WalletStore>,
     /// Workers.
     pub workers: Arc<dyn WorkerStore>,
+    /// What the nodes that run them share.
+    pub fleet: Arc<dyn FleetStore>,
+    /// What they write.
+    pub worker_logs: Arc<dyn LogStore>,
+    /// Checks their scripts.
+    pub scripts: Arc<dyn ScriptRuntime>,
+    /// What processes tell each other.
+    pub bus: Arc<dyn Bus>,
     /// Documents.
     pub data: Arc<dyn orrery_storage::data::DataStore>,
     /// Files and programs.
@@ -76,6 +89,8 @@ pub struct Ports {
     pub exchanges: Arc<dyn Exchanges>,
     /// The exchange of play money, where there are prices for it.
     pub paper: Option<paper::PaperParts>,
+    /// Who runs commands and terminals, where that is switched on.
+    pub exec: Option<exec::ExecParts>,
     /// Source of prices and charts.
     pub price_feed: Arc<dyn PriceFeed>,
     /// Source of sentiment.
@@ -139,6 +154,8 @@ pub struct App {
     pub venues: Arc<venues::Venues>,
     /// Workers.
     pub workers: workers::Workers,
+    /// Commands, runs of programs, terminals, where that is switched on.
+    pub exec: Option<Arc<exec::Exec>>,
     /// Documents.
     pub data: data::Data,
     /// Files.
@@ -162,8 +179,8 @@ impl App {
     /// When the newest stored price cannot be read.
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
         let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
-        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, exchanges, paper, .. } = ports;
-        let Ports { data, files: parts, .. } = ports;
+        let Ports { broker, channels, price_feed, sentiment_feed, wallets, exchanges, paper, .. } = ports;
+        let Ports { workers, fleet, worker_logs, scripts, bus, exec, data, files: parts, .. } = ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -206,9 +223,20 @@ impl App {
         let hub = hub::Hub::new(hub_ports, settings.hub);
         hub.reload().await?;
         hub.start(&auth, &events, tasks);
+        let exec = exec
+            .map(|parts| exec::Exec::new(parts, auth.clone(), events.clone(), clock.clone(), entropy.clone(), tasks));
         let limits = limits::RequestLimits::new(rates, settings.requests);
         let node = settings.wallets.node.clone();
-        let workers = workers::Workers::new(workers, clock.clone(), entropy.clone(), node);
+        let worker_ports = workers::WorkerPorts {
+            store: workers,
+            fleet,
+            logs: worker_logs,
+            scripts,
+            bus,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
+        let workers = workers::Workers::new(worker_ports, node, tasks);
         let paper = paper.map(|parts| {
             let paper::PaperParts { store, prices, settings } = parts;
             let (clock, entropy) = (clock.clone(), entropy.clone());
@@ -259,6 +287,7 @@ impl App {
             wallets,
             venues,
             workers,
+            exec,
             data: data::Data::new(data),
             files,
             programs,

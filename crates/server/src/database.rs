@@ -19,6 +19,9 @@ use orrery_store_sqlite::Sqlite;
 use orrery_venues::paper::PaperStore;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
+use orrery_workers::fleet::FleetStore;
+use orrery_workers::kv::KvStore;
+use orrery_workers::logs::LogStore;
 
 use crate::config::{Config, DatabaseUrl};
 use crate::health::Probe;
@@ -138,6 +141,44 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.workers(),
             Self::Postgres(db) => db.workers(),
+        }
+    }
+
+    /// The port of scripts' keys.
+    pub fn kv(&self) -> Arc<dyn KvStore> {
+        match self {
+            Self::Sqlite(db) => db.kv(),
+            Self::Postgres(db) => db.kv(),
+        }
+    }
+
+    /// The same database by connections of their own, so many of them; a file is shared as it is.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn apart(&self, config: &Config, connections: u32) -> Result<Self> {
+        match &config.database.url {
+            DatabaseUrl::Sqlite(_) => Ok(self.clone()),
+            DatabaseUrl::Postgres(url) => {
+                let options = orrery_store_postgres::Options { connections, ..postgres(config) };
+                Ok(Self::Postgres(Postgres::open(url.expose(), options).await?))
+            }
+        }
+    }
+
+    /// The port that nodes of the fleet share.
+    pub fn fleet(&self) -> Arc<dyn FleetStore> {
+        match self {
+            Self::Sqlite(db) => db.fleet(),
+            Self::Postgres(db) => db.fleet(),
+        }
+    }
+
+    /// The port of workers' logs.
+    pub fn worker_logs(&self) -> Arc<dyn LogStore> {
+        match self {
+            Self::Sqlite(db) => db.worker_logs(),
+            Self::Postgres(db) => db.worker_logs(),
         }
     }
 

@@ -16,11 +16,12 @@ use orrery_identity::rate::Policy;
 use orrery_kernel::{Clock, Entropy, Secret};
 use orrery_market::{Multipliers, PriceFeed, SentimentFeed};
 use orrery_store_memory::{
-    MemoryBlobs, MemoryBroker, MemoryCache, MemoryChannels, MemoryFolders, MemoryIdentity, MemoryKept, MemoryLedger,
+    MemoryBlobs, MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryFleet, MemoryFolders, MemoryIdentity,
+    MemoryKept, MemoryLedger, MemoryLogs,
     MemoryMarket, MemoryPlans, MemoryRates, MemoryWallets, MemoryWorkers,
 };
 
-use crate::fakes::keyring;
+use crate::fakes::{PlainScripts, keyring};
 use crate::stub_venue::NoExchanges;
 
 /// Empty stores in memory.
@@ -29,12 +30,17 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
     entropy: Arc<dyn Entropy>,
     feed: Arc<F>,
 ) -> Ports {
+    let workers = Arc::new(MemoryWorkers::default());
     let kept = Arc::new(MemoryKept::default());
     Ports {
         broker: Arc::new(MemoryBroker::new(entropy.clone())),
         channels: Arc::new(MemoryChannels::default()),
         wallets: Arc::new(MemoryWallets::default()),
-        workers: Arc::new(MemoryWorkers::default()),
+        workers: workers.clone(),
+        fleet: Arc::new(MemoryFleet::new(clock.clone(), workers)),
+        worker_logs: Arc::new(MemoryLogs::default()),
+        scripts: Arc::new(PlainScripts),
+        bus: Arc::new(MemoryBus::default()),
         data: kept.clone(),
         files: FileParts {
             index: kept.clone(),
@@ -44,6 +50,7 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
         },
         exchanges: Arc::new(NoExchanges),
         paper: None,
+        exec: None,
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),

@@ -12,6 +12,7 @@ pub mod broker;
 pub mod bus;
 pub mod cache;
 pub mod channels;
+pub mod exec;
 pub mod fakes;
 pub mod fleet;
 pub mod identity;

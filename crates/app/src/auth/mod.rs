@@ -171,6 +171,11 @@ impl Auth {
         self.audit(ctx, action, target, "ok").await;
     }
 
+    /// Writes what another part did, or did not do, into the audit log.
+    pub(crate) async fn record_outcome(&self, ctx: &Ctx, action: &'static str, target: String, outcome: &str) {
+        self.audit(ctx, action, target, outcome).await;
+    }
+
     async fn audit(&self, ctx: &Ctx, action: &'static str, target: String, outcome: &str) {
         let actor = ctx.caller.as_ref().map_or_else(|| "anonymous".into(), |c| format!("user:{}", c.user));
         self.record(actor, action, target, outcome, ctx.address.to_string()).await;

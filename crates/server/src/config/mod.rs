@@ -6,11 +6,13 @@
 mod alias;
 mod check;
 pub mod docs;
+mod exec;
 mod fred;
 mod print;
 mod problem;
 mod tree;
 mod venues;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -106,8 +108,12 @@ pub struct Config {
     pub venues: Venues,
     /// Figures of the economy.
     pub fred: Fred,
+    /// `[exec]` and `[sandbox]`.
+    pub exec: exec::Exec,
     /// This node.
     pub node: Node,
+    /// Running scripts.
+    pub workers: workers::Workers,
     /// File of the master keys; absolute.
     pub key_file: PathBuf,
     /// Millionths of TST for each wallet's first login; only in `demo`.
@@ -588,6 +594,8 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         r.fault("ui.dir", "must be a folder of pages (index.html, or templates and static)");
     }
     let fred = fred::read(r);
+    let workers = workers::read(r, &sources.cwd);
+    let exec = exec::read(r, sources);
     let key_file = match r.optional("secrets.key_file") {
         Some(path) => sources.cwd.join(path),
         None => server.data_dir.join(crate::master_keys::FILE),
@@ -610,7 +618,9 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         ui_dir,
         venues,
         fred,
+        exec,
         node,
+        workers,
         key_file,
         welcome_tst,
         cors,
@@ -841,5 +851,10 @@ impl Config {
     /// Does this gateway fetch prices and run what follows from them?
     pub fn polls(&self) -> bool {
         self.market.poll.unwrap_or(self.database.file().is_some())
+    }
+
+    /// Does this gateway run workers?
+    pub fn runs_workers(&self) -> bool {
+        self.workers.embedded.unwrap_or(self.database.file().is_some())
     }
 }
