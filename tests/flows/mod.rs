@@ -21,6 +21,7 @@ mod streams;
 mod trade;
 mod venues;
 mod webfix;
+mod workers;
 
 use e2e::{Gateway, Options, Upstream};
 
