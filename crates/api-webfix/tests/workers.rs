@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::Request;
-use futures_util::StreamExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::BodyExt;
 use orrery_api_webfix::{Figures, Limits, NodeFacts, Options, WebFix};
 use orrery_app::App;
@@ -26,7 +26,10 @@ use orrery_workers::logs::{Line, LogBounds, LogStore};
 use orrery_workers::script::Level;
 use orrery_workers::{Draft, Spec, Worker};
 use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tower::ServiceExt;
 
 /// When the vectors were recorded.
@@ -502,5 +505,85 @@ async fn all_stop_but_those_that_cannot() {
     let reply = server.good("stopAllWorkers", json!({})).await;
     assert_eq!((&reply["stopped"], &reply["failed"], &reply["total"]), (&json!(1), &json!(0), &json!(2)));
     assert_eq!(server.app.workers.count().await.unwrap(), (0, 2));
+    server.tasks.drain().await;
+}
+
+/// A session socket on a listener of its own.
+async fn socket(server: &Server) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (router, stopping) = (server.router.clone(), server.tasks.stopping());
+    server.tasks.spawn("test-listener", async move {
+        let serve = axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned());
+        serve.await.unwrap();
+    });
+    let url = format!("ws://{address}/?session={}", server.session);
+    tokio_tungstenite::connect_async(url).await.unwrap().0
+}
+
+/// The next frame of that channel.
+async fn frame(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>, channel: &str) -> Value {
+    loop {
+        let message = socket.next().await.unwrap().unwrap();
+        if let Message::Text(text) = message {
+            let frame: Value = serde_json::from_str(&text).unwrap();
+            if frame["channel"] == channel {
+                return frame;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn sockets_hear_of_errors_and_read_logs() {
+    let server = Server::open().await;
+    let sid = server.worker("one").await;
+    server.log(&sid, &["a", "b"]).await;
+    let mut heard = socket(&server).await;
+    let channel = format!("worker.log.{sid}");
+    for name in ["worker.log.none", channel.as_str(), channel.as_str()] {
+        let subscribe = json!({"webfix": "testnet", "method": "subscribe", "channel": name}).to_string();
+        heard.send(Message::text(subscribe)).await.unwrap();
+    }
+    let first = frame(&mut heard, &channel).await;
+    let texts = |frame: &Value| -> Vec<Value> {
+        frame["value"]["raw"]["lines"].as_array().unwrap().iter().map(|line| line["text"].clone()).collect()
+    };
+    assert_eq!((texts(&first), &first["widget"]), (vec![json!("a"), json!("b")], &json!("log")));
+    server.log(&sid, &["c"]).await;
+    assert_eq!(texts(&frame(&mut heard, &channel).await), [json!("c")], "each line once");
+
+    let run = RunRecord {
+        id: "run".into(),
+        sid: sid.clone(),
+        version: 1,
+        node: "n-1".into(),
+        epoch: 1,
+        started_at: NOW,
+        ended_at: None,
+        outcome: None,
+        error: Some("TypeError: x".into()),
+        calls: 0,
+        cpu_ms: 0,
+    };
+    server.fleet.save_runs(&[run], 10).await.unwrap();
+    server.clock.advance(Duration::from_secs(1));
+    let reason = Reason::Errors;
+    let given = Settled { sid: sid.clone(), node: None, version: 1, reason };
+    server.fleet.settle(&given, None, server.clock.now()).await.unwrap();
+    let alert = frame(&mut heard, &format!("worker.alert.{sid}")).await;
+    insta::assert_json_snapshot!("alert", named(&alert["value"]));
+    // what was told once is not told again
+    let other = server.worker("two").await;
+    let given = Settled { sid: other.clone(), node: Some("n-1".into()), version: 1, reason };
+    server.fleet.settle(&given, None, server.clock.now()).await.unwrap();
+    loop {
+        let Message::Text(text) = heard.next().await.unwrap().unwrap() else { continue };
+        assert!(!text.contains(&format!("worker.alert.{sid}")), "{text}");
+        if text.contains(&format!("worker.alert.{other}")) {
+            break;
+        }
+    }
+    drop(heard);
     server.tasks.drain().await;
 }
