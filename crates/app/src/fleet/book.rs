@@ -87,25 +87,42 @@ impl Book {
 
     /// Writes until it is `over`, then what is left.
     pub async fn keep(self: Arc<Self>, told: mpsc::Sender<Told>, over: CancellationToken) {
-        let work = async {
-            let mut due = tokio::time::interval(EVERY);
-            due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            let mut failing = false;
+        let settles = async {
             loop {
-                tokio::select! {
-                    _ = due.tick() => note(self.write().await, &mut failing),
-                    () = self.settle.notified() => self.settle_all(&told).await,
-                }
+                self.settle.notified().await;
+                self.settle_all(&told).await;
             }
         };
+        let writes = self.write_until(&over);
+        // what the driver waits for, one write that is slow does not delay
         tokio::select! {
-            () = work => {}
-            () = over.cancelled() => {}
+            () = settles => {}
+            () = writes => {}
         }
-        match tokio::time::timeout(END_MAX, self.write()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last runs of workers were not written down"),
-            Err(_) => tracing::warn!("the last runs of workers were not written down in time"),
+    }
+
+    async fn write_until(&self, over: &CancellationToken) {
+        let mut due = tokio::time::interval(EVERY);
+        due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failing = false;
+        let writes = async {
+            while !over.is_cancelled() {
+                tokio::select! {
+                    _ = due.tick() => note(self.write().await, &mut failing),
+                    () = over.cancelled() => {}
+                }
+            }
+            self.write().await
+        };
+        let late = async {
+            over.cancelled().await;
+            tokio::time::sleep(END_MAX).await;
+        };
+        tokio::select! {
+            written = writes => if let Err(error) = written {
+                tracing::warn!(%error, "the last runs of workers were not written down");
+            },
+            () = late => tracing::warn!("the last runs of workers were not written down in time"),
         }
     }
 

@@ -14,10 +14,10 @@ use futures_util::stream::FuturesUnordered;
 use orrery_kernel::{Clock, StoreError, Timestamp};
 use orrery_storage::{Bus, Lease};
 use orrery_workers::Stop;
-use orrery_workers::fleet::{Beat, FleetStore, Input, Node, Output, RunEnd, Settled, State, Totals};
+use orrery_workers::fleet::{Beat, Counted, FleetStore, Input, Node, Output, RunEnd, Settled, Totals};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use super::book::Book;
 use super::runner::Begin;
@@ -25,34 +25,37 @@ use super::running::Right;
 use super::runs::Runs;
 use super::{FleetPorts, FleetSettings, LEASES_TOPIC, Over, Told};
 
-/// Longest time for the store to answer; then nobody knows.
+/// Longest time for the store to answer; then nobody knows. With short leases a part of them, so that one that is
+/// lost is asked again before they end.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// The part of a lease, and the least that a busy machine needs.
+const ANSWER_PART: (u32, Duration) = (6, Duration::from_millis(500));
+/// Longest time for the bus to take a message.
+const TELL_MAX: Duration = Duration::from_millis(200);
 /// Messages that are heard before the store's answers are looked at again.
 const HEARD_AT_ONCE: usize = 256;
 /// Between two counts for the store.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// How long scripts may take to end by themselves when everything ends.
-const GENTLY_MAX: Duration = Duration::from_millis(1_500);
+const GENTLY_MAX: Duration = Duration::from_millis(1_000);
 /// How long handing over may take in all; what is left is taken over as from a process that died.
-const DRAIN_MAX: Duration = Duration::from_millis(2_500);
+const DRAIN_MAX: Duration = Duration::from_millis(1_500);
 /// Most processes of a fleet that a node looks at.
 const PEERS_MAX: u32 = 1_000;
 
 /// What ties the driver to the others.
 pub(super) struct Links {
     pub messages: mpsc::Receiver<Told>,
+    /// Its end ends the others.
     pub begin: mpsc::UnboundedSender<Begin>,
     pub runs: Arc<Runs>,
     pub book: Arc<Book>,
-    /// Its end ends the others.
-    pub _over: DropGuard,
     pub stopping: CancellationToken,
 }
 
 /// What is known of a worker beside what [`Node`] knows.
 struct Known {
     owner: String,
-    totals: Option<Totals>,
     error: Option<String>,
     network: bool,
 }
@@ -101,7 +104,7 @@ impl Driver {
                     ends = Some(Instant::now());
                     self.step(Input::Drain, &store);
                 }
-                _ = self.links.messages.recv_many(&mut heard, HEARD_AT_ONCE) => {
+                1.. = self.links.messages.recv_many(&mut heard, HEARD_AT_ONCE) => {
                     heard.drain(..).for_each(|told| self.hear(told, &store));
                 }
                 () = tokio::time::sleep_until(until) => self.step(Input::Tick, &store),
@@ -124,7 +127,8 @@ impl Driver {
         self.links.runs.stop_all();
         self.count();
         // without it other nodes believe for a while that this one lives
-        let beat = Beat { running: 0, draining: true, ..self.beat() };
+        let beat = Beat { draining: true, ..self.beat() };
+        drop(self);
         if tokio::time::timeout(Duration::from_millis(200), store.beat(&beat)).await.is_err() {
             tracing::debug!("the node's end was not told");
         }
@@ -135,13 +139,13 @@ impl Driver {
             Told::Want(worker) => {
                 let known = self.known.entry(worker.sid.clone());
                 let known =
-                    known.or_insert_with(|| Known { owner: String::new(), totals: None, error: None, network: false });
+                    known.or_insert_with(|| Known { owner: String::new(), error: None, network: false });
                 known.owner.clone_from(&worker.owner);
                 let job = orrery_workers::fleet::Job { version: worker.version, spec: Arc::new(worker.spec) };
                 Input::Want(worker.sid, job)
             }
             Told::Unwant(sid) => Input::Unwant(sid),
-            Told::Free => Input::Free,
+            Told::Free(leaver) => leaver.map_or(Input::Free, Input::Leaving),
             Told::Began(sid, run) => Input::Began(sid, run),
             Told::Ended(Over { sid, run, end, error }) => {
                 if let Some(known) = self.known.get_mut(&sid)
@@ -154,7 +158,15 @@ impl Driver {
             }
             Told::Settled(sid, version) => Input::Settled(sid, version),
         };
+        let only = match &input {
+            Input::Want(sid, _) => Some(sid.clone()),
+            _ => None,
+        };
         self.step(input, store);
+        // one that another node has
+        if let Some(sid) = only.filter(|sid| self.node.worker(sid).is_none()) {
+            self.known.remove(&sid);
+        }
     }
 
     fn step(&mut self, input: Input, store: &Arc<dyn FleetStore>) {
@@ -166,14 +178,14 @@ impl Driver {
 
     fn act(&mut self, output: Output, now: Timestamp, store: &Arc<dyn FleetStore>) {
         let (holder, timing) = (self.settings.holder.clone(), self.settings.timing);
-        let store = store.clone();
+        let (store, most) = (store.clone(), answer_max(timing.lease));
         match output {
             Output::Beat { running, draining } => {
                 let beat = Beat { running, draining, ..self.beat() };
                 self.ask(async move {
                     let mut inputs = Vec::new();
-                    if answer("a heartbeat", store.beat(&beat)).await.is_some()
-                        && let Some(peers) = answer("the nodes", store.nodes(timing.late, PEERS_MAX)).await
+                    if answer("a heartbeat", most, store.beat(&beat)).await.is_some()
+                        && let Some(peers) = answer("the nodes", most, store.nodes(timing.late, PEERS_MAX)).await
                     {
                         inputs.push(Input::Peers(peers));
                     }
@@ -183,18 +195,20 @@ impl Driver {
             }
             Output::Take(sids) => self.ask(async move {
                 let grants = store.take_leases(&holder, &sids, timing.lease, timing.late);
-                vec![Input::Taken { asked: now, grants: answer("leases", grants).await }]
+                vec![Input::Taken { asked: now, grants: answer("leases", most, grants).await }]
             }),
             Output::Renew => self.ask(async move {
-                let held = answer("prolonging leases", store.renew_leases(&holder, timing.lease)).await;
+                let held = answer("prolonging leases", most, store.renew_leases(&holder, timing.lease)).await;
                 vec![Input::Renewed { asked: now, held }]
             }),
             Output::Give(leases) => {
-                let bus = self.bus.clone();
+                let (bus, leaving) = (self.bus.clone(), self.links.stopping.is_cancelled());
                 self.ask(async move {
-                    let done = answer("giving leases back", store.give_leases(&holder, &leases)).await.is_some();
-                    if done && let Err(error) = bus.publish(LEASES_TOPIC, Bytes::new()).await {
-                        tracing::debug!(%error, "other nodes find the leases by looking");
+                    let done = answer("giving leases back", most, store.give_leases(&holder, &leases)).await.is_some();
+                    let news = if leaving { Bytes::from(holder) } else { Bytes::new() };
+                    let told = tokio::time::timeout(TELL_MAX, bus.publish(LEASES_TOPIC, news));
+                    if done && !matches!(told.await, Ok(Ok(()))) {
+                        tracing::debug!("other nodes find the leases by looking");
                     }
                     vec![Input::Given { leases, done }]
                 });
@@ -251,50 +265,45 @@ impl Driver {
     /// Puts what changed into the book.
     fn count(&mut self) {
         let now = self.clock.now();
-        let mut changed = Vec::new();
-        for sid in self.node.take_changed() {
-            let counted = self.node.worker(&sid).map(|(supervisor, since)| {
-                let counters = supervisor.counters();
-                let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-                Totals {
-                    sid: sid.clone(),
-                    node: self.settings.node.clone(),
-                    executions: number(counters.executions),
-                    errors: number(counters.errors),
-                    network_errors: number(counters.network_errors),
-                    consecutive: i64::from(counters.consecutive),
-                    running: supervisor.is_running() || matches!(supervisor.state(), State::Backoff { .. }),
-                    started_at: self.shown(since, now),
-                    last_run: counters.last_run.map(|at| self.shown(at, now)),
-                    last_error: None,
-                    last_network: false,
-                }
-            });
-            let Some(known) = self.known.get_mut(&sid) else { continue };
-            let totals = match counted {
-                Some(totals) => {
-                    let totals = Totals { last_error: known.error.clone(), last_network: known.network, ..totals };
-                    known.totals = Some(totals.clone());
-                    totals
-                }
-                // the node has forgotten it: it is known only by what was counted last
-                None => {
-                    let Some(totals) = self.known.remove(&sid).and_then(|known| known.totals) else { continue };
-                    Totals { running: false, ..totals }
-                }
-            };
-            changed.push(totals);
+        let totals: Vec<Totals> = self.node.take_changed().into_iter().map(|c| self.totals(c, now)).collect();
+        for totals in totals.iter().filter(|totals| self.node.worker(&totals.sid).is_none()) {
+            self.known.remove(&totals.sid);
         }
-        if !changed.is_empty() {
-            self.links.book.count(changed);
+        if !totals.is_empty() {
+            self.links.book.count(totals);
         }
         metrics::gauge!("worker_runs").set(u32::try_from(self.links.runs.len()).unwrap_or(u32::MAX));
     }
+
+    fn totals(&self, counted: Counted, now: Timestamp) -> Totals {
+        let Counted { sid, counters, since, running } = counted;
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let known = self.known.get(&sid);
+        Totals {
+            node: self.settings.node.clone(),
+            executions: number(counters.executions),
+            errors: number(counters.errors),
+            network_errors: number(counters.network_errors),
+            consecutive: i64::from(counters.consecutive),
+            running,
+            started_at: self.shown(since, now),
+            last_run: counters.last_run.map(|at| self.shown(at, now)),
+            last_error: known.and_then(|known| known.error.clone()),
+            last_network: known.is_some_and(|known| known.network),
+            sid,
+        }
+    }
+}
+
+/// How long the store of leases that last `lease` may take to answer.
+fn answer_max(lease: Duration) -> Duration {
+    let (part, least) = ANSWER_PART;
+    (lease / part).clamp(least, ANSWER_MAX)
 }
 
 /// The answer, if there is one in time; why not is told.
-async fn answer<T>(what: &str, question: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
-    match tokio::time::timeout(ANSWER_MAX, question).await {
+async fn answer<T>(what: &str, most: Duration, question: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+    match tokio::time::timeout(most, question).await {
         Ok(Ok(answer)) => Some(answer),
         Ok(Err(error)) => {
             tracing::warn!(%error, what, "the store of leases failed");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orrery_storage::Bus;
+use orrery_storage::{Bus, Heard};
 use tokio_util::sync::CancellationToken;
 
 /// Before a bus that could not be listened to is asked again.
@@ -18,14 +18,13 @@ pub(super) struct Hearing {
 
 impl Hearing {
     /// Calls `then` at each message of the topic, and when some may have been missed.
-    pub async fn hear(self, topic: &'static str, then: impl Fn() + Send + 'static) {
+    pub async fn hear(self, topic: &'static str, then: impl Fn(Heard) + Send + 'static) {
         let stopping = self.stopping.clone();
         let listen = async {
             loop {
                 match self.bus.listen(topic).await {
                     Ok(mut listening) => loop {
-                        listening.next().await;
-                        then();
+                        then(listening.next().await);
                     },
                     Err(error) => tracing::debug!(%error, topic, "the bus cannot be listened to"),
                 }
@@ -36,5 +35,13 @@ impl Hearing {
             () = listen => {}
             () = stopping.cancelled() => {}
         }
+    }
+}
+
+/// The process that a message of leases names as the one that hands everything over.
+pub(super) fn leaver(heard: &Heard) -> Option<String> {
+    match heard {
+        Heard::Message(name) if !name.is_empty() => String::from_utf8(name.to_vec()).ok(),
+        _ => None,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use orrery_kernel::Clock;
+use orrery_kernel::{Clock, StoreError};
 use orrery_storage::{Bus, MESSAGE_BYTES_MAX};
 use orrery_workers::logs::{Line, LogBounds, LogStore};
 use orrery_workers::script::Level;
@@ -27,6 +27,8 @@ const BATCH: usize = 2_000;
 const PAUSE: Duration = Duration::from_millis(50);
 /// After a batch that failed.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Longest time for the store to answer, and for the bus to take a message.
+const ANSWER_MAX: (Duration, Duration) = (Duration::from_secs(20), Duration::from_millis(500));
 /// How long the last lines may take when everything ends.
 const END_MAX: Duration = Duration::from_millis(500);
 
@@ -80,29 +82,28 @@ impl Logs {
     pub async fn keep(self: Arc<Self>, bus: Arc<dyn Bus>, over: CancellationToken) {
         let work = async {
             let mut failing = false;
-            loop {
-                self.some.notified().await;
+            while !over.is_cancelled() {
+                tokio::select! {
+                    () = self.some.notified() => {}
+                    () = over.cancelled() => {}
+                }
                 while let Some(lines) = self.take() {
                     self.write(&lines, &mut failing).await;
                     tell(&*bus, &lines).await;
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(PAUSE) => {}
+                        () = over.cancelled() => {}
+                    }
                 }
             }
+        };
+        let late = async {
+            over.cancelled().await;
+            tokio::time::sleep(END_MAX).await;
         };
         tokio::select! {
             () = work => {}
-            () = over.cancelled() => {}
-        }
-        let rest = async {
-            while let Some(lines) = self.take() {
-                if let Err(error) = self.store.append(&lines, &self.bounds).await {
-                    return tracing::warn!(%error, "the last lines of workers' logs were not written");
-                }
-                tell(&*bus, &lines).await;
-            }
-        };
-        if tokio::time::timeout(END_MAX, rest).await.is_err() {
-            tracing::warn!("the last lines of workers' logs were not written in time");
+            () = late => tracing::warn!("the last lines of workers' logs were not written in time"),
         }
     }
 
@@ -125,7 +126,11 @@ impl Logs {
     }
 
     async fn write(&self, lines: &[Line], failing: &mut bool) {
-        while let Err(error) = self.store.append(lines, &self.bounds).await {
+        let append = || async {
+            let late = |_| StoreError::Unavailable("no answer in time".into());
+            tokio::time::timeout(ANSWER_MAX.0, self.store.append(lines, &self.bounds)).await.map_err(late)?
+        };
+        while let Err(error) = append().await {
             // once when it begins, not each time
             if !std::mem::replace(failing, true) {
                 tracing::warn!(%error, "workers' logs cannot be written");
@@ -140,8 +145,9 @@ async fn tell(bus: &dyn Bus, lines: &[Line]) {
     let sids: BTreeSet<&str> = lines.iter().map(|line| line.sid.as_str()).collect();
     let text = sids.into_iter().collect::<Vec<_>>().join("\n");
     let message = if text.len() <= MESSAGE_BYTES_MAX { Bytes::from(text) } else { Bytes::new() };
-    if let Err(error) = bus.publish(LOGS_TOPIC, message).await {
-        tracing::debug!(%error, "who reads logs learns of new lines by looking");
+    let told = tokio::time::timeout(ANSWER_MAX.1, bus.publish(LOGS_TOPIC, message));
+    if !matches!(told.await, Ok(Ok(()))) {
+        tracing::debug!("who reads logs learns of new lines by looking");
     }
 }
 

@@ -35,7 +35,7 @@ pub use telling::{TellingWorkers, WORKERS_TOPIC};
 
 use crate::tasks::Tasks;
 
-/// On the bus: leases were given back.
+/// On the bus: leases were given back; by a process that hands everything over, its name.
 pub const LEASES_TOPIC: &str = "worker-leases";
 /// Messages to the driver that wait; who has more waits too.
 const MESSAGES: usize = 4_096;
@@ -89,8 +89,8 @@ enum Told {
     Want(Box<Worker>),
     /// One is not any more, or it is settled.
     Unwant(String),
-    /// Somebody gave leases back.
-    Free,
+    /// Somebody gave leases back; named, if it hands everything over.
+    Free(Option<String>),
     /// A run has begun.
     Began(String, u64),
     /// A run has ended.
@@ -124,14 +124,20 @@ pub fn start(ports: FleetPorts, settings: FleetSettings, tasks: &Tasks) -> Drive
     tasks.spawn("fleet-look", look.run(wake.clone(), tasks.stopping()));
     let hearing = hearing::Hearing { bus: ports.bus.clone(), stopping: tasks.stopping() };
     let look_again = wake.clone();
-    tasks.spawn("fleet-hear", hearing.clone().hear(WORKERS_TOPIC, move || look_again.notify_one()));
+    tasks.spawn("fleet-hear", hearing.clone().hear(WORKERS_TOPIC, move |_| look_again.notify_one()));
     let free = told.clone();
     // a driver that has much to do looks by itself soon
-    tasks.spawn("fleet-hear", hearing.hear(LEASES_TOPIC, move || drop(free.try_send(Told::Free))));
+    let tell_free = move |heard| drop(free.try_send(Told::Free(hearing::leaver(&heard))));
+    tasks.spawn("fleet-hear", hearing.hear(LEASES_TOPIC, tell_free));
     tasks.spawn("fleet-logs", logs.clone().keep(ports.bus.clone(), over.clone()));
     tasks.spawn("fleet-book", book.clone().keep(told.clone(), over.clone()));
     let runner = runner::Runner::new(&ports, &settings, logs, book.clone(), runs.clone(), told);
-    tasks.spawn("fleet-runs", runner.run(begins));
-    let links = driver::Links { messages, begin, runs, book, _over: over.drop_guard(), stopping: tasks.stopping() };
+    let over = over.drop_guard();
+    tasks.spawn("fleet-runs", async move {
+        runner.run(begins).await;
+        // only now nothing comes any more that has to be written down
+        drop(over);
+    });
+    let links = driver::Links { messages, begin, runs, book, stopping: tasks.stopping() };
     Driver::new(&ports, settings, links)
 }

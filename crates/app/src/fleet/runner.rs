@@ -22,7 +22,7 @@ use super::{FleetPorts, FleetSettings, Over, Told};
 use crate::uuid::uuid;
 
 /// How long runs may take to end once everything was told to.
-const END_MAX: Duration = Duration::from_millis(500);
+const END_MAX: Duration = Duration::from_millis(400);
 /// Scripts that once did not react and go to processes of their own; beyond it the node forgets which did.
 const WEDGED_MAX: usize = 10_000;
 
@@ -125,10 +125,11 @@ impl Runner {
             calls: 0,
             cpu_ms: 0,
         };
-        let prepared = self.programs.of(&job.spec).await;
-        if stop.urgency() > Urgency::Run {
-            return (RunEnd::Stopped, None);
-        }
+        let prepared = tokio::select! {
+            biased;
+            () = stop.wait(Urgency::Gently) => return (RunEnd::Stopped, None),
+            prepared = self.programs.of(&job.spec) => prepared,
+        };
         let program = match prepared {
             Ok(program) => program,
             Err(fault) => {

@@ -8,7 +8,7 @@ mod schedule;
 mod store;
 mod supervisor;
 
-pub use node::{Input, Node, Output, Timing};
+pub use node::{Counted, Input, Node, Output, Timing};
 pub use patience::Patience;
 pub use placement::{Place, weight};
 pub use schedule::Schedule;

@@ -7,7 +7,7 @@ use orrery_kernel::Timestamp;
 
 use super::placement::{Place, weight};
 use super::store::{Grant, NodeSeen};
-use super::supervisor::{Action, Event, Job, Reason, RunEnd, State, Supervisor};
+use super::supervisor::{Action, Counters, Event, Job, Reason, RunEnd, State, Supervisor};
 use crate::Urgency;
 
 /// Most leases that one look asks for; the others wait for the next.
@@ -97,6 +97,8 @@ pub enum Input {
     },
     /// Somebody gave leases back: look at once.
     Free,
+    /// This process hands everything over: it is not counted on any more, and others look at once.
+    Leaving(String),
     /// A run has begun.
     Began(String, u64),
     /// A run has ended.
@@ -177,6 +179,27 @@ struct Local {
     unsettled: Option<(i64, Reason)>,
 }
 
+impl Local {
+    fn counted(&self, sid: String) -> Counted {
+        let state = self.supervisor.state();
+        let running = self.supervisor.is_running() || matches!(state, State::Backoff { .. });
+        Counted { sid, counters: *self.supervisor.counters(), since: self.since, running }
+    }
+}
+
+/// What was counted of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The worker.
+    pub sid: String,
+    /// What was counted since the node has it.
+    pub counters: Counters,
+    /// Since when the node has it, by its own clock.
+    pub since: Timestamp,
+    /// It runs, or waits to run again.
+    pub running: bool,
+}
+
 /// A node's workers and leases. Every question has one answer under way at most; every time that is compared with
 /// an answer was taken before the question, by the node's own clock.
 #[derive(Debug)]
@@ -193,6 +216,7 @@ pub struct Node {
     unsettled: BTreeSet<String>,
     waiting: BTreeSet<String>,
     changed: BTreeSet<String>,
+    gone: BTreeMap<String, Counted>,
     peers: Vec<NodeSeen>,
     next_beat: Timestamp,
     next_renew: Timestamp,
@@ -224,6 +248,7 @@ impl Node {
             unsettled: BTreeSet::new(),
             waiting: BTreeSet::new(),
             changed: BTreeSet::new(),
+            gone: BTreeMap::new(),
             peers: Vec::new(),
             next_beat: now,
             next_renew: now.plus(timing.renew),
@@ -251,9 +276,13 @@ impl Node {
         (right.until > now).then_some(right.epoch)
     }
 
-    /// Workers whose counters may have changed since this was asked last.
-    pub fn take_changed(&mut self) -> BTreeSet<String> {
-        std::mem::take(&mut self.changed)
+    /// What was counted of the workers for which that may have changed since this was asked last; of one that is not
+    /// the node's any more, what was counted to its end.
+    pub fn take_changed(&mut self) -> Vec<Counted> {
+        let gone = std::mem::take(&mut self.gone);
+        let still = |sid: String| self.workers.get(&sid).map(|local| local.counted(sid));
+        let changed: Vec<Counted> = std::mem::take(&mut self.changed).into_iter().filter_map(still).collect();
+        gone.into_values().chain(changed).collect()
     }
 
     /// When [`Input::Tick`] is due.
@@ -278,7 +307,7 @@ impl Node {
             Input::Tick => {}
             Input::Want(sid, job) => self.want(&sid, job, now, &mut out),
             Input::Unwant(sid) => self.unwant(&sid, now, &mut out),
-            Input::Peers(peers) => self.peers = peers,
+            Input::Peers(peers) => self.meet(peers, now),
             Input::Beaten => self.beating = false,
             Input::Taken { asked, grants } => {
                 self.taking = false;
@@ -299,6 +328,10 @@ impl Node {
                 }
             }
             Input::Free => self.next_look = now,
+            Input::Leaving(holder) => {
+                self.peers.retain(|peer| peer.beat.holder != holder);
+                self.next_look = now;
+            }
             Input::Began(sid, run) => self.tell_run(&sid, run, Event::Began, now, &mut out),
             Input::Ended(sid, run, end) => self.tell_run(&sid, run, Event::Ended(end), now, &mut out),
             Input::Settled(sid, version) => self.settled(&sid, version, now, &mut out),
@@ -352,6 +385,17 @@ impl Node {
         for sid in ready.cloned().collect::<Vec<_>>() {
             self.unwant(&sid, now, out);
         }
+    }
+
+    /// Takes note of who is there; the leases of one that was and is not are free, or soon will be.
+    fn meet(&mut self, peers: Vec<NodeSeen>, now: Timestamp) {
+        let stays = |old: &NodeSeen| {
+            old.beat.draining || peers.iter().any(|p| p.beat.holder == old.beat.holder && !p.beat.draining)
+        };
+        if !self.peers.iter().all(stays) {
+            self.next_look = now;
+        }
+        self.peers = peers;
     }
 
     /// Workers that take room: all that run or may at any time.
@@ -501,7 +545,9 @@ impl Node {
 
     fn forget_idle(&mut self, sid: &str) {
         if self.workers.get(sid).is_some_and(|local| local.supervisor.state() == State::Idle) {
-            self.workers.remove(sid);
+            if let Some(local) = self.workers.remove(sid) {
+                self.gone.insert(sid.to_owned(), local.counted(sid.to_owned()));
+            }
             self.electing.remove(sid);
             self.waiting.remove(sid);
             self.unsettled.remove(sid);
