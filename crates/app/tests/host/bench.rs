@@ -15,6 +15,7 @@ use orrery_kernel::{Clock as _, Timestamp};
 use orrery_script::{Engine, NoModules};
 use orrery_storage::Lease;
 use orrery_store_memory::{MemoryBus, MemoryFleet, MemoryKv, MemoryPaper, MemoryWorkers};
+use orrery_store_sqlite::{Options, Sqlite};
 use orrery_testkit::assembled::{ports, settings};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy, keyring};
 use orrery_testkit::stub_venue::{StubExchanges, StubVenue};
@@ -22,7 +23,8 @@ use orrery_venues::Venue;
 use orrery_venues::paper::Walk;
 use orrery_wallets::Account;
 use orrery_workers::egress::Policy;
-use orrery_workers::fleet::FleetStore as _;
+use orrery_workers::fleet::FleetStore;
+use orrery_workers::kv::KvStore;
 use orrery_workers::script::{
     End, Host, HostError, Isolation, Level, Limits, Outcome, Run, ScriptRuntime as _, Setting, Source,
 };
@@ -72,9 +74,8 @@ impl Resolver for Trap {
 }
 
 pub struct Bench {
-    pub app: Arc<App>,
     pub clock: Arc<ManualClock>,
-    pub fleet: Arc<MemoryFleet>,
+    pub fleet: Arc<dyn FleetStore>,
     pub exchanges: Arc<StubExchanges>,
     pub stub: StubVenue,
     pub ports: HostPorts,
@@ -100,9 +101,25 @@ pub fn account(owner: &str, nid: &str, exchange: &str, status: &str) -> Account 
     }
 }
 
+type Shared = (Arc<dyn FleetStore>, Arc<dyn KvStore>);
+
 /// One that allows the loopback's hosts that are named.
 pub async fn bench_allowing(hosts: &[String]) -> Bench {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+    let fleet = Arc::new(MemoryFleet::new(clock.clone(), Arc::new(MemoryWorkers::default())));
+    let kv = Arc::new(MemoryKv::new(clock.clone(), fleet.clone()));
+    bench_on(hosts, clock, (fleet, kv)).await
+}
+
+/// One on a database file; leases go by the database's clock.
+pub async fn bench_on_sqlite() -> Bench {
+    let db = Sqlite::open("sqlite::memory:", Options::default()).await.unwrap();
+    db.migrate().await.unwrap();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+    bench_on(&[], clock, (db.fleet(), db.kv())).await
+}
+
+async fn bench_on(hosts: &[String], clock: Arc<ManualClock>, (fleet, kv): Shared) -> Bench {
     let entropy = Arc::new(SeededEntropy::new(5));
     let exchanges = Arc::new(StubExchanges::new(clock.clone(), entropy.clone()));
     let mut app_ports = ports(clock.clone(), entropy.clone(), Arc::new(Simulated::new(1, 50_000)));
@@ -122,11 +139,10 @@ pub async fn bench_allowing(hosts: &[String]) -> Bench {
     });
     let tasks = Tasks::new();
     let app = App::start(app_ports, settings(), &tasks).await.unwrap();
-    let fleet = Arc::new(MemoryFleet::new(clock.clone(), Arc::new(MemoryWorkers::default())));
     let heard = Arc::<Heard>::default();
     let policy = Policy::new(false, hosts).unwrap();
     let ports = HostPorts {
-        kv: Arc::new(MemoryKv::new(clock.clone(), fleet.clone())),
+        kv,
         fleet: fleet.clone(),
         bus: Arc::new(MemoryBus::default()),
         venues: app.venues.clone(),
@@ -137,7 +153,7 @@ pub async fn bench_allowing(hosts: &[String]) -> Bench {
     };
     let hosts = WorkerHosts::new(ports.clone(), HostSettings::default(), &tasks);
     let stub = exchanges.stub(Venue::Binance);
-    Bench { app, clock, fleet, exchanges, stub, ports, hosts, lines: Arc::default(), heard, tasks }
+    Bench { clock, fleet, exchanges, stub, ports, hosts, lines: Arc::default(), heard, tasks }
 }
 
 pub async fn bench() -> Bench {

@@ -5,14 +5,13 @@ use std::time::Duration;
 use orrery_app::fleet::Hosts as _;
 use orrery_kernel::Clock as _;
 use orrery_testkit::stub_venue::Fault;
-use orrery_workers::fleet::FleetStore as _;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, SID, TTL, bench, call, cex, class, is_ended};
+use crate::bench::{Bench, SID, TTL, bench, bench_on_sqlite, call, cex, class, is_ended};
 
 const ORDER: &str = "/api/v3/order";
 
-fn limit(params: Value) -> Value {
+fn limit(params: &Value) -> Value {
     json!(["BTC/USDT", "limit", "buy", 0.01, 35_000, params])
 }
 
@@ -32,22 +31,22 @@ fn unheard(bench: &Bench) {
 async fn an_account_is_its_owners_alone() {
     let bench = bench().await;
     let host = bench.host(&bench.free());
-    let placed = cex(&host, "createOrder", json!(null), limit(json!({ "clientOrderId": "mine" }))).await.unwrap();
+    let placed = cex(&host, "createOrder", json!(null), limit(&json!({ "clientOrderId": "mine" }))).await.unwrap();
     assert_eq!((&placed["status"], &placed["clientOrderId"]), (&json!("open"), &json!("mine")));
     assert_eq!(bench.stub.orders()["mine"], 1);
     // gOwner may look at it, which is not to trade with it
     for config in [json!({ "account": "theirs" }), json!({ "accountId": "theirs" }), json!({ "account": "none" })] {
-        assert_eq!(class(&cex(&host, "createOrder", config.clone(), limit(json!({}))).await), "AuthenticationError");
+        assert_eq!(class(&cex(&host, "createOrder", config.clone(), limit(&json!({}))).await), "AuthenticationError");
         assert_eq!(class(&cex(&host, "fetchTicker", config, json!(["BTC/USDT"])).await), "AuthenticationError");
     }
     let theirs = bench.host(&orrery_app::fleet::Running { account: Some("theirs".into()), ..bench.free() });
     assert_eq!(class(&cex(&theirs, "fetchBalance", json!(null), json!([])).await), "AuthenticationError");
     let none = bench.host(&orrery_app::fleet::Running { account: None, ..bench.free() });
-    assert_eq!(class(&cex(&none, "createOrder", json!(null), limit(json!({}))).await), "AuthenticationError");
+    assert_eq!(class(&cex(&none, "createOrder", json!(null), limit(&json!({}))).await), "AuthenticationError");
     let okx = call(&host, "cex.okx.fetchBalance", json!({ "config": null, "arguments": [] })).await;
     assert_eq!(class(&okx), "AuthenticationError", "the account is of another exchange");
     let off = bench.host(&orrery_app::fleet::Running { account: Some("off".into()), ..bench.free() });
-    assert_eq!(class(&cex(&off, "createOrder", json!(null), limit(json!({}))).await), "AccountNotEnabled");
+    assert_eq!(class(&cex(&off, "createOrder", json!(null), limit(&json!({}))).await), "AccountNotEnabled");
     assert_eq!(bench.sent(), 1);
     assert_eq!(class(&cex(&host, "withdraw", json!(null), json!(["BTC", 1, "x"])).await), "PermissionDenied");
     bench.tasks.drain().await;
@@ -98,7 +97,7 @@ async fn one_that_learns_and_a_dry_run_trade_with_play_money() {
 async fn a_name_is_one_order_however_often_it_is_placed() {
     let bench = bench().await;
     let host = bench.host(&bench.free());
-    let named = || limit(json!({ "clientOrderId": "mine" }));
+    let named = || limit(&json!({ "clientOrderId": "mine" }));
     let first = cex(&host, "createOrder", json!(null), named()).await.unwrap();
     // another run, of another process
     let again = bench.another().host(bench.free());
@@ -108,7 +107,7 @@ async fn a_name_is_one_order_however_often_it_is_placed() {
     assert_eq!(bench.stub.orders()["mine"], 1);
     // one that was refused may come again
     bench.stub.fail(ORDER, Fault::Status(429, None));
-    let refused = limit(json!({ "clientOrderId": "later" }));
+    let refused = limit(&json!({ "clientOrderId": "later" }));
     assert!(cex(&host, "createOrder", json!(null), refused.clone()).await.is_err());
     cex(&host, "createOrder", json!(null), refused).await.unwrap();
     assert_eq!((bench.stub.orders()["later"], open(&bench).await), (1, 0));
@@ -120,10 +119,10 @@ async fn an_order_without_an_answer_is_found() {
     let bench = bench().await;
     let host = bench.host(&bench.free());
     bench.stub.fail(ORDER, Fault::DoneThenCut);
-    let placed = cex(&host, "createOrder", json!(null), limit(json!({}))).await.unwrap();
+    let placed = cex(&host, "createOrder", json!(null), limit(&json!({}))).await.unwrap();
     assert_eq!((placed["status"].as_str(), bench.sent(), open(&bench).await), (Some("open"), 1, 0));
     bench.stub.fail(ORDER, Fault::Cut);
-    let nowhere = cex(&host, "createOrder", json!(null), limit(json!({}))).await;
+    let nowhere = cex(&host, "createOrder", json!(null), limit(&json!({}))).await;
     assert_eq!((class(&nowhere), open(&bench).await), ("OperationRejected", 0));
     assert!(bench.stub.orders().values().all(|taken| *taken == 1));
     bench.tasks.drain().await;
@@ -138,7 +137,7 @@ async fn the_next_leader_finds_what_became_of_orders_and_sends_none_twice() {
     // two orders that the exchange took, and nothing more was heard of it
     for _ in 0..2 {
         unheard(&bench);
-        let unknown = cex(&host, "createOrder", keys(), limit(json!({}))).await;
+        let unknown = cex(&host, "createOrder", keys(), limit(&json!({}))).await;
         assert!(unknown.unwrap_err().message.contains("unknown"));
     }
     assert_eq!((bench.sent(), open(&bench).await), (2, 2));
@@ -147,7 +146,7 @@ async fn the_next_leader_finds_what_became_of_orders_and_sends_none_twice() {
     new.right.orders_from = bench.clock.now().plus(Duration::from_secs(5));
     let next = bench.another().host(new.clone());
     let began = tokio::time::Instant::now();
-    cex(&next, "createOrder", keys(), limit(json!({}))).await.unwrap();
+    cex(&next, "createOrder", keys(), limit(&json!({}))).await.unwrap();
     assert!(began.elapsed() >= Duration::from_secs(5), "what was on its way was waited for");
     assert_eq!((bench.sent(), open(&bench).await), (3, 0));
     assert!(bench.stub.orders().values().all(|taken| *taken == 1), "{:?}", bench.stub.orders());
@@ -155,7 +154,7 @@ async fn the_next_leader_finds_what_became_of_orders_and_sends_none_twice() {
     assert_eq!(told.iter().filter(|line| line.contains("of a run before was placed")).count(), 2, "{told:?}");
     // the old one wakes up and tries
     old.right.prolong(bench.clock.now().plus(TTL));
-    assert_eq!(class(&cex(&host, "createOrder", json!(null), limit(json!({}))).await), "LeaseLost");
+    assert_eq!(class(&cex(&host, "createOrder", json!(null), limit(&json!({}))).await), "LeaseLost");
     assert!(is_ended(&old) && !is_ended(&new));
     let cancel = bench.host(&bench.running(bench.leader("b/1").await));
     let id = bench.stub.orders().len().to_string();
@@ -169,16 +168,16 @@ async fn nothing_is_ordered_until_it_is_known_what_became_of_the_last() {
     let bench = bench().await;
     let host = bench.host(&bench.running(bench.leader("a/1").await));
     unheard(&bench);
-    assert!(cex(&host, "createOrder", json!(null), limit(json!({}))).await.is_err());
+    assert!(cex(&host, "createOrder", json!(null), limit(&json!({}))).await.is_err());
     bench.clock.advance(TTL);
     let next = bench.host(&bench.running(bench.leader("b/1").await));
     for _ in 0..3 {
         bench.stub.fail(ORDER, Fault::Cut);
     }
-    let waits = cex(&next, "createOrder", json!(null), limit(json!({}))).await;
+    let waits = cex(&next, "createOrder", json!(null), limit(&json!({}))).await;
     assert!(waits.unwrap_err().message.contains("until it is known"), "{:?}", bench.stub.seen());
     assert_eq!(bench.sent(), 1);
-    cex(&next, "createOrder", json!(null), limit(json!({}))).await.unwrap();
+    cex(&next, "createOrder", json!(null), limit(&json!({}))).await.unwrap();
     assert_eq!((bench.sent(), open(&bench).await), (2, 0));
     bench.tasks.drain().await;
 }
@@ -188,7 +187,7 @@ async fn an_order_goes_on_when_its_script_is_gone() {
     let bench = bench().await;
     let host = bench.host(&bench.free());
     bench.stub.fail(ORDER, Fault::DoneThenSlow(Duration::from_secs(5)));
-    let given = limit(json!({}));
+    let given = limit(&json!({}));
     let placing = cex(&host, "createOrder", json!(null), given);
     let given_up = tokio::time::timeout(Duration::from_secs(1), placing).await;
     assert!(given_up.is_err());
@@ -216,5 +215,38 @@ async fn what_everybody_may_know_needs_no_account() {
     assert_eq!(began.elapsed().as_secs(), 2, "news come once a second");
     assert_eq!(class(&cex(&none, "fetchTicker", json!(null), json!(["NO/SUCH"])).await), "BadSymbol");
     assert_eq!(class(&cex(&none, "fetchFortune", json!({ "account": "main" }), json!([])).await), "NotSupported");
+    bench.tasks.drain().await;
+}
+
+/// The same on a database: what is written down outlives the process, and a lease that was given back fences.
+#[tokio::test]
+async fn a_database_keeps_what_was_meant() {
+    let bench = bench_on_sqlite().await;
+    let old = bench.running(bench.leader("a/1").await);
+    let host = bench.host(&old);
+    call(&host, "net.set", json!([["grid", 1], { "z": 1, "a": 2 }])).await.unwrap();
+    let kept = host.call("net.get", r#"[["grid",1]]"#).await.unwrap();
+    assert!(kept.contains(r#""value":{"#), "{kept}");
+    cex(&host, "createOrder", json!(null), limit(&json!({ "clientOrderId": "mine" }))).await.unwrap();
+    let epoch = old.right.epoch();
+    bench.fleet.give_leases("a/1", &[(SID.into(), epoch)]).await.unwrap();
+    let new = bench.running(bench.leader("b/1").await);
+    assert!(new.right.epoch() > epoch);
+    assert_eq!(class(&call(&host, "net.set", json!([["grid", 1], 0])).await), "LeaseLost");
+    assert!(is_ended(&old));
+    let next = bench.another().host(new);
+    let again = cex(&next, "createOrder", json!(null), limit(&json!({ "clientOrderId": "mine" }))).await.unwrap();
+    assert_eq!((&again["clientOrderId"], bench.stub.orders()["mine"]), (&json!("mine"), 1));
+    assert_eq!(call(&next, "net.list", json!([{ "prefix": ["grid"] }])).await.unwrap()["entries"][0]["value"]["a"], 2);
+    for (method, given) in [("createOrder", limit(&json!({}))), ("cancelOrder", json!(["1", "BTC/USDT"]))] {
+        let running = bench.running(orrery_app::fleet::Right::new(
+            old.right.fence.clone().unwrap(),
+            bench.clock.now().plus(TTL),
+            bench.clock.now(),
+        ));
+        assert_eq!(class(&cex(&bench.host(&running), method, json!(null), given).await), "LeaseLost", "{method}");
+        assert!(is_ended(&running));
+    }
+    assert_eq!((bench.sent(), open(&bench).await), (1, 0));
     bench.tasks.drain().await;
 }
