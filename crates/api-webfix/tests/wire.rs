@@ -150,6 +150,8 @@ impl Server {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             agent: "test".into(),
             now: self.clock.now(),
+            local: false,
+            tls: false,
         });
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();

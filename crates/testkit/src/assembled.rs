@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orrery_app::auth::{Algorithm, AuthSettings};
+use orrery_app::files::{FileParts, FileSettings};
 use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
@@ -15,7 +16,8 @@ use orrery_identity::rate::Policy;
 use orrery_kernel::{Clock, Entropy, Secret};
 use orrery_market::{Multipliers, PriceFeed, SentimentFeed};
 use orrery_store_memory::{
-    MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryFleet, MemoryIdentity, MemoryLedger, MemoryLogs,
+    MemoryBlobs, MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryFleet, MemoryFolders, MemoryIdentity,
+    MemoryKept, MemoryLedger, MemoryLogs,
     MemoryMarket, MemoryPlans, MemoryRates, MemoryWallets, MemoryWorkers,
 };
 
@@ -29,6 +31,7 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
     feed: Arc<F>,
 ) -> Ports {
     let workers = Arc::new(MemoryWorkers::default());
+    let kept = Arc::new(MemoryKept::default());
     Ports {
         broker: Arc::new(MemoryBroker::new(entropy.clone())),
         channels: Arc::new(MemoryChannels::default()),
@@ -38,8 +41,16 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
         worker_logs: Arc::new(MemoryLogs::default()),
         scripts: Arc::new(PlainScripts),
         bus: Arc::new(MemoryBus::default()),
+        data: kept.clone(),
+        files: FileParts {
+            index: kept.clone(),
+            blobs: Arc::new(MemoryBlobs::new(entropy.clone())),
+            programs: kept,
+            folders: Arc::new(MemoryFolders::default()),
+        },
         exchanges: Arc::new(NoExchanges),
         paper: None,
+        exec: None,
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),
@@ -68,6 +79,7 @@ pub fn settings() -> Settings {
             bcrypt_cost: 4,
             hash_workers: 2,
             hash_queue: 16,
+            local_operator: false,
         },
         market: MarketSettings {
             multipliers: Multipliers::new(91.into(), 88.into()).expect("good ones"),
@@ -77,6 +89,7 @@ pub fn settings() -> Settings {
         hub: HubSettings::default(),
         wallets: WalletSettings::new(Arc::new(keyring())),
         venues: VenueSettings::default(),
+        files: FileSettings::default(),
         requests: RequestPolicies { address: many, user: many },
         welcome: None,
     }

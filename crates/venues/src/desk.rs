@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use crate::exchange::{NewOrder, Result};
 use crate::json::Json;
-use crate::{Credentials, Exchange, Found, Outcome, Venue};
+use crate::stream::Listener;
+use crate::{Credentials, Exchange, Found, Outcome, Venue, VenueError};
 
 /// An account at an exchange as scripts and clients use it; nobody's, where there are no credentials.
 #[async_trait]
@@ -56,9 +57,26 @@ pub trait Exchanges: Send + Sync {
     /// Errors: [`crate::ErrorClass::NotSupported`] for a testnet that the exchange does not have.
     fn open(&self, venue: Venue, credentials: Option<Credentials>) -> Result<Arc<Exchange>>;
 
+    /// The exchange's testnet, whose rate and clock are not those of the exchange.
+    ///
+    /// Errors: [`crate::ErrorClass::NotSupported`] where there is none, or no way to it.
+    fn open_testnet(&self, venue: Venue, _credentials: Option<Credentials>) -> Result<Arc<Exchange>> {
+        let message = format!("{venue} has no testnet that can be reached from here");
+        Err(crate::VenueError::new(crate::ErrorClass::NotSupported, &message))
+    }
+
     /// Makes the exchange's clock agree with the exchange, after a request was refused for its time
     /// ([`crate::ErrorClass::InvalidNonce`]).
     ///
     /// Errors: those of the way there.
     async fn synchronise(&self, venue: Venue) -> Result<()>;
+
+    /// Listens to an account, over connections that come back, for as long as this is waited for.
+    ///
+    /// Errors: it ends only where there is nothing to listen to: [`crate::ErrorClass::NotSupported`], or what the
+    /// exchange refused all of it for.
+    async fn follow(&self, venue: Venue, credentials: Credentials, listener: Arc<dyn Listener>) -> VenueError {
+        drop((credentials, listener));
+        crate::exchange::not_supported(venue, "streams of accounts here")
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use orrery_kernel::Secret;
-use orrery_venues::{Credentials, Desk, ErrorClass, Venue, VenueError};
+use orrery_venues::{Credentials, Desk, ErrorClass, Exchange, Venue, VenueError};
 use orrery_wallets::{Account, Status};
 use serde::Deserialize;
 
@@ -12,9 +13,13 @@ use super::{Place, Venues, lock, place_of};
 use crate::paper::PaperExchange;
 
 /// The exchange of play money.
-pub(super) const PAPER: &str = "paper";
+pub(crate) const PAPER: &str = "paper";
 /// Accounts that stay open; beyond that the one goes that was not used the longest.
 const OPEN_MAX: usize = 1_000;
+/// Markets that are older are fetched anew: exchanges change steps and bounds, and list new ones.
+const MARKETS_MAX_AGE: Duration = Duration::from_secs(3_600);
+/// Time before that is tried again, if it failed.
+const MARKETS_RETRY: Duration = Duration::from_secs(600);
 /// Other names of exchanges.
 const ALSO: [(&str, Venue); 3] = [("gateio", Venue::Gate), ("huobi", Venue::Htx), ("okex", Venue::Okx)];
 
@@ -66,7 +71,7 @@ fn error(class: ErrorClass, text: &str) -> VenueError {
 }
 
 /// The connector of an exchange's name.
-pub(super) fn venue(name: &str) -> Result<Venue, VenueError> {
+pub(crate) fn venue(name: &str) -> Result<Venue, VenueError> {
     let known = ALSO.iter().find(|(also, _)| *also == name).map(|(_, venue)| *venue);
     let missing = || error(ErrorClass::NotSupported, &format!("there is no connector to {name}"));
     known.or_else(|| name.parse().ok()).ok_or_else(missing)
@@ -110,16 +115,52 @@ impl Venues {
         self.ports.paper.as_ref().ok_or_else(none)
     }
 
+    /// A script's own desk of play money, with coins to sell.
+    ///
+    /// Errors: [`ErrorClass::NotSupported`] where there is none, [`ErrorClass::ExchangeNotAvailable`].
+    pub(crate) async fn paper_desk(&self, owner: &str, name: &str) -> Result<Arc<dyn Desk>, VenueError> {
+        let paper = self.paper()?;
+        paper.endow(owner, name).await?;
+        Ok(paper.desk(owner, name))
+    }
+
+    /// An exchange by keys that nobody keeps here, or its testnet.
+    ///
+    /// Errors: those of [`Self::public`].
+    pub(crate) async fn with_keys(
+        &self,
+        venue: Venue,
+        keys: Option<Credentials>,
+        testnet: bool,
+    ) -> Result<Arc<dyn Desk>, VenueError> {
+        if testnet {
+            return Ok(self.ports.exchanges.open_testnet(venue, keys)?);
+        }
+        self.know_markets(venue).await?;
+        Ok(self.ports.exchanges.open(venue, keys)?)
+    }
+
+    /// An account of a wallet.
+    ///
+    /// Errors: [`ErrorClass::ExchangeNotAvailable`] if the store does not answer.
+    pub(crate) async fn account_of(&self, owner: &str, nid: &str) -> Result<Option<Account>, VenueError> {
+        self.ports.store.account(owner, nid).await.map_err(|why| {
+            tracing::warn!(error = %why, "an account was not read");
+            error(ErrorClass::ExchangeNotAvailable, "the account cannot be read now; try again")
+        })
+    }
+
     fn on_paper(&self, account: &Account) -> Result<Arc<dyn Desk>, VenueError> {
         Ok(self.paper()?.desk(&account.owner, &account.nid))
     }
 
     async fn live(&self, account: &Account) -> Result<Arc<dyn Desk>, VenueError> {
         let (place, version) = (place_of(account), version(account));
+        let venue = venue(&account.exchange)?;
         if let Some(desk) = lock(&self.opened).get(&place, &version) {
+            self.renew_markets(venue, &self.ports.exchanges.open(venue, None)?);
             return Ok(desk);
         }
-        let venue = venue(&account.exchange)?;
         let credentials = self.credentials(account)?;
         self.know_markets(venue).await?;
         let desk: Arc<dyn Desk> = self.ports.exchanges.open(venue, Some(credentials))?;
@@ -127,7 +168,7 @@ impl Venues {
         Ok(desk)
     }
 
-    fn credentials(&self, account: &Account) -> Result<Credentials, VenueError> {
+    pub(super) fn credentials(&self, account: &Account) -> Result<Credentials, VenueError> {
         let bad = |why: &str| {
             tracing::warn!(exchange = account.exchange, nid = account.nid, why, "an account's secrets are of no use");
             error(
@@ -156,7 +197,33 @@ impl Venues {
             let _one = loading.lock().await;
             nobody.load_markets().await?;
         }
+        self.renew_markets(venue, &nobody);
         Ok(())
+    }
+
+    /// Fetches markets anew that are old, beside what is going on: those that are known do until then.
+    fn renew_markets(&self, venue: Venue, nobody: &Arc<Exchange>) {
+        if nobody.markets_age().is_none_or(|age| age < MARKETS_MAX_AGE) {
+            return;
+        }
+        let now = self.ports.clock.now();
+        {
+            let mut renewed = lock(&self.renewed);
+            if renewed.get(&venue).is_some_and(|at| now.since(*at) < MARKETS_RETRY) {
+                return;
+            }
+            renewed.insert(venue, now);
+        }
+        let (nobody, stopping) = (nobody.clone(), self.tasks.stopping());
+        self.tasks.spawn_connection("venue-markets", async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                fetched = nobody.reload_markets() => match fetched {
+                    Ok(markets) => tracing::debug!(%venue, markets = markets.all().len(), "markets were fetched anew"),
+                    Err(error) => tracing::warn!(%venue, class = %error.class(), "markets could not be fetched anew"),
+                },
+            }
+        });
     }
 }
 
