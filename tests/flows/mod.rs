@@ -7,6 +7,7 @@ mod crash;
 mod defects;
 mod desk;
 mod desks;
+mod files;
 mod js;
 mod lifecycle;
 mod market;

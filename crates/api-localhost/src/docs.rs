@@ -9,10 +9,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use flate2::read::DeflateDecoder;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
+use orrery_http_kit::Fail;
+use orrery_kernel::{Error, ErrorCode};
 use orrery_storage::names::Blocked;
 use orrery_storage::zip::{self, LOCAL_BYTES, Limits, Method, Planned, TAIL_BYTES_MAX};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED as ARCHIVE;
+
+use crate::Localhost;
 
 /// The page may show itself and ask this server, no more.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -89,7 +93,7 @@ async fn file(Path(name): Path<String>) -> Response {
     let found = unpacked().iter().find(|(known, ..)| *known == name);
     match found {
         Some((_, kind, body)) => answer(kind, body.clone()),
-        None => StatusCode::NOT_FOUND.into_response(),
+        None => Fail::<Localhost>::from(Error::new(ErrorCode::NotFound, "Endpoint not found")).into_response(),
     }
 }
 

@@ -6,16 +6,21 @@
 mod data;
 mod docs;
 mod download;
+mod execute;
 mod files;
 mod http_date;
 mod json_text;
 mod programs;
 mod reply;
+mod runs;
 mod session;
 mod shape;
 mod system;
+mod terminals;
 mod tiers;
 mod tus;
+mod ui;
+mod viewer;
 
 use std::sync::Arc;
 
@@ -29,6 +34,7 @@ pub use shape::{Localhost, refusal};
 pub use system::{Backup, System};
 use tiers::Around;
 pub use tiers::Limits;
+pub use ui::{Ui, ui};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
@@ -51,6 +57,8 @@ pub struct Options {
     (name = "data", description = "Documents by key"),
     (name = "files", description = "Files, also in parts"),
     (name = "programs", description = "Programs and projects"),
+    (name = "commands", description = "Commands and interactive sessions"),
+    (name = "terminals", description = "Shells and terminals"),
     (name = "system", description = "Health, numbers, copies"),
 ))]
 struct Document;
@@ -78,6 +86,21 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(programs::set_main))
         .routes(routes!(programs::remove))
         .routes(routes!(programs::storage_info))
+        .routes(routes!(runs::execute))
+        .routes(routes!(runs::execute_terminal))
+        .routes(routes!(execute::execute))
+        .routes(routes!(execute::interactive))
+        .routes(routes!(execute::send_input))
+        .routes(routes!(execute::terminate))
+        .routes(routes!(terminals::create))
+        .routes(routes!(terminals::execute))
+        .routes(routes!(terminals::close))
+        .routes(routes!(terminals::list))
+        .routes(routes!(terminals::open))
+        .routes(routes!(terminals::share))
+        .routes(routes!(viewer::socket))
+        .routes(routes!(terminals::init))
+        .routes(routes!(terminals::execute_in))
 }
 
 /// What only stands below `/api/v1`.

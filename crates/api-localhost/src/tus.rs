@@ -102,6 +102,7 @@ pub(crate) async fn options(State(app): State<Arc<App>>) -> Response {
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
 pub(crate) async fn create(State(app): State<Arc<App>>, Known(ctx, _): Known<Localhost>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
+    ctx.authorize(Action::Store)?;
     if let Err(refusal) = versioned(&parts.headers) {
         return Ok(refusal);
     }
@@ -120,7 +121,6 @@ fn parts_path(parts: &Parts) -> &str {
 }
 
 async fn begin(app: &App, ctx: &Ctx, parts: &Parts, body: Body) -> Result<Progress> {
-    ctx.authorize(Action::Store)?;
     let headers = &parts.headers;
     let missing = || Error::invalid("Upload-Length", "Upload-Length must be the bytes of the whole file");
     let length = number(headers, &LENGTH).ok_or_else(missing)?;
@@ -167,6 +167,7 @@ pub(crate) async fn look(
     headers: HeaderMap,
     Segment(id, _): Segment<Localhost>,
 ) -> Answer {
+    ctx.authorize(Action::Store)?;
     if let Err(refusal) = versioned(&headers) {
         return Ok(refusal);
     }
@@ -202,6 +203,7 @@ pub(crate) async fn part(
 
 async fn next(app: &App, ctx: &Ctx, id: &str, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
+    ctx.authorize(Action::Store)?;
     if let Err(refusal) = versioned(&parts.headers) {
         return Ok(refusal);
     }
@@ -238,6 +240,7 @@ pub(crate) async fn drop_upload(
     headers: HeaderMap,
     Segment(id, _): Segment<Localhost>,
 ) -> Answer {
+    ctx.authorize(Action::Store)?;
     if let Err(refusal) = versioned(&headers) {
         return Ok(refusal);
     }
@@ -260,6 +263,7 @@ pub(crate) async fn overridden(State(app): State<Arc<App>>, request: Request) ->
     let (mut parts, body) = request.into_parts();
     let Known(ctx, _) = Known::<Localhost>::from_request_parts(&mut parts, &app).await?;
     let Segment(id, _) = Segment::<Localhost>::from_request_parts(&mut parts, &app).await?;
+    ctx.authorize(Action::Store)?;
     let meant = parts.headers.get("x-http-method-override").map(HeaderValue::as_bytes).map(Method::from_bytes);
     match meant {
         Some(Ok(Method::PATCH)) => next(&app, &ctx, &id, Request::from_parts(parts, body)).await,

@@ -174,7 +174,15 @@ impl Database {
         }
     }
 
-    /// The port of workers' logs.
+    /// The scripts' store.
+    pub fn kv(&self) -> Arc<dyn KvStore> {
+        match self {
+            Self::Sqlite(db) => db.kv(),
+            Self::Postgres(db) => db.kv(),
+        }
+    }
+
+    /// The port of the workers' logs.
     pub fn worker_logs(&self) -> Arc<dyn LogStore> {
         match self {
             Self::Sqlite(db) => db.worker_logs(),

@@ -25,4 +25,5 @@ pub mod streams;
 pub mod system;
 pub mod telemetry;
 pub mod tls;
+pub mod ui;
 pub mod wire;

@@ -72,6 +72,7 @@ impl Surfaces {
         health: Arc<Health>,
         tasks: &Tasks,
         draining: &watch::Receiver<bool>,
+        ui: Option<orrery_api_localhost::Ui>,
     ) -> Self {
         let origins = Origins { named: config.cors.allowed_origins.clone(), localhost: config.cors.allow_localhost };
         let origins: Cors = Arc::new(origins);
@@ -100,7 +101,11 @@ impl Surfaces {
         let channels =
             own_405(channels.router.with_state(app.clone())).layer(from_fn_with_state(origins.clone(), cors));
         let trading = routes.merge(sockets);
-        let localhost = own_405(orrery_api_localhost::router(app, &localhost_options).with_state(app.clone()));
+        let mut localhost = orrery_api_localhost::router(app, &localhost_options).with_state(app.clone());
+        if let Some(files) = ui {
+            localhost = localhost.merge(orrery_api_localhost::ui(app, files));
+        }
+        let localhost = own_405(localhost);
         let webfix = orrery_api_webfix::WebFix::start(app, tasks, draining, webfix_options(config, app));
         let session_socket = |router| webfix.in_front_of(outer(router));
         let edge = |router| {
@@ -203,7 +208,9 @@ fn webfix_options(config: &Config, app: &App) -> orrery_api_webfix::Options {
 
 /// Gives routes their 405. Done before layers are put on, so that a preflight reaches them.
 fn own_405(router: Router) -> Router {
-    router.method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed") })
+    router.method_not_allowed_fallback(async |meta: Extension<RequestMeta>, uri: Uri| {
+        refusal(&meta, &uri, StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Invalid, "Method not allowed")
+    })
 }
 
 fn outer(router: Router) -> Router {
@@ -211,19 +218,19 @@ fn outer(router: Router) -> Router {
 }
 
 /// What paths without a route are answered.
-async fn nothing(Extension(meta): Extension<RequestMeta>, uri: Uri) -> Response {
+async fn nothing(meta: Extension<RequestMeta>, uri: Uri) -> Response {
+    refusal(&meta, &uri, StatusCode::NOT_FOUND, ErrorCode::NotFound, "Endpoint not found")
+}
+
+/// A refusal in the shape of the surface that the path belongs to.
+fn refusal(meta: &RequestMeta, uri: &Uri, status: StatusCode, code: ErrorCode, text: &'static str) -> Response {
+    let error = Error::new(code, text);
     if !(LOCALHOST.owns)(uri.path()) {
-        return refusal(StatusCode::NOT_FOUND, "Endpoint not found");
+        return (status, axum::Json(BitTrade::body(&error))).into_response();
     }
     let mut chance = [0; 4];
     SystemEntropy.fill(&mut chance);
-    let body =
-        (LOCALHOST.body)(&Error::new(ErrorCode::NotFound, "Endpoint not found"), &meta, u32::from_be_bytes(chance));
-    (StatusCode::NOT_FOUND, axum::Json(body)).into_response()
-}
-
-fn refusal(status: StatusCode, text: &'static str) -> Response {
-    (status, axum::Json(BitTrade::body(&Error::new(ErrorCode::Invalid, text)))).into_response()
+    (status, axum::Json((LOCALHOST.body)(&error, meta, u32::from_be_bytes(chance)))).into_response()
 }
 
 async fn document() -> Response {

@@ -53,6 +53,7 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
     }
     let signals = Signals::new().context("signals cannot be handled")?;
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
+    let ui = config.ui_dir.as_deref().map(crate::ui::read).transpose()?;
     let mut specs = config.server.listen.clone();
     specs.extend(config.metrics_port.map(|port| ListenSpec {
         host: "127.0.0.1".into(),
@@ -76,7 +77,7 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
         dropped: log.dropped(),
     });
     tasks.spawn("venues", app.venues.clone().run(tasks.stopping()));
-    let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining);
+    let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining, ui);
     let bounds = Bounds {
         connections: config.server.connections_max,
         header_timeout: config.server.header_timeout,

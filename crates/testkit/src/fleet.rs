@@ -205,37 +205,6 @@ pub async fn totals_are_kept(store: Store) {
     assert_eq!(store.0.totals_by_node().await.expect("answers"), [sum("a", 13, 2), sum("b", 5, 1)]);
 }
 
-/// Active workers are due until their version is settled, on a node or on all.
-pub async fn the_settled_are_not_due(store: Store) {
-    for (sid, active) in [("x", true), ("y", true), ("z", false)] {
-        worker(&store, sid, "ga", active).await;
-    }
-    store.0.beat(&beat("a/1")).await.expect("answers");
-    let due = async |node: &str| store.0.due_workers(node, 9).await.expect("answers");
-    assert_eq!(due("a").await, [("x".to_owned(), 1), ("y".to_owned(), 1)]);
-    let settled = |sid: &str, node: Option<&str>, version| Settled {
-        sid: sid.into(),
-        node: node.map(Into::into),
-        version,
-        reason: Reason::Errors,
-    };
-    assert!(store.0.settle(&settled("x", Some("a"), 1), None, AT).await.expect("answers"));
-    assert_eq!(due("a").await, [("y".to_owned(), 1)]);
-    assert_eq!(due("b").await.len(), 2);
-    take(&store, "a/1", &["y"], LONG, LONG).await;
-    let fence = |epoch| Lease { key: "y".into(), holder: "a/1".into(), epoch };
-    assert!(!store.0.settle(&settled("y", None, 1), Some(&fence(2)), AT).await.expect("answers"));
-    assert_eq!(due("b").await.len(), 2);
-    assert!(store.0.settle(&settled("y", None, 1), Some(&fence(1)), AT).await.expect("answers"));
-    assert_eq!(due("b").await, [("x".to_owned(), 1)]);
-    assert!(store.0.settle(&settled("x", Some("a"), 0), None, AT).await.expect("answers"));
-    assert!(due("a").await.is_empty(), "an older version changes nothing");
-    let spec = Spec::new(Draft { active: Some(true), ..Draft::default() }).expect("good");
-    store.1.change_worker("ga", "y", &spec, None, 9, AT).await.expect("answers");
-    assert_eq!(due("a").await, [("y".to_owned(), 2)], "a new version is due");
-    assert_eq!(store.0.due_workers("b", 1).await.expect("answers").len(), 1);
-}
-
 /// Many workers are read at once, as they are.
 pub async fn workers_are_loaded_together(store: Store) {
     for (sid, active) in [("x", true), ("y", false), ("z", true)] {
@@ -283,6 +252,37 @@ pub async fn the_settled_are_seen(store: Store) {
     assert_eq!(store.0.settled_of("ga").await.expect("answers"), [y]);
 }
 
+/// Active workers are due until their version is settled, on a node or on all.
+pub async fn the_settled_are_not_due(store: Store) {
+    for (sid, active) in [("x", true), ("y", true), ("z", false)] {
+        worker(&store, sid, "ga", active).await;
+    }
+    store.0.beat(&beat("a/1")).await.expect("answers");
+    let due = async |node: &str| store.0.due_workers(node, 9).await.expect("answers");
+    assert_eq!(due("a").await, [("x".to_owned(), 1), ("y".to_owned(), 1)]);
+    let settled = |sid: &str, node: Option<&str>, version| Settled {
+        sid: sid.into(),
+        node: node.map(Into::into),
+        version,
+        reason: Reason::Errors,
+    };
+    assert!(store.0.settle(&settled("x", Some("a"), 1), None, AT).await.expect("answers"));
+    assert_eq!(due("a").await, [("y".to_owned(), 1)]);
+    assert_eq!(due("b").await.len(), 2);
+    take(&store, "a/1", &["y"], LONG, LONG).await;
+    let fence = |epoch| Lease { key: "y".into(), holder: "a/1".into(), epoch };
+    assert!(!store.0.settle(&settled("y", None, 1), Some(&fence(2)), AT).await.expect("answers"));
+    assert_eq!(due("b").await.len(), 2);
+    assert!(store.0.settle(&settled("y", None, 1), Some(&fence(1)), AT).await.expect("answers"));
+    assert_eq!(due("b").await, [("x".to_owned(), 1)]);
+    assert!(store.0.settle(&settled("x", Some("a"), 0), None, AT).await.expect("answers"));
+    assert!(due("a").await.is_empty(), "an older version changes nothing");
+    let spec = Spec::new(Draft { active: Some(true), ..Draft::default() }).expect("good");
+    store.1.change_worker("ga", "y", &spec, None, 9, AT).await.expect("answers");
+    assert_eq!(due("a").await, [("y".to_owned(), 2)], "a new version is due");
+    assert_eq!(store.0.due_workers("b", 1).await.expect("answers").len(), 1);
+}
+
 fn intent(id: &str, seconds: u64) -> Intent {
     Intent {
         client_order_id: id.into(),
@@ -322,9 +322,10 @@ pub async fn intents_are_fenced(store: Store) {
 #[macro_export]
 macro_rules! fleet_contract {
     ($make:expr) => {
-        $crate::fleet_contract!(@each $make; leases_in_batches leases_run_out the_silent_are_replaced
+        $crate::fleet_contract!(@each $make; leases_in_batches leases_run_out
+            the_settled_are_seen the_silent_are_replaced
             a_race_has_one_winner nodes_are_seen runs_are_kept totals_are_kept the_settled_are_not_due
-            workers_are_loaded_together the_settled_are_seen intents_are_fenced);
+            workers_are_loaded_together intents_are_fenced);
     };
     (@each $make:expr; $($name:ident)*) => {
         $(

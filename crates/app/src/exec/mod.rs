@@ -22,6 +22,7 @@ pub use runs::{Placed, ProgramRun};
 use slots::Slots;
 pub use tell::{Piece, Told};
 pub use terminals::{Answer, Listed, ShellAnswer};
+use tokio_util::sync::CancellationToken;
 pub use viewing::{View, Viewed};
 
 use crate::auth::Auth;
@@ -124,6 +125,16 @@ impl Exec {
         let exec = Arc::new(Self { parts, slots, sessions, auth, events, clock, entropy, tasks: tasks.clone() });
         tasks.spawn("terminals-sweep", exec.clone().sweep());
         exec
+    }
+
+    /// Carries the connection of somebody who looks at a session; it is to end when [`Self::stopping`] does.
+    pub fn spawn_viewer(&self, viewer: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_connection("terminal-viewer", viewer);
+    }
+
+    /// Resolves when the process is to stop.
+    pub fn stopping(&self) -> CancellationToken {
+        self.tasks.stopping()
     }
 
     /// What holds runs in, for health and doctor.

@@ -102,6 +102,8 @@ pub struct Config {
     pub stels: Stels,
     /// Files and programs.
     pub files: Files,
+    /// Folder of an outside web UI; absolute.
+    pub ui_dir: Option<PathBuf>,
     /// Exchanges.
     pub venues: Venues,
     /// Figures of the economy.
@@ -587,6 +589,10 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let realtime = read_realtime(r);
     let (stels, venues, node) = (read_stels(r), venues::read(r), read_node(r));
     let files = read_files(r);
+    let ui_dir = r.optional("ui.dir").map(|path| sources.cwd.join(path));
+    if ui_dir.as_ref().is_some_and(|path| !path.is_dir()) {
+        r.fault("ui.dir", "must be a folder of pages (index.html, or templates and static)");
+    }
     let fred = fred::read(r);
     let workers = workers::read(r, &sources.cwd);
     let exec = exec::read(r, sources);
@@ -609,6 +615,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         realtime,
         stels,
         files,
+        ui_dir,
         venues,
         fred,
         exec,
