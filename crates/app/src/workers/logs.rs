@@ -12,9 +12,8 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use super::Workers;
+use crate::fleet::LOGS_TOPIC;
 
-/// On the bus: these workers have new lines in the store, their ids with line breaks between; an empty message: any.
-const TOPIC: &str = "worker-logs";
 /// How often one looks for new lines that nobody told of.
 const LOOK: Duration = Duration::from_secs(1);
 /// Lines that are read at once.
@@ -39,7 +38,7 @@ impl Written {
     pub(super) async fn hear(self, bus: Arc<dyn Bus>, stopping: CancellationToken) {
         let listen = async {
             loop {
-                match bus.listen(TOPIC).await {
+                match bus.listen(LOGS_TOPIC).await {
                     Ok(mut listening) => loop {
                         let message = match listening.next().await {
                             Heard::Message(message) => message,
