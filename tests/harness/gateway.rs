@@ -92,6 +92,11 @@ impl Default for Options {
             ("ORRERY_LIMITS__BITTRADE_ADDRESS_MAX", "1000000"),
             ("ORRERY_AUTH__REGISTRATIONS_PER_HOUR", "100000"),
             ("ORRERY_AUTH__ADDRESS_FAILURES", "100000"),
+            ("ORRERY_LIMITS__API_MAX", "1000000"),
+            ("ORRERY_LIMITS__UPLOAD_MAX", "1000000"),
+            ("ORRERY_LIMITS__COMMAND_MAX", "1000000"),
+            ("ORRERY_LIMITS__AUTH_MAX", "1000000"),
+            ("ORRERY_LIMITS__TUNNEL_MAX", "1000000"),
             ("ORRERY_MARKET__PRICE_POLL_S", "1"),
         ];
         let mut env: BTreeMap<String, String> = env.map(|(k, v)| (k.into(), v.into())).into();

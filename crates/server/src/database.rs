@@ -11,11 +11,17 @@ use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::MarketStore;
 use orrery_realtime::ChannelStore;
 use orrery_storage::LeaseStore;
+use orrery_storage::data::DataStore;
+use orrery_storage::files::FileIndex;
+use orrery_storage::programs::ProgramIndex;
 use orrery_store_postgres::Postgres;
 use orrery_store_sqlite::Sqlite;
 use orrery_venues::paper::PaperStore;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
+use orrery_workers::fleet::FleetStore;
+use orrery_workers::kv::KvStore;
+use orrery_workers::logs::LogStore;
 
 use crate::config::{Config, DatabaseUrl};
 use crate::health::Probe;
@@ -135,6 +141,68 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.workers(),
             Self::Postgres(db) => db.workers(),
+        }
+    }
+
+    /// The port of scripts' keys.
+    pub fn kv(&self) -> Arc<dyn KvStore> {
+        match self {
+            Self::Sqlite(db) => db.kv(),
+            Self::Postgres(db) => db.kv(),
+        }
+    }
+
+    /// The same database by connections of their own, so many of them; a file is shared as it is.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn apart(&self, config: &Config, connections: u32) -> Result<Self> {
+        match &config.database.url {
+            DatabaseUrl::Sqlite(_) => Ok(self.clone()),
+            DatabaseUrl::Postgres(url) => {
+                let options = orrery_store_postgres::Options { connections, ..postgres(config) };
+                Ok(Self::Postgres(Postgres::open(url.expose(), options).await?))
+            }
+        }
+    }
+
+    /// The port that nodes of the fleet share.
+    pub fn fleet(&self) -> Arc<dyn FleetStore> {
+        match self {
+            Self::Sqlite(db) => db.fleet(),
+            Self::Postgres(db) => db.fleet(),
+        }
+    }
+
+    /// The port of workers' logs.
+    pub fn worker_logs(&self) -> Arc<dyn LogStore> {
+        match self {
+            Self::Sqlite(db) => db.worker_logs(),
+            Self::Postgres(db) => db.worker_logs(),
+        }
+    }
+
+    /// The port of documents.
+    pub fn data(&self) -> Arc<dyn DataStore> {
+        match self {
+            Self::Sqlite(db) => db.data(),
+            Self::Postgres(db) => db.data(),
+        }
+    }
+
+    /// The port of files.
+    pub fn files(&self) -> Arc<dyn FileIndex> {
+        match self {
+            Self::Sqlite(db) => db.files(),
+            Self::Postgres(db) => db.files(),
+        }
+    }
+
+    /// The port of programs.
+    pub fn programs(&self) -> Arc<dyn ProgramIndex> {
+        match self {
+            Self::Sqlite(db) => db.programs(),
+            Self::Postgres(db) => db.programs(),
         }
     }
 

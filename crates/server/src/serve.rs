@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use orrery_api_webfix::ScriptNews;
 use orrery_app::App;
 use orrery_app::tasks::Tasks;
 use orrery_kernel::Clock;
@@ -19,7 +20,7 @@ use crate::listen::{self, Bound, Bounds, Serving};
 use crate::router::Surfaces;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Tls;
-use crate::{poller, secret, streams, telemetry, wire};
+use crate::{fleet, poller, secret, streams, telemetry, wire};
 
 /// Marks a data directory whose ledger holds the demo's gifts.
 const DEMO_MARK: &str = "DEMO";
@@ -124,7 +125,7 @@ pub fn open_files() -> u64 {
 
 async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<App>, wire::Parts)> {
     let settings = wire::settings(config, &SystemEntropy)?;
-    let parts = wire::open(config, true).await?;
+    let parts = wire::open_for(config, true, config.runs_workers()).await?;
     keep_demo_apart(&config.server.data_dir, &parts, demo).await?;
     let app = App::start(wire::ports(config, &parts, tasks)?, settings, tasks).await?;
     poller::bridge(&app, &parts, tasks);
@@ -134,6 +135,9 @@ async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<Ap
     } else {
         tracing::info!("this server leaves fetching and the jobs to orrery-poller");
         poller::follow(&app, tasks);
+    }
+    if config.runs_workers() {
+        fleet::start(config, &parts, &app, Arc::new(ScriptNews::new(app.hub.clone(), &config.stels.network)), tasks)?;
     }
     Ok((app, parts))
 }

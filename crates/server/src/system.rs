@@ -17,6 +17,18 @@ impl Clock for SystemClock {
     }
 }
 
+/// Time since the machine was started, the time that it slept included: goes on while a process is stopped, and never
+/// goes back. What it shows is no date.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MonotonicClock;
+
+impl Clock for MonotonicClock {
+    fn now(&self) -> Timestamp {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Timestamp::from_micros(time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1_000))
+    }
+}
+
 /// A generator seeded, and reseeded, by the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;

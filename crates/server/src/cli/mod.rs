@@ -1,7 +1,7 @@
 //! The command line.
 
 mod args;
-mod backup;
+pub(crate) mod backup;
 mod doctor;
 mod dump;
 mod keys;
@@ -11,19 +11,22 @@ pub(crate) mod output;
 mod users;
 mod venues;
 mod wallet;
+mod worker;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use args::{Arguments, Command, ConfigCommand, PollerArguments};
+use args::{Arguments, Command, ConfigCommand, NodeArguments, PollerArguments};
 use clap::Parser;
 use output::say;
 
 use crate::config::{self, Loaded, Sources};
 use crate::database::Database;
 use crate::lifecycle::Ended;
-use crate::{poller, router, secret, serve};
+use crate::system::SystemEntropy;
+use crate::{node, poller, router, secret, serve};
 
 /// How long a command that changed permissions waits, so that a running server, which looks four
 /// times a second, has seen it when the command ends.
@@ -33,6 +36,13 @@ const END_TIME: Duration = Duration::from_secs(2);
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    // before there is a thread
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == orrery_exec_unix::RUNNER) {
+        return orrery_exec_unix::child();
+    }
+    if let Some(code) = script_process() {
+        return code;
+    }
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -66,6 +76,35 @@ pub fn poller_main() -> ExitCode {
     }
 }
 
+/// Runs `orrery-node`, which takes no arguments but the environment and `orrery.toml`.
+pub fn node_main() -> ExitCode {
+    if let Some(code) = script_process() {
+        return code;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("the runtime cannot be started")),
+    };
+    let outcome = runtime.block_on(async {
+        let arguments = NodeArguments::parse();
+        let mut sources = Sources::of_process();
+        arguments.add_to(&mut sources)?;
+        node::run(config::load(&sources)?).await
+    });
+    runtime.shutdown_timeout(END_TIME);
+    match outcome {
+        Ok(Ended::Clean) => ExitCode::SUCCESS,
+        Ok(Ended::Cut | Ended::Failed) => ExitCode::FAILURE,
+        Err(error) => fail(&error),
+    }
+}
+
+/// This process is one script's, and its node talks to it: nothing else happens here.
+fn script_process() -> Option<ExitCode> {
+    let asked = std::env::args_os().nth(1).is_some_and(|argument| argument == orrery_script::CHILD);
+    asked.then(|| orrery_script::child(Arc::new(SystemEntropy)))
+}
+
 fn fail(error: &anyhow::Error) -> ExitCode {
     output::complain(&format!("error: {error:#}"));
     ExitCode::FAILURE
@@ -85,6 +124,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Wallet(command) => return wallet::run(command),
         Command::Venues(command) => return Ok(venues::run(command).await),
+        Command::Worker(command) => return worker::run(command).await,
         _ => {}
     }
     let demo = matches!(command, Command::Demo);
@@ -116,6 +156,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         | Command::Doctor
         | Command::Wallet(_)
         | Command::Venues(_)
+        | Command::Worker(_)
         | Command::Config(ConfigCommand::Reference) => Ok(ExitCode::SUCCESS),
     }
 }

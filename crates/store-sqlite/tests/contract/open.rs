@@ -126,7 +126,9 @@ async fn a_changed_migration_is_noticed() {
     db.sql("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 2").await.unwrap();
     assert!(matches!(db.store.migrate().await, Err(MigrateError::Changed(2))));
     let status = db.store.migration_status().await.unwrap();
-    assert_eq!(status.iter().map(|m| m.intact).collect::<Vec<_>>(), [true, false, true, true, true, true, true]);
+    let changed: Vec<_> = status.iter().filter(|m| !m.intact).map(|m| m.version).collect();
+    assert_eq!(changed, [2]);
+    assert!(status.len() > 2);
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ async fn the_caller_waits_no_longer_than_told() {
 #[tokio::test]
 async fn a_full_disk_is_survived() {
     use orrery_store_sqlite::Options;
-    let pragmas = vec![("max_page_count".to_owned(), "96".to_owned())];
+    let pragmas = vec![("max_page_count".to_owned(), "256".to_owned())];
     let db = Db::with(Options { pragmas, ..Options::default() }).await;
     let mut n = 0;
     let full = loop {
@@ -120,7 +120,7 @@ async fn a_full_disk_is_survived() {
             Ok(_) => n += 1,
             Err(e) => break e,
         }
-        assert!(n < 1_000, "96 pages hold no 100,000 entries");
+        assert!(n < 1_000, "256 pages hold no 100,000 entries");
     };
     assert!(matches!(full, StoreError::Unavailable(_)), "{full:?}");
     let seq = db.store.head().await.unwrap().seq;

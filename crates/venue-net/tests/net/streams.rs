@@ -195,6 +195,8 @@ async fn a_ticker_without_best_prices_takes_them_from_the_book() {
     let wants = [want("BTC/USDT", What::Ticker), want("BTC/USDT", What::Book)];
     let running = Running::start(Venue::Binance, stub, &wants).await;
     eventually("a whole ticker", || {
+        // both, since the connection may be there before it asked for anything
+        running.stub.push(&depth(11, 11, r#"[["100.00","2"]]"#));
         running.stub.push(&depth(12, 12, r#"[["100.10","2"]]"#));
         running.ears.any(|_, heard| match heard {
             Heard::Ticker(ticker) => ticker.last.is_some() && ticker.bid.is_some() && ticker.ask.is_some(),

@@ -276,7 +276,7 @@ impl Node {
         self.expire(now, &mut out);
         match input {
             Input::Tick => {}
-            Input::Want(sid, job) => self.want(sid, job, now, &mut out),
+            Input::Want(sid, job) => self.want(&sid, job, now, &mut out),
             Input::Unwant(sid) => self.unwant(&sid, now, &mut out),
             Input::Peers(peers) => self.peers = peers,
             Input::Beaten => self.beating = false,
@@ -308,18 +308,18 @@ impl Node {
         out
     }
 
-    fn want(&mut self, sid: String, job: Job, now: Timestamp, out: &mut Vec<Output>) {
+    fn want(&mut self, sid: &str, job: Job, now: Timestamp, out: &mut Vec<Output>) {
         if self.draining {
             return;
         }
         if Place::of(&job.spec, &self.name) == Place::Elsewhere {
-            return self.unwant(&sid, now, out);
+            return self.unwant(sid, now, out);
         }
-        let known = self.workers.contains_key(&sid);
+        let known = self.workers.contains_key(sid);
         if !known && !job.elected() && self.busy() >= self.capacity {
-            self.waiting.insert(sid.clone());
+            self.waiting.insert(sid.to_owned());
         }
-        let local = self.workers.entry(sid.clone()).or_insert_with(|| Local {
+        let local = self.workers.entry(sid.to_owned()).or_insert_with(|| Local {
             supervisor: Supervisor::default(),
             right: None,
             run: 0,
@@ -328,11 +328,11 @@ impl Node {
             waiting: None,
             unsettled: None,
         });
-        if self.waiting.contains(&sid) {
+        if self.waiting.contains(sid) {
             local.waiting = Some(job);
             return;
         }
-        self.tell(&sid, Event::Wanted(job), now, out);
+        self.tell(sid, Event::Wanted(job), now, out);
     }
 
     fn unwant(&mut self, sid: &str, now: Timestamp, out: &mut Vec<Output>) {
@@ -584,7 +584,7 @@ impl Node {
             return false;
         }
         let own = weight(sid, &self.holder);
-        self.looks % LOOKS_FOR_ALL == 0
+        self.looks.is_multiple_of(LOOKS_FOR_ALL)
             || !self.peers.iter().any(|peer| {
                 let beat = &peer.beat;
                 beat.holder != self.holder

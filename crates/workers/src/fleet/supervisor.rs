@@ -234,7 +234,7 @@ impl Supervisor {
     pub fn on(&mut self, event: Event, now: Timestamp) -> Vec<Action> {
         let mut todo = Vec::new();
         match event {
-            Event::Wanted(job) => self.wanted(job, now, &mut todo),
+            Event::Wanted(job) => self.wanted(&job, now, &mut todo),
             Event::Unwanted => self.unwanted(&mut todo),
             Event::Gained(epoch) => self.gained(epoch, now, &mut todo),
             Event::Lost => self.lost(&mut todo),
@@ -251,14 +251,14 @@ impl Supervisor {
         todo
     }
 
-    fn wanted(&mut self, job: Job, now: Timestamp, todo: &mut Vec<Action>) {
+    fn wanted(&mut self, job: &Job, now: Timestamp, todo: &mut Vec<Action>) {
         let before = self.job.replace(job.clone());
         match (self.state, before) {
             (State::Stopping, _) => self.counters.consecutive = 0,
             (State::Idle, _) | (_, None) => self.begin(now, todo),
             (State::Stopped(_), Some(before)) if before.version == job.version => {}
             (State::Stopped(_), _) => self.begin(now, todo),
-            (_, Some(before)) if before.runs_as(&job) => {}
+            (_, Some(before)) if before.runs_as(job) => {}
             (State::Starting | State::Running, _) => {
                 self.counters.consecutive = 0;
                 self.state = State::Stopping;

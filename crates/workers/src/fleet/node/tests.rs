@@ -1,3 +1,5 @@
+//! What a node does with leases, room and rights, one step after the other.
+
 use std::sync::Arc;
 
 use super::super::store::Beat;

@@ -1,3 +1,5 @@
+//! What becomes of one worker: errors, waits, schedules, and being told to be something else.
+
 use proptest::prelude::*;
 
 use super::*;
