@@ -67,9 +67,13 @@ pub(crate) async fn open(gateway: SocketAddr, markets: Vec<usize>, tally: Rc<Ref
         stream.write_all(&masked(frame.as_bytes())?).await?;
     }
     tokio::task::spawn_local(async move {
-        // whatever ended it, the report tells that it did
-        let _ = take(stream, read, &tally).await;
-        tally.borrow_mut().closed += 1;
+        if let Err(error) = take(stream, read, &tally).await {
+            let mut tally = tally.borrow_mut();
+            tally.closed += 1;
+            if tally.closed == 1 {
+                eprintln!("a socket ended: {error}");
+            }
+        }
     });
     Ok(())
 }
@@ -108,7 +112,7 @@ async fn take(mut stream: TcpStream, mut read: Vec<u8>, tally: &RefCell<Tally>) 
             let payload = &read[used + start..used + end];
             match opcode {
                 0x1 => seen(payload, now, &mut newest, &mut tally.borrow_mut()),
-                0x8 => bail!("closed"),
+                0x8 => bail!("closed: {}", String::from_utf8_lossy(payload)),
                 0x9 => stream.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).await?,
                 _ => {}
             }
