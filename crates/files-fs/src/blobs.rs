@@ -310,7 +310,7 @@ impl Blobs for FsBlobs {
         let found = self.disk.run("looking for old files", move || {
             for entry in std::fs::read_dir(root.join("arriving"))? {
                 let entry = entry?;
-                if disk.is_old(entry.metadata().and_then(|m| m.modified())) {
+                if disk.is_old(&entry.metadata()) {
                     gone(std::fs::remove_file(entry.path()))?;
                 }
             }
@@ -318,7 +318,7 @@ impl Blobs for FsBlobs {
             for folder in std::fs::read_dir(root.join("blobs"))? {
                 for entry in std::fs::read_dir(folder?.path())? {
                     let entry = entry?;
-                    if disk.is_old(entry.metadata().and_then(|m| m.modified())) {
+                    if disk.is_old(&entry.metadata()) {
                         old.extend(entry.file_name().into_string().ok().filter(|name| is_name(name)));
                     }
                 }

@@ -34,8 +34,8 @@ impl Disk {
     }
 
     /// Has it lain for a day?
-    pub(crate) fn is_old(&self, modified: io::Result<std::time::SystemTime>) -> bool {
-        let Ok(modified) = modified else { return false };
+    pub(crate) fn is_old(&self, entry: &io::Result<std::fs::Metadata>) -> bool {
+        let Some(modified) = entry.as_ref().ok().and_then(|entry| entry.modified().ok()) else { return false };
         let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let modified = Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
         self.clock.now().since(modified) > OLD

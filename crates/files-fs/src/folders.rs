@@ -224,7 +224,7 @@ impl Folders for FsFolders {
                 let user = owner.file_name().to_str().and_then(|name| name.parse().ok()).map(UserId);
                 for entry in std::fs::read_dir(owner.path())? {
                     let entry = entry?;
-                    if !disk.is_old(entry.metadata().and_then(|m| m.modified())) {
+                    if !disk.is_old(&entry.metadata()) {
                         continue;
                     }
                     match (user, entry.file_name().into_string()) {

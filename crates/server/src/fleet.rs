@@ -94,7 +94,7 @@ pub fn start(
         limits: Limits::default(),
         log_bounds: LogBounds::default(),
     };
-    let driver = orrery_app::fleet::start(ports, settings, tasks);
+    let driver = orrery_app::fleet::start(&ports, settings, tasks);
     drive(config.clone(), database.clone(), driver, tasks)
 }
 

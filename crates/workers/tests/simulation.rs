@@ -194,7 +194,7 @@ impl World {
         let (life, lost) = (self.processes[index].life, cut && self.random.random_bool(0.5));
         let asked = at(self.now);
         if cut && !lost {
-            self.unanswered(index, &question, life, asked);
+            self.unanswered(index, question, life, asked);
             return;
         }
         self.push(self.now + delay, index, What::Asked { question, life, asked, lost });
@@ -240,7 +240,7 @@ impl World {
         };
         let too_late = self.now - asked.micros() / MS > 2_000;
         if lost || too_late {
-            self.unanswered(index, &question, life, asked);
+            self.unanswered(index, question, life, asked);
         } else {
             let delay = self.between(1, 20);
             self.push(self.now + delay, index, What::Answered { answer, life, asked });

@@ -138,8 +138,7 @@ impl Driver {
         let input = match told {
             Told::Want(worker) => {
                 let known = self.known.entry(worker.sid.clone());
-                let known =
-                    known.or_insert_with(|| Known { owner: String::new(), error: None, network: false });
+                let known = known.or_insert_with(|| Known { owner: String::new(), error: None, network: false });
                 known.owner.clone_from(&worker.owner);
                 let job = orrery_workers::fleet::Job { version: worker.version, spec: Arc::new(worker.spec) };
                 Input::Want(worker.sid, job)

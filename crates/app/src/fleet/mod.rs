@@ -110,7 +110,7 @@ struct Over {
 
 /// Starts what looks for workers, runs scripts and writes down how that went. The driver, which the caller has to run,
 /// ends it all once `tasks` stop and everything is handed over; `tasks` wait for that, but not for the driver itself.
-pub fn start(ports: FleetPorts, settings: FleetSettings, tasks: &Tasks) -> Driver {
+pub fn start(ports: &FleetPorts, settings: FleetSettings, tasks: &Tasks) -> Driver {
     let over = CancellationToken::new();
     let (told, messages) = mpsc::channel(MESSAGES);
     // at most one start of each worker waits
@@ -131,7 +131,7 @@ pub fn start(ports: FleetPorts, settings: FleetSettings, tasks: &Tasks) -> Drive
     tasks.spawn("fleet-hear", hearing.hear(LEASES_TOPIC, tell_free));
     tasks.spawn("fleet-logs", logs.clone().keep(ports.bus.clone(), over.clone()));
     tasks.spawn("fleet-book", book.clone().keep(told.clone(), over.clone()));
-    let runner = runner::Runner::new(&ports, &settings, logs, book.clone(), runs.clone(), told);
+    let runner = runner::Runner::new(ports, &settings, logs, book.clone(), runs.clone(), told);
     let over = over.drop_guard();
     tasks.spawn("fleet-runs", async move {
         runner.run(begins).await;
@@ -139,5 +139,5 @@ pub fn start(ports: FleetPorts, settings: FleetSettings, tasks: &Tasks) -> Drive
         drop(over);
     });
     let links = driver::Links { messages, begin, runs, book, stopping: tasks.stopping() };
-    Driver::new(&ports, settings, links)
+    Driver::new(ports, settings, links)
 }

@@ -152,7 +152,10 @@ impl Venues {
             followed.news += 1;
             let looks = followed.looks;
             followed.seen.as_mut().map(|seen| {
-                let changed = all.into_iter().fold(false, |changed, news| seen.take(news) || changed);
+                let mut changed = false;
+                for news in all {
+                    changed |= seen.take(news);
+                }
                 (changed.then(|| (seen.parts.clone(), seen.snapshot.clone())), looks, seen.snapshot.at)
             })
         };
