@@ -27,6 +27,7 @@ pub mod wallets;
 pub mod workers;
 
 mod ctx;
+mod uuid;
 
 use std::sync::Arc;
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use orrery_kernel::{Clock, StoreError, Timestamp};
 use orrery_storage::Lease;
-use orrery_workers::WorkerStore;
 use orrery_workers::fleet::{
     Beat, FleetStore, Grant, Intended, Intent, IntentState, LeaseSeen, NodeSeen, RunRecord, Settled, Totals,
 };
+use orrery_workers::{Worker, WorkerStore};
 
 use crate::MemoryWorkers;
 
@@ -222,6 +222,14 @@ impl FleetStore for MemoryFleet {
             .into_iter()
             .filter(|(sid, version)| !settled(sid, *version, None) && !settled(sid, *version, Some(node.to_owned())));
         Ok(due.take(limit as usize).collect())
+    }
+
+    async fn load_workers(&self, sids: &[String]) -> Result<Vec<Worker>, StoreError> {
+        let mut found = Vec::new();
+        for sid in sids.iter().collect::<BTreeSet<_>>() {
+            found.extend(self.workers.worker(sid).await?);
+        }
+        Ok(found)
     }
 
     async fn intend(&self, intent: &Intent, fence: Option<&Lease>) -> Result<Intended, StoreError> {

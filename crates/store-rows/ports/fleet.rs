@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use orrery_kernel::{StoreError, Timestamp};
 use orrery_storage::Lease;
 use orrery_store_rows::fleet::{self as rows, Turn, micros};
+use orrery_store_rows::workers::worker;
+use orrery_workers::Worker;
 use orrery_workers::fleet::{
     Beat, FleetStore, Grant, Intended, Intent, IntentState, LeaseSeen, NodeSeen, RunRecord, Settled, Totals,
 };
@@ -131,6 +133,11 @@ impl FleetStore for Db {
     async fn due_workers(&self, node: &str, limit: u32) -> Result<Vec<(String, i64)>, StoreError> {
         let call = sql::DUE_WORKERS.call().bind(node.to_owned()).bind(i64::from(limit));
         self.all(call).await?.iter().map(|row| rows::numbered(row)).collect()
+    }
+
+    async fn load_workers(&self, sids: &[String]) -> Result<Vec<Worker>, StoreError> {
+        let call = sql::LOAD_WORKERS.call().bind(rows::texts(sids));
+        self.all(call).await?.iter().map(|row| worker(row)).collect()
     }
 
     async fn intend(&self, intent: &Intent, fence: Option<&Lease>) -> Result<Intended, StoreError> {

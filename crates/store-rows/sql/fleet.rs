@@ -190,6 +190,18 @@ pub(crate) const DUE_WORKERS: Sql = Sql::new(
          WHERE s.sid = w.sid AND s.node IN ('', $1) AND s.version = w.version)
      ORDER BY w.sid LIMIT $2",
 );
+/// Those of the list `$1`.
+pub(crate) const LOAD_WORKERS: Sql = Sql::new(
+    "fleet_load_workers",
+    1,
+    7,
+    concat!(
+        "SELECT w.sid, w.nid, w.owner, w.version, w.spec, w.created_at, w.updated_at FROM workers w
+         WHERE w.sid IN (SELECT e.value FROM ",
+        list!("$1"),
+        ") ORDER BY w.sid"
+    ),
+);
 
 pub(crate) const INTEND: Sql = Sql::new(
     "fleet_intend",
@@ -237,6 +249,7 @@ pub(super) const ALL: &[&Sql] = &[
     &TOTALS_OF,
     &SETTLE,
     &DUE_WORKERS,
+    &LOAD_WORKERS,
     &INTEND,
     &INTENT_STATE,
     &RESOLVE,

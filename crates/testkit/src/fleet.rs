@@ -228,6 +228,20 @@ pub async fn the_settled_are_not_due(store: Store) {
     assert_eq!(store.0.due_workers("b", 1).await.expect("answers").len(), 1);
 }
 
+/// Many workers are read at once, as they are.
+pub async fn workers_are_loaded_together(store: Store) {
+    for (sid, active) in [("x", true), ("y", false), ("z", true)] {
+        worker(&store, sid, "ga", active).await;
+    }
+    let spec = Spec::new(Draft { active: Some(true), note: Some("new".into()), ..Draft::default() }).expect("good");
+    store.1.change_worker("ga", "y", &spec, None, 9, AT).await.expect("answers");
+    let sids = ["y", "gone", "x"].map(str::to_owned);
+    let loaded = store.0.load_workers(&sids).await.expect("answers");
+    let shown: Vec<_> = loaded.iter().map(|w| (w.sid.as_str(), w.owner.as_str(), w.version, &*w.spec.note)).collect();
+    assert_eq!(shown, [("x", "ga", 1, ""), ("y", "ga", 2, "new")]);
+    assert!(store.0.load_workers(&[]).await.expect("answers").is_empty());
+}
+
 fn intent(id: &str, seconds: u64) -> Intent {
     Intent {
         client_order_id: id.into(),
@@ -269,7 +283,7 @@ macro_rules! fleet_contract {
     ($make:expr) => {
         $crate::fleet_contract!(@each $make; leases_in_batches leases_run_out the_silent_are_replaced
             a_race_has_one_winner nodes_are_seen runs_are_kept totals_are_kept the_settled_are_not_due
-            intents_are_fenced);
+            workers_are_loaded_together intents_are_fenced);
     };
     (@each $make:expr; $($name:ident)*) => {
         $(

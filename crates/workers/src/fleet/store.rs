@@ -7,6 +7,7 @@ use orrery_kernel::{StoreError, Timestamp};
 use orrery_storage::Lease;
 
 use super::supervisor::Reason;
+use crate::Worker;
 
 /// What a node says of itself each second.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,6 +237,8 @@ pub trait FleetStore: Send + Sync {
     /// Workers that are active, with their versions; without those whose version is settled on all nodes or on
     /// `node`. At most `limit`, by id.
     async fn due_workers(&self, node: &str, limit: u32) -> Result<Vec<(String, i64)>, StoreError>;
+    /// These workers as they are now, by id; without those that there are not.
+    async fn load_workers(&self, sids: &[String]) -> Result<Vec<Worker>, StoreError>;
 
     /// Writes down an order before it is placed; with a fence, only while that is held, checked in the same
     /// transaction.
