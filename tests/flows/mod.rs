@@ -14,6 +14,7 @@ mod nodes;
 mod operator;
 mod routes;
 mod scale;
+mod scripts;
 mod secrets;
 mod streams;
 mod trade;

@@ -35,6 +35,12 @@ pub fn poller_binary() -> &'static Path {
     BINARY.get_or_init(|| named_or_built("ORRERY_TEST_POLLER", "orrery-poller"))
 }
 
+/// The node's program; `ORRERY_TEST_NODE` names one to take as it is.
+pub fn node_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| named_or_built("ORRERY_TEST_NODE", "orrery-node"))
+}
+
 fn named_or_built(variable: &str, name: &str) -> PathBuf {
     match std::env::var_os(variable) {
         Some(path) => {

@@ -26,7 +26,7 @@ const ARROWS: [(&str, &str); 13] = [
 
 /// Crates of ours that a crate may use although it is not a test, by exception to "anything lower":
 /// who is listed here uses these and nothing else of ours.
-const ONLY: [(&str, &[&str]); 14] = [
+const ONLY: [(&str, &[&str]); 15] = [
     ("orrery-protocol", &["orrery-kernel"]),
     ("orrery-crypto", &["orrery-kernel"]),
     (
@@ -68,6 +68,7 @@ const ONLY: [(&str, &[&str]); 14] = [
         ],
     ),
     ("orrery-client", &[]),
+    ("orrery-egress", &["orrery-workers"]),
     ("orrery-script", &["orrery-kernel", "orrery-crypto", "orrery-venues", "orrery-workers"]),
     (
         "orrery-api-bittrade",
@@ -174,7 +175,7 @@ const CONFINED: [(&str, &[&str]); 11] = [
             "e2e",
         ],
     ),
-    ("reqwest", &["orrery-feeds", "orrery-venue-net", "orrery-server (test)", "e2e"]),
+    ("reqwest", &["orrery-egress", "orrery-feeds", "orrery-venue-net", "orrery-server (test)", "e2e"]),
     ("jsonwebtoken", &["orrery-crypto"]),
     ("bcrypt", &["orrery-crypto"]),
     ("socketioxide", &["orrery-api-socketio"]),

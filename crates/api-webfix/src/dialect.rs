@@ -5,6 +5,8 @@ use orrery_app::hub::{Delivery, Dialect, Ending, Notice};
 use orrery_protocol::stels::{ChannelName, Envelope, SessionFrame};
 use orrery_realtime::frame;
 
+use crate::scripts::{Words, is_one};
+
 /// Plain WebSocket frames: flat fields, and the same in `value`.
 pub struct Session;
 
@@ -19,7 +21,11 @@ impl Dialect for Session {
         let name: Option<ChannelName> = channel.parse().ok();
         let module = name.as_ref().map(ChannelName::module).unwrap_or_default();
         let widget = name.as_ref().and_then(ChannelName::widget).map_or_else(|| last(channel), |w| w.name());
-        let envelope = || Envelope { channel, module: &module, widget, raw: d.content, timestamp: d.at.millis() };
+        let words: Option<Words<'_>> = if is_one(d.channel) { serde_json::from_str(d.content.get()).ok() } else { None };
+        let (raw, timestamp) = words.as_ref().map_or((d.content, d.at.millis()), |words| (words.raw, words.timestamp));
+        let own = words.as_ref().map(|words| &*words.module).filter(|module| !module.is_empty());
+        let module = own.unwrap_or(&module);
+        let envelope = || Envelope { channel, module, widget, raw, timestamp };
         let frame = SessionFrame { key: [channel], value: envelope(), flat: envelope() };
         match serde_json::to_vec(&frame) {
             Ok(json) => frame::text(&json),
@@ -56,6 +62,34 @@ fn last(channel: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_script_says_is_told_with_its_module_and_time() {
+        let content = serde_json::value::to_raw_value(&serde_json::json!({ "module": "m", "raw": [1], "timestamp": 7 }));
+        let content = content.unwrap();
+        let told = |channel: &str| {
+            let frame = Session.publication(&Delivery {
+                channel,
+                epoch: "e",
+                offset: 1,
+                at: orrery_kernel::Timestamp::from_millis(9),
+                id: "i",
+                user: None,
+                client: "",
+                key: Some("testnet.signals.ticker"),
+                content: &content,
+                client_sequence: None,
+                snapshot: false,
+            });
+            let begin = frame.iter().position(|byte| *byte == b'{').unwrap();
+            serde_json::from_slice::<serde_json::Value>(&frame[begin..]).unwrap()["value"].clone()
+        };
+        let script = told(&crate::scripts::channel("gOwner"));
+        assert_eq!((&script["module"], &script["raw"], &script["timestamp"]), (&"m".into(), &[1].into(), &7.into()));
+        assert_eq!((&script["channel"], &script["widget"]), (&"testnet.signals.ticker".into(), &"ticker".into()));
+        let server = told("testnet.runtime");
+        assert_eq!((&server["raw"]["timestamp"], &server["timestamp"]), (&7.into(), &9.into()));
+    }
 
     /// The reasons that the documented client looks for.
     #[test]

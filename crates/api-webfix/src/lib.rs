@@ -12,6 +12,7 @@ pub mod markets;
 mod methods;
 mod publish;
 mod reply;
+mod scripts;
 mod socket;
 mod sockets;
 mod tiers;
@@ -34,6 +35,7 @@ use tokio::sync::{Notify, watch};
 pub use dialect::Session as SessionDialect;
 pub use publish::{Figures, NodeFacts};
 pub use reply::Shape as WebFixShape;
+pub use scripts::ScriptNews;
 pub use tiers::Limits;
 
 /// Where the surface is, besides `/`.

@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::Shared;
 use crate::methods::{balance_channel, balance_raw};
 use crate::publish::private;
+use crate::scripts;
 
 /// Largest message of a client: they are two short ones.
 const MESSAGE_BYTES_MAX: usize = 65_536;
@@ -96,6 +97,9 @@ impl Listener {
         self.send(&format!("{}.session", wallets.network()), "session", "session", &raw);
         if let Err(error) = self.shared.app.hub.seat(&self.conn, &private(&session.address)).await {
             tracing::warn!(%error, "a wallet's own channel cannot be heard");
+        }
+        if let Err(error) = self.shared.app.hub.seat(&self.conn, &scripts::channel(&session.address)).await {
+            tracing::warn!(%error, "what a wallet's scripts say cannot be heard");
         }
         match wallets.accounts(session).await {
             Ok(views) => {

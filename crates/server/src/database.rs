@@ -16,6 +16,9 @@ use orrery_store_sqlite::Sqlite;
 use orrery_venues::paper::PaperStore;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
+use orrery_workers::fleet::FleetStore;
+use orrery_workers::kv::KvStore;
+use orrery_workers::logs::LogStore;
 
 use crate::config::{Config, DatabaseUrl};
 use crate::health::Probe;
@@ -65,6 +68,16 @@ impl Database {
             }
             DatabaseUrl::Postgres(url) => Ok(Self::Postgres(Postgres::open(url.expose(), postgres(config)).await?)),
         }
+    }
+
+    /// Opens it once more, with few connections that serve one purpose. It has to be there.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_beside(config: &Config, connections: u32) -> Result<Self> {
+        let mut config = config.clone();
+        config.database.readers = connections;
+        Self::open(&config, false).await
     }
 
     /// Opens it whatever its schema is, and brings that up to date.
@@ -135,6 +148,30 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.workers(),
             Self::Postgres(db) => db.workers(),
+        }
+    }
+
+    /// The port that nodes of a fleet share.
+    pub fn fleet(&self) -> Arc<dyn FleetStore> {
+        match self {
+            Self::Sqlite(db) => db.fleet(),
+            Self::Postgres(db) => db.fleet(),
+        }
+    }
+
+    /// The scripts' store.
+    pub fn kv(&self) -> Arc<dyn KvStore> {
+        match self {
+            Self::Sqlite(db) => db.kv(),
+            Self::Postgres(db) => db.kv(),
+        }
+    }
+
+    /// The port of the workers' logs.
+    pub fn worker_logs(&self) -> Arc<dyn LogStore> {
+        match self {
+            Self::Sqlite(db) => db.worker_logs(),
+            Self::Postgres(db) => db.worker_logs(),
         }
     }
 

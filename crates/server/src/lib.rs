@@ -3,9 +3,11 @@
 //! Invariants: only `config` reads the environment, only `wire` chooses adapters, only `listen`
 //! accepts, and nothing is opened before the configuration is checked whole.
 
+mod alone;
 pub mod cli;
 pub mod config;
 pub mod database;
+pub mod fleet;
 pub mod health;
 pub mod indicators;
 pub mod jobs;

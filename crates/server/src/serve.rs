@@ -19,7 +19,7 @@ use crate::listen::{self, Bound, Bounds, Serving};
 use crate::router::Surfaces;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Tls;
-use crate::{poller, secret, streams, telemetry, wire};
+use crate::{fleet, poller, secret, streams, telemetry, wire};
 
 /// Marks a data directory whose ledger holds the demo's gifts.
 const DEMO_MARK: &str = "DEMO";
@@ -129,6 +129,9 @@ async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<Ap
     let app = App::start(wire::ports(config, &parts, tasks)?, settings, tasks).await?;
     poller::bridge(&app, &parts, tasks);
     streams::watch(config, &parts, &app, tasks);
+    if config.runs_workers() {
+        fleet::start(config, &parts, &app, tasks).await?;
+    }
     if config.polls() {
         poller::start(config, &parts, &app, tasks).await?;
     } else {

@@ -1,5 +1,7 @@
 //! The one real clock, the one real source of randomness, and how the machine is.
 
+use std::time::Duration;
+
 use orrery_kernel::{Clock, Entropy, Timestamp};
 use rand::Rng;
 
@@ -15,6 +17,39 @@ impl Clock for SystemClock {
         let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
+}
+
+/// A node's own clock: shows the time of when it was made and goes on from there, also while the machine sleeps,
+/// whatever is done to the system's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeClock {
+    began: Timestamp,
+    at: Duration,
+}
+
+impl NodeClock {
+    /// One that shows the system's time now.
+    pub fn new() -> Self {
+        Self { began: SystemClock.now(), at: since_boot() }
+    }
+}
+
+impl Default for NodeClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for NodeClock {
+    fn now(&self) -> Timestamp {
+        self.began.plus(since_boot().saturating_sub(self.at))
+    }
+}
+
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let (secs, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
+    Duration::new(secs, nanos)
 }
 
 /// A generator seeded, and reseeded, by the operating system.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use orrery_app::auth::AuthSettings;
+use orrery_app::fleet::TellingWorkers;
 use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
@@ -107,7 +108,7 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         broker,
         channels: parts.database.channels(),
         wallets: parts.database.wallets(),
-        workers: parts.database.workers(),
+        workers: Arc::new(TellingWorkers::new(parts.database.workers(), parts.bus.clone())),
         exchanges: parts.exchanges.clone(),
         paper: Some(paper(config, parts, tasks)?),
         ledger: parts.database.ledger(),

@@ -18,7 +18,8 @@ pub struct NetExchanges {
     options: VenueOptions,
     machine: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    known: Mutex<HashMap<Venue, Arc<Known>>>,
+    /// By name; a testnet is another exchange.
+    known: Mutex<HashMap<(Venue, bool), Arc<Known>>>,
 }
 
 /// What all accounts of an exchange share.
@@ -35,18 +36,21 @@ impl NetExchanges {
         Self { options, machine, entropy, known: Mutex::default() }
     }
 
-    fn known(&self, venue: Venue) -> Result<Arc<Known>, OpenError> {
+    fn known(&self, venue: Venue, testnet: bool) -> Result<Arc<Known>, OpenError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get(&venue) {
+        if let Some(known) = known.get(&(venue, testnet)) {
             return Ok(known.clone());
         }
-        let options = self.options.get(&venue).cloned().unwrap_or_default();
+        let mut options = self.options.get(&venue).cloned().unwrap_or_default();
+        if testnet {
+            options.bases = options.bases.of_sandbox(venue);
+        }
         let throttle = Arc::new(Throttle::new(venue.rate()));
         let transport = Arc::new(HttpTransport::new(venue, &options, throttle.clone(), self.entropy.clone())?);
         let clock = Arc::new(VenueClock::new(self.machine.clone()));
         let nobody = Arc::new(Exchange::new(venue, None, transport.clone(), clock.clone(), self.entropy.clone()));
         let new = Arc::new(Known { transport, throttle, clock, nobody });
-        known.insert(venue, new.clone());
+        known.insert((venue, testnet), new.clone());
         Ok(new)
     }
 
@@ -54,13 +58,14 @@ impl NetExchanges {
     ///
     /// Errors: [`OpenError`].
     pub fn clock(&self, venue: Venue) -> Result<Arc<VenueClock>, OpenError> {
-        Ok(self.known(venue)?.clock.clone())
+        Ok(self.known(venue, false)?.clock.clone())
     }
 
     /// How far requests to an exchange that is known are behind their turn.
     pub fn backlogs(&self) -> Vec<(Venue, std::time::Duration)> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().map(|(venue, known)| (*venue, known.throttle.backlog(Instant::now()))).collect()
+        let live = known.iter().filter(|((_, testnet), _)| !testnet);
+        live.map(|((venue, _), known)| (*venue, known.throttle.backlog(Instant::now()))).collect()
     }
 }
 
@@ -72,7 +77,30 @@ fn unusable(venue: Venue, error: &OpenError) -> VenueError {
 impl Exchanges for NetExchanges {
     /// Nobody's exchange is one and the same; an account's takes the markets that nobody's knows already.
     fn open(&self, venue: Venue, credentials: Option<Credentials>) -> Result<Arc<Exchange>, VenueError> {
-        let known = self.known(venue).map_err(|error| unusable(venue, &error))?;
+        self.opened(venue, credentials, false)
+    }
+
+    fn open_testnet(&self, venue: Venue, credentials: Option<Credentials>) -> Result<Arc<Exchange>, VenueError> {
+        if !venue.has_sandbox() {
+            return Err(VenueError::new(ErrorClass::NotSupported, &format!("{venue} has no testnet")));
+        }
+        self.opened(venue, credentials, true)
+    }
+
+    async fn synchronise(&self, venue: Venue) -> Result<(), VenueError> {
+        let known = self.known(venue, false).map_err(|error| unusable(venue, &error))?;
+        known.clock.synchronise(&known.nobody).await
+    }
+}
+
+impl NetExchanges {
+    fn opened(
+        &self,
+        venue: Venue,
+        credentials: Option<Credentials>,
+        testnet: bool,
+    ) -> Result<Arc<Exchange>, VenueError> {
+        let known = self.known(venue, testnet).map_err(|error| unusable(venue, &error))?;
         if credentials.is_none() {
             return Ok(known.nobody.clone());
         }
@@ -82,10 +110,5 @@ impl Exchanges for NetExchanges {
             exchange.share_markets(markets);
         }
         Ok(Arc::new(exchange))
-    }
-
-    async fn synchronise(&self, venue: Venue) -> Result<(), VenueError> {
-        let known = self.known(venue).map_err(|error| unusable(venue, &error))?;
-        known.clock.synchronise(&known.nobody).await
     }
 }

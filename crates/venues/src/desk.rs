@@ -56,6 +56,14 @@ pub trait Exchanges: Send + Sync {
     /// Errors: [`crate::ErrorClass::NotSupported`] for a testnet that the exchange does not have.
     fn open(&self, venue: Venue, credentials: Option<Credentials>) -> Result<Arc<Exchange>>;
 
+    /// The exchange's testnet, whose rate and clock are not those of the exchange.
+    ///
+    /// Errors: [`crate::ErrorClass::NotSupported`] where there is none, or no way to it.
+    fn open_testnet(&self, venue: Venue, _credentials: Option<Credentials>) -> Result<Arc<Exchange>> {
+        let message = format!("{venue} has no testnet that can be reached from here");
+        Err(crate::VenueError::new(crate::ErrorClass::NotSupported, &message))
+    }
+
     /// Makes the exchange's clock agree with the exchange, after a request was refused for its time
     /// ([`crate::ErrorClass::InvalidNonce`]).
     ///

@@ -1,7 +1,9 @@
-//! Workers: specification, validation, the port that keeps them with their history, and those that run them.
+//! Workers: specification, validation, the port that keeps them with their history, those that run them, and where
+//! scripts may go.
 //!
 //! Invariants: no I/O, no clock; a worker changes only under the version that its changer has seen.
 
+pub mod egress;
 pub mod fleet;
 pub mod kv;
 pub mod logs;

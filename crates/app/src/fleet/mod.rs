@@ -3,6 +3,8 @@
 //! [`start`] begins everything that looks, runs and writes down; the [`Driver`] that it gives keeps the leases and is
 //! to be run apart from it, on a thread and a connection of its own, so that nothing else delays them.
 
+pub mod host;
+
 mod book;
 mod driver;
 mod hearing;

@@ -238,7 +238,7 @@ impl Hub {
         let own = ChannelConfig { max_connections: 0, require_auth, mode: Mode::Latest, ..ChannelConfig::default() };
         Some(if name.starts_with("topic/") || name.ends_with(".events") {
             ChannelConfig { mode: Mode::Stream, ..own }
-        } else if name.starts_with("wallet/") {
+        } else if name.starts_with("wallet/") && !name.ends_with("/scripts") {
             // who may hear what changes: nothing is kept for later
             ChannelConfig { mode: Mode::Stream, history_size: 0, ..own }
         } else if self.is_offered(name) {

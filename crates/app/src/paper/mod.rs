@@ -35,6 +35,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// After so many ticks markets are read again: another process may have left orders there.
 const TICKS_OF_A_READING: u32 = 30;
 
+/// Coins that the desk of a script has from the beginning.
+const ENDOWED: [(&str, i64); 3] = [("BTC", 1), ("ETH", 20), ("SOL", 500)];
+
 type Result<T, E = VenueError> = std::result::Result<T, E>;
 
 /// What the exchange is configured with.
@@ -104,6 +107,12 @@ fn error(class: ErrorClass, message: &str) -> VenueError {
     VenueError::new(class, &format!("paper {message}"))
 }
 
+/// An account as the journal knows it: names may be anything, and the journal's are short and plain.
+fn account_of(owner: &str, account: &str) -> String {
+    let digest = orrery_crypto::sha256(format!("{owner}\n{account}").as_bytes());
+    hex::encode(digest.get(..16).unwrap_or(&digest))
+}
+
 /// An answer that says nothing of what became of the command.
 fn unavailable(why: &dyn std::fmt::Display) -> VenueError {
     tracing::warn!(%why, "the exchange paper did not get through");
@@ -121,10 +130,7 @@ impl PaperExchange {
     /// An account of an owner: a wallet's address, say, and the name it gave the account. It is opened when it is first
     /// used, with the configured grant.
     pub fn desk(self: &Arc<Self>, owner: &str, account: &str) -> Arc<dyn Desk> {
-        // names may be anything, and the journal's are short and plain
-        let digest = orrery_crypto::sha256(format!("{owner}\n{account}").as_bytes());
-        let account = hex::encode(digest.get(..16).unwrap_or(&digest));
-        Arc::new(desk::PaperDesk { exchange: self.clone(), account })
+        Arc::new(desk::PaperDesk { exchange: self.clone(), account: account_of(owner, account) })
     }
 
     /// Finishes what a process before this one left half done.
@@ -246,12 +252,28 @@ impl PaperExchange {
     ///
     /// Errors: [`ErrorClass::ExchangeNotAvailable`].
     async fn open(&self, account: &str) -> Result<()> {
-        if self.opened.lock().unwrap_or_else(PoisonError::into_inner).contains(account) {
+        self.give("grant", account, &self.settings.grant).await
+    }
+
+    /// Gives a desk coins beside its grant, once for ever: scripts that are tried out sell before they bought.
+    ///
+    /// Errors: [`ErrorClass::ExchangeNotAvailable`].
+    pub(crate) async fn endow(&self, owner: &str, account: &str) -> Result<()> {
+        let coin = |(ticker, coins): &(&str, i64)| {
+            Asset::paper(ticker).map(|asset| (asset, coins * 10_i64.pow(asset.decimals())))
+        };
+        let coins: Vec<_> = ENDOWED.iter().filter_map(coin).collect();
+        self.give("endow", &account_of(owner, account), &coins).await
+    }
+
+    /// Gives it under keys that only it can have.
+    async fn give(&self, what: &str, account: &str, assets: &[(Asset, i64)]) -> Result<()> {
+        let known = format!("{what}-{account}");
+        if self.opened.lock().unwrap_or_else(PoisonError::into_inner).contains(&known) {
             return Ok(());
         }
-        for (asset, amount) in self.settings.grant.iter().copied() {
-            let key =
-                IdemKey::new(&format!("paper-grant-{account}-{}", asset.ticker())).map_err(|why| unavailable(&why))?;
+        for (asset, amount) in assets.iter().copied() {
+            let key = IdemKey::new(&format!("paper-{known}-{}", asset.ticker())).map_err(|why| unavailable(&why))?;
             let operation = Operation::PaperGrant { account: account.into(), asset, amount };
             // what another configuration gave stays as it was
             self.ports
@@ -264,7 +286,7 @@ impl PaperExchange {
         if opened.len() >= KNOWN_MAX {
             opened.clear();
         }
-        opened.insert(account.to_owned());
+        opened.insert(known);
         Ok(())
     }
 }

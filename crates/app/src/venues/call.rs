@@ -25,7 +25,7 @@ pub async fn call(desk: &dyn Desk, method: &str, arguments: &Value) -> Result<Va
 }
 
 /// A structure as JSON, its numbers as doubles.
-pub(super) fn as_value<T: Serialize>(of: &T) -> Value {
+pub(crate) fn as_value<T: Serialize>(of: &T) -> Value {
     // by its text: what the exchange said is in it as text
     let text = serde_json::to_string(of).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or(Value::Null)
@@ -49,7 +49,7 @@ impl Venues {
     }
 
     /// Asks after an order by the account's name of it, with the same repetitions.
-    pub(super) async fn find(&self, desk: &dyn Desk, name: &str, symbol: &str) -> Result<Found, VenueError> {
+    pub(crate) async fn find(&self, desk: &dyn Desk, name: &str, symbol: &str) -> Result<Found, VenueError> {
         self.again(desk, || desk.find(name, symbol)).await
     }
 
@@ -75,7 +75,7 @@ impl Venues {
     }
 
     /// Makes the exchange's clock agree with it; a simulated one has none of its own.
-    pub(super) async fn synchronise(&self, desk: &dyn Desk) -> Result<(), VenueError> {
+    pub(crate) async fn synchronise(&self, desk: &dyn Desk) -> Result<(), VenueError> {
         match desk.id().parse::<Venue>() {
             Ok(venue) => self.ports.exchanges.synchronise(venue).await,
             Err(_) => Ok(()),

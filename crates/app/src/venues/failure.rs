@@ -40,7 +40,7 @@ pub(super) fn passes(class: ErrorClass) -> bool {
 }
 
 /// Does an answer of this kind leave open whether it was done?
-pub(super) fn leaves_open(error: &VenueError) -> bool {
+pub(crate) fn leaves_open(error: &VenueError) -> bool {
     let class = error.class();
     passes(class)
         || error.status().is_some_and(|status| status >= 500)

@@ -110,7 +110,7 @@ impl Venues {
     }
 
     /// There are orders of the account in this market.
-    pub(super) fn trades(&self, account: &Account, symbol: &str) {
+    pub(crate) fn trades(&self, account: &Account, symbol: &str) {
         if let Some(turn) = lock(&self.due).get_mut(&place_of(account)) {
             note(&mut turn.symbols, symbol);
         }

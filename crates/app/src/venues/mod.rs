@@ -24,8 +24,12 @@ use orrery_venues::{Exchanges, Venue};
 use orrery_wallets::{Account, WalletStore};
 use tokio::sync::{Notify, broadcast};
 
+pub(crate) use call::as_value;
 pub use call::call;
 pub use failure::Failure;
+pub(crate) use failure::leaves_open;
+pub(crate) use open::{PAPER, venue};
+pub(crate) use orders::{NAMES, is_same, look_for, not_taken};
 pub use portfolio::Portfolio;
 pub use snapshot::{Coin, Digits, Holdings, Snapshot};
 

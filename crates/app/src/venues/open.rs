@@ -12,7 +12,7 @@ use super::{Place, Venues, lock, place_of};
 use crate::paper::PaperExchange;
 
 /// The exchange of play money.
-pub(super) const PAPER: &str = "paper";
+pub(crate) const PAPER: &str = "paper";
 /// Accounts that stay open; beyond that the one goes that was not used the longest.
 const OPEN_MAX: usize = 1_000;
 /// Other names of exchanges.
@@ -66,7 +66,7 @@ fn error(class: ErrorClass, text: &str) -> VenueError {
 }
 
 /// The connector of an exchange's name.
-pub(super) fn venue(name: &str) -> Result<Venue, VenueError> {
+pub(crate) fn venue(name: &str) -> Result<Venue, VenueError> {
     let known = ALSO.iter().find(|(also, _)| *also == name).map(|(_, venue)| *venue);
     let missing = || error(ErrorClass::NotSupported, &format!("there is no connector to {name}"));
     known.or_else(|| name.parse().ok()).ok_or_else(missing)
@@ -108,6 +108,41 @@ impl Venues {
         let none =
             || error(ErrorClass::NotSupported, "this server has no exchange of play money for accounts that learn");
         self.ports.paper.as_ref().ok_or_else(none)
+    }
+
+    /// A script's own desk of play money, with coins to sell.
+    ///
+    /// Errors: [`ErrorClass::NotSupported`] where there is none, [`ErrorClass::ExchangeNotAvailable`].
+    pub(crate) async fn paper_desk(&self, owner: &str, name: &str) -> Result<Arc<dyn Desk>, VenueError> {
+        let paper = self.paper()?;
+        paper.endow(owner, name).await?;
+        Ok(paper.desk(owner, name))
+    }
+
+    /// An exchange by keys that nobody keeps here, or its testnet.
+    ///
+    /// Errors: those of [`Self::public`].
+    pub(crate) async fn with_keys(
+        &self,
+        venue: Venue,
+        keys: Option<Credentials>,
+        testnet: bool,
+    ) -> Result<Arc<dyn Desk>, VenueError> {
+        if testnet {
+            return Ok(self.ports.exchanges.open_testnet(venue, keys)?);
+        }
+        self.know_markets(venue).await?;
+        Ok(self.ports.exchanges.open(venue, keys)?)
+    }
+
+    /// An account of a wallet.
+    ///
+    /// Errors: [`ErrorClass::ExchangeNotAvailable`] if the store does not answer.
+    pub(crate) async fn account_of(&self, owner: &str, nid: &str) -> Result<Option<Account>, VenueError> {
+        self.ports.store.account(owner, nid).await.map_err(|why| {
+            tracing::warn!(error = %why, "an account was not read");
+            error(ErrorClass::ExchangeNotAvailable, "the account cannot be read now; try again")
+        })
     }
 
     fn on_paper(&self, account: &Account) -> Result<Arc<dyn Desk>, VenueError> {

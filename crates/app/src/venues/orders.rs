@@ -15,7 +15,7 @@ use super::unknown::{Name, name_of};
 use super::{Venues, lock};
 
 /// What CCXT and the exchanges call the account's name of an order.
-const NAMES: [&str; 5] = ["clientOrderId", "newClientOrderId", "orderLinkId", "clOrdId", "clientOid"];
+pub(crate) const NAMES: [&str; 5] = ["clientOrderId", "newClientOrderId", "orderLinkId", "clOrdId", "clientOid"];
 /// The waits before each question after an order whose outcome is unknown.
 const WAITS: [Duration; 4] =
     [Duration::from_millis(500), Duration::from_millis(1_500), Duration::from_secs(3), Duration::from_secs(4)];
@@ -38,7 +38,7 @@ fn refused(class: ErrorClass, text: &str) -> Failure {
 }
 
 /// Is this the order that was asked for? Amounts are cut to the market's steps, so they may differ by a hundredth.
-fn is_same(there: &Order, asked: &NewOrder) -> bool {
+pub(crate) fn is_same(there: &Order, asked: &NewOrder) -> bool {
     let near = |there: Number, asked: Number| {
         let apart = there.minus(asked).map(Number::abs).and_then(|apart| apart.times(100.into()));
         apart.is_some_and(|apart| apart <= asked.abs())
@@ -116,16 +116,7 @@ impl Venues {
     }
 
     async fn send(self: &Arc<Self>, account: &Account, desk: &dyn Desk, mut order: NewOrder) -> Result<Value, Failure> {
-        let (name, mut outcome) = desk.submit(order.clone()).await;
-        if order.params.text(&NAMES).is_none() {
-            order.params.set("clientOrderId", name.as_str());
-        }
-        // it was refused for its time, so it was not taken
-        if matches!(&outcome, Outcome::Rejected(error) if error.class() == ErrorClass::InvalidNonce)
-            && self.synchronise(desk).await.is_ok()
-        {
-            (_, outcome) = desk.submit(order.clone()).await;
-        }
+        let (name, outcome) = self.submit(desk, &mut order, || true).await;
         let result = match outcome {
             Outcome::Accepted(order) => Ok(as_value(&order)),
             Outcome::Rejected(error) => Err(error.into()),
@@ -142,6 +133,28 @@ impl Venues {
         result
     }
 
+    /// Sends an order, which gets a name if it has none. One that was refused for its time is sent again once the
+    /// clocks agree, if it may be still.
+    pub(crate) async fn submit(
+        &self,
+        desk: &dyn Desk,
+        order: &mut NewOrder,
+        may_be: impl Fn() -> bool,
+    ) -> (String, Outcome) {
+        let (name, outcome) = desk.submit(order.clone()).await;
+        if order.params.text(&NAMES).is_none() {
+            order.params.set("clientOrderId", name.as_str());
+        }
+        // it was refused for its time, so it was not taken
+        if matches!(&outcome, Outcome::Rejected(error) if error.class() == ErrorClass::InvalidNonce)
+            && self.synchronise(desk).await.is_ok()
+            && may_be()
+        {
+            return desk.submit(order.clone()).await;
+        }
+        (name, outcome)
+    }
+
     /// Asks whether the exchange took an order.
     async fn ask_after(
         self: &Arc<Self>,
@@ -151,23 +164,10 @@ impl Venues {
         symbol: &str,
         cause: VenueError,
     ) -> Result<Value, Failure> {
-        let asking = async {
-            let mut nowhere = 0;
-            for wait in WAITS {
-                tokio::time::sleep(wait).await;
-                match desk.find(name, symbol).await {
-                    Ok(Found::There(order)) => return Some(Ok(as_value(&order))),
-                    Ok(Found::Nowhere) => nowhere += 1,
-                    Err(error) => tracing::debug!(%error, "an order was asked after in vain"),
-                }
-                if nowhere == NOWHERE {
-                    return Some(Err(Failure::Refused(not_taken(desk, &cause))));
-                }
-            }
-            None
-        };
-        if let Ok(Some(known)) = tokio::time::timeout(ASKED_FOR, asking).await {
-            return known;
+        match look_for(desk, name, symbol).await {
+            Some(Found::There(order)) => return Ok(as_value(&order)),
+            Some(Found::Nowhere) => return Err(Failure::Refused(not_taken(desk, &cause))),
+            None => {}
         }
         self.keep_asking(account, name, symbol, &cause).await;
         Err(Failure::Unknown { order: name.to_owned(), cause })
@@ -260,8 +260,29 @@ impl Venues {
     }
 }
 
+/// Looks for an order whose outcome is unknown, for ten seconds; [`Found::Nowhere`] is what the exchange said twice.
+/// None if it stays unknown.
+pub(crate) async fn look_for(desk: &dyn Desk, name: &str, symbol: &str) -> Option<Found> {
+    let asking = async {
+        let mut nowhere = 0;
+        for wait in WAITS {
+            tokio::time::sleep(wait).await;
+            match desk.find(name, symbol).await {
+                Ok(Found::There(order)) => return Some(Found::There(order)),
+                Ok(Found::Nowhere) => nowhere += 1,
+                Err(error) => tracing::debug!(%error, "an order was asked after in vain"),
+            }
+            if nowhere == NOWHERE {
+                return Some(Found::Nowhere);
+            }
+        }
+        None
+    };
+    tokio::time::timeout(ASKED_FOR, asking).await.ok().flatten()
+}
+
 /// What is said of an order that the exchange twice did not have.
-pub(super) fn not_taken(desk: &dyn Desk, cause: &VenueError) -> VenueError {
+pub(crate) fn not_taken(desk: &dyn Desk, cause: &VenueError) -> VenueError {
     let text = format!("{} did not take the order, and it was not sent again ({}: {cause})", desk.id(), cause.class());
     VenueError::new(ErrorClass::OperationRejected, &text)
 }

@@ -54,7 +54,7 @@ impl Venues {
     }
 
     /// Goes on asking after an order in the background, for 15 minutes at most.
-    pub(super) async fn keep_asking(self: &Arc<Self>, account: &Account, id: &str, symbol: &str, cause: &VenueError) {
+    pub(crate) async fn keep_asking(self: &Arc<Self>, account: &Account, id: &str, symbol: &str, cause: &VenueError) {
         let name = name_of(account, id);
         let now = self.ports.clock.now();
         tracing::warn!(exchange = account.exchange, nid = account.nid, order = id, %cause, "an order's outcome is unknown");

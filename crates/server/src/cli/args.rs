@@ -22,6 +22,8 @@ Examples:
       Give a user 1,000 rupees; works while the server runs.
   orrery-gateway wallet new > wallet.json
       Make a wallet; import, address, sign and verify read JSON from standard input.
+  orrery-gateway worker run script.ts
+      Try a worker's script with play money and see its log.
   orrery-gateway doctor
       See whether this machine and this configuration are fit.
 
@@ -85,6 +87,39 @@ impl PollerArguments {
     }
 }
 
+/// Runs workers, the scripts that wallets leave to run, beside gateways on one Postgres and Redis. Settings come from
+/// orrery.toml and the environment, as the gateway's do; ORRERY_NODE__ID names the node.
+#[derive(Debug, clap::Parser)]
+#[command(name = "orrery-node", version)]
+pub struct NodeArguments {
+    /// Configuration file [default: ./orrery.toml, then orrery.toml in the data directory]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory of the log and the node's name [default: ./orrery-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Any other setting, as --set workers.capacity=1000
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// What to do; run workers when nothing is said.
+    #[command(subcommand)]
+    pub command: Option<NodeCommand>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum NodeCommand {
+    /// Check configuration, machine and database, and say what to do
+    Doctor,
+}
+
+impl NodeArguments {
+    /// Hands the flags to the configuration.
+    pub fn add_to(self, sources: &mut Sources) -> Result<()> {
+        let Self { config, data_dir, set, .. } = self;
+        Global { config, data_dir, listen: None, port: None, allow_plain_http: false, set }.add_to(sources)
+    }
+}
+
 impl Global {
     /// Hands the flags to the configuration.
     pub fn add_to(&self, sources: &mut Sources) -> Result<()> {
@@ -143,6 +178,9 @@ pub enum Command {
     /// Connectors to exchanges
     #[command(subcommand)]
     Venues(VenuesCommand),
+    /// Scripts of workers
+    #[command(subcommand)]
+    Worker(WorkerCommand),
     /// Copy the database of a running server, with a manifest
     Backup {
         /// Directory to make the copy in
@@ -199,6 +237,39 @@ pub enum VenuesCommand {
         #[arg(long)]
         table: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum WorkerCommand {
+    /// Run a script here, once, and print its log; nothing is kept. Ends with 1 if the script throws or cannot be read
+    Run(WorkerRun),
+}
+
+#[derive(Debug, Args)]
+pub struct WorkerRun {
+    /// The script, JavaScript or TypeScript
+    pub file: PathBuf,
+    /// Trade with play money at simulated prices, whatever keys the script has (the default)
+    #[arg(long, conflicts_with = "live")]
+    pub dry_run: bool,
+    /// Reach the exchanges that the script names, with the keys that it has
+    #[arg(long)]
+    pub live: bool,
+    /// Seed of the simulated prices
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Let the script reach addresses of this machine and of private networks
+    #[arg(long)]
+    pub allow_private: bool,
+    /// Let the script reach this host, as name, name:port or address:port; several with commas
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub allow_host: Vec<String>,
+    /// Folder of bundles that the script may import, with their modules.json
+    #[arg(long, value_name = "DIR")]
+    pub modules: Option<PathBuf>,
+    /// Modules that the script may import beside gliesereum, several with commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub dependency: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -11,19 +11,21 @@ pub(crate) mod output;
 mod users;
 mod venues;
 mod wallet;
+mod worker;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use args::{Arguments, Command, ConfigCommand, PollerArguments};
+use args::{Arguments, Command, ConfigCommand, NodeArguments, NodeCommand, PollerArguments};
 use clap::Parser;
 use output::say;
 
 use crate::config::{self, Loaded, Sources};
 use crate::database::Database;
 use crate::lifecycle::Ended;
-use crate::{poller, router, secret, serve};
+use crate::system::SystemEntropy;
+use crate::{fleet, poller, router, secret, serve};
 
 /// How long a command that changed permissions waits, so that a running server, which looks four
 /// times a second, has seen it when the command ends.
@@ -31,8 +33,17 @@ const NOTICE_TIME: Duration = Duration::from_millis(600);
 /// Longest wait for background threads when the process ends.
 const END_TIME: Duration = Duration::from_secs(2);
 
+/// Is this the process of a script? Then it does nothing else.
+fn script_process() -> Option<ExitCode> {
+    let first = std::env::args_os().nth(1)?;
+    (first == orrery_script::CHILD).then(|| orrery_script::child(std::sync::Arc::new(SystemEntropy)))
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
+    if let Some(code) = script_process() {
+        return code;
+    }
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -66,6 +77,31 @@ pub fn poller_main() -> ExitCode {
     }
 }
 
+/// Runs `orrery-node`.
+pub fn node_main() -> ExitCode {
+    if let Some(code) = script_process() {
+        return code;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("the runtime cannot be started")),
+    };
+    let outcome = runtime.block_on(async {
+        let arguments = NodeArguments::parse();
+        let (mut sources, command) = (Sources::of_process(), arguments.command);
+        arguments.add_to(&mut sources)?;
+        match command {
+            Some(NodeCommand::Doctor) => doctor::run(&sources).await,
+            None => Ok(match fleet::run(config::load(&sources)?).await? {
+                Ended::Clean => ExitCode::SUCCESS,
+                Ended::Cut | Ended::Failed => ExitCode::FAILURE,
+            }),
+        }
+    });
+    runtime.shutdown_timeout(END_TIME);
+    outcome.unwrap_or_else(|error| fail(&error))
+}
+
 fn fail(error: &anyhow::Error) -> ExitCode {
     output::complain(&format!("error: {error:#}"));
     ExitCode::FAILURE
@@ -85,6 +121,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Wallet(command) => return wallet::run(command),
         Command::Venues(command) => return Ok(venues::run(command).await),
+        Command::Worker(command) => return worker::run(command).await,
         _ => {}
     }
     let demo = matches!(command, Command::Demo);
@@ -116,6 +153,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         | Command::Doctor
         | Command::Wallet(_)
         | Command::Venues(_)
+        | Command::Worker(_)
         | Command::Config(ConfigCommand::Reference) => Ok(ExitCode::SUCCESS),
     }
 }

@@ -11,6 +11,7 @@ mod print;
 mod problem;
 mod tree;
 mod venues;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub use print::print;
 pub use problem::{ConfigError, Problem};
 use tree::Tree;
 pub use venues::Venues;
+pub use workers::Workers;
 
 /// Everything that values may come from.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +102,8 @@ pub struct Config {
     pub stels: Stels,
     /// Exchanges.
     pub venues: Venues,
+    /// Scripts of wallets.
+    pub workers: Workers,
     /// Figures of the economy.
     pub fred: Fred,
     /// This node.
@@ -549,6 +553,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let realtime = read_realtime(r);
     let (stels, venues, node) = (read_stels(r), venues::read(r), read_node(r));
     let fred = fred::read(r);
+    let workers = workers::read(r, &sources.cwd);
     let key_file = match r.optional("secrets.key_file") {
         Some(path) => sources.cwd.join(path),
         None => server.data_dir.join(crate::master_keys::FILE),
@@ -568,6 +573,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         realtime,
         stels,
         venues,
+        workers: workers?,
         fred,
         node,
         key_file,
@@ -768,6 +774,11 @@ impl Database {
 }
 
 impl Config {
+    /// Does this gateway run workers?
+    pub fn runs_workers(&self) -> bool {
+        self.workers.embedded.unwrap_or(self.database.file().is_some())
+    }
+
     /// Does this gateway fetch prices and run what follows from them?
     pub fn polls(&self) -> bool {
         self.market.poll.unwrap_or(self.database.file().is_some())
