@@ -82,6 +82,8 @@ pub struct Options {
     pub args: Vec<String>,
     /// The poller instead of the gateway.
     pub poller: bool,
+    /// The node instead of the gateway.
+    pub node: bool,
     /// Environment. Nothing else of the test's own reaches the server but `PATH` and `HOME`.
     pub env: BTreeMap<String, String>,
 }
@@ -105,7 +107,7 @@ impl Default for Options {
             env.insert(format!("ORRERY_VENUES__{venue}__REST_URL"), "http://127.0.0.1:9".into());
             env.insert(format!("ORRERY_VENUES__{venue}__WS_URL"), "ws://127.0.0.1:9".into());
         }
-        Self { args: vec!["serve".into()], poller: false, env }
+        Self { args: vec!["serve".into()], poller: false, node: false, env }
     }
 }
 
@@ -136,6 +138,12 @@ impl Options {
         Self { poller: true, args: Vec::new(), ..self }
     }
 
+    /// Starts `orrery-node` under that name.
+    #[must_use]
+    pub fn node(self, name: &str) -> Self {
+        Self { node: true, args: Vec::new(), ..self }.env("ORRERY_NODE__ID", name)
+    }
+
     /// Sets command and flags.
     #[must_use]
     pub fn args(mut self, args: &[&str]) -> Self {
@@ -145,7 +153,11 @@ impl Options {
 
     /// The program with this environment and a data directory, ready for arguments.
     pub fn command(&self, data_dir: &Path) -> Command {
-        let mut command = Command::new(if self.poller { poller_binary() } else { gateway_binary() });
+        let mut command = Command::new(match (self.poller, self.node) {
+            (true, _) => poller_binary(),
+            (_, true) => node_binary(),
+            _ => gateway_binary(),
+        });
         command.env_clear().envs(&self.env).env("ORRERY_DATA_DIR", data_dir).current_dir(data_dir);
         for name in ["PATH", "HOME"] {
             if let Some(value) = std::env::var_os(name) {

@@ -1,6 +1,7 @@
 //! Running workers: within a gateway, and `orrery-node`, which does nothing else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use orrery_api_webfix::ScriptNews;
@@ -26,6 +27,8 @@ use crate::{poller, secret, telemetry, wire};
 
 /// Connections for leases alone.
 const CONNECTIONS: u32 = 2;
+/// How long it may take to close them.
+const CLOSE_MAX: Duration = Duration::from_millis(300);
 /// This very program, also after another took its place on the disk.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
@@ -104,7 +107,8 @@ async fn apart(config: Config, driver: Driver, tasks: &Tasks) -> Result<()> {
             // who does not wait for it does not get it either
             let _ = ready.send(Ok(()));
             driver.run(database.fleet()).await;
-            database.close().await;
+            // a database that is away must not keep the process
+            let _ = tokio::time::timeout(CLOSE_MAX, database.close()).await;
         });
         let _ = over.send(());
     };

@@ -30,9 +30,9 @@ const AT_ONCE: usize = 256;
 /// Most nodes that are looked at.
 const NODES_MAX: u32 = 1_024;
 /// When handing over, scripts that still run are ended after this.
-const HAND_OVER_GENTLY: Duration = Duration::from_millis(1_500);
+const HAND_OVER_GENTLY: Duration = Duration::from_millis(1_200);
 /// When handing over, what was not given back by then runs out.
-const HAND_OVER_MAX: Duration = Duration::from_millis(2_600);
+const HAND_OVER_MAX: Duration = Duration::from_millis(2_300);
 /// The longest that an answer about leases is waited for.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
