@@ -1,8 +1,11 @@
 // The ccxt package on an exchange's payloads: `venues.mjs FOLDER SECONDS`. A line for each thing it does goes out, with
 // how many it does in a second of CPU, and the final book.
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
-import ccxt from "ccxt";
+
+// of this folder's packages, or of those in NODE_PATH, which `import` does not look at
+const ccxt = createRequire(import.meta.url)("ccxt");
 
 const [folder, seconds] = [process.argv[2], Number(process.argv[3] ?? 3)];
 const read = (name) => readFileSync(join(folder, name), "utf8");

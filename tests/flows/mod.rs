@@ -7,6 +7,7 @@ mod crash;
 mod defects;
 mod desk;
 mod desks;
+mod files;
 mod js;
 mod lifecycle;
 mod market;
@@ -20,6 +21,7 @@ mod streams;
 mod trade;
 mod venues;
 mod webfix;
+mod workers;
 
 use e2e::{Gateway, Options, Upstream};
 

@@ -118,6 +118,62 @@ const ROUTES: [Route; 73] = [
     route("GET", "/metrics/errors", Viewer, 200, ""),
 ];
 
+/// The Localhost document's, without the version that each may have too.
+const LOCALHOST: [Route; 24] = [
+    route("GET", "/api/csrf", Anybody, 200, ""),
+    route("GET", "/api/data", Viewer, 200, ""),
+    route("POST", "/api/data", Trader, 200, r#"{"key":"a","value":1}"#),
+    route("GET", "/api/data/{key}", Viewer, 404, ""),
+    route("DELETE", "/api/data/{key}", Trader, 404, ""),
+    route("POST", "/api/files/upload", Trader, 400, ""),
+    route("GET", "/api/files/list", Viewer, 200, ""),
+    route("GET", "/api/files/storage-info", Viewer, 200, ""),
+    route("GET", "/api/files/storage", Viewer, 200, ""),
+    route("DELETE", "/api/files/delete/{filename}", Trader, 404, ""),
+    route("GET", "/api/files/download/{filename}", Viewer, 404, ""),
+    route("POST", "/api/files/tus", Trader, 412, ""),
+    route("POST", "/api/files/tus/{id}", Trader, 400, ""),
+    route("PATCH", "/api/files/tus/{id}", Trader, 412, ""),
+    route("DELETE", "/api/files/tus/{id}", Trader, 412, ""),
+    route("POST", "/api/programs/upload", Trader, 400, ""),
+    route("POST", "/api/programs/upload-zip", Trader, 400, ""),
+    route("POST", "/api/programs/upload-multiple", Trader, 400, ""),
+    route("GET", "/api/programs/list", Viewer, 200, ""),
+    route("GET", "/api/programs/info/{id}", Viewer, 404, ""),
+    route("GET", "/api/programs/project/{id}/files", Viewer, 404, ""),
+    route("POST", "/api/programs/project/{id}/set-main", Trader, 404, r#"{"main_file":"a.py"}"#),
+    route("DELETE", "/api/programs/delete/{id}", Trader, 404, ""),
+    route("GET", "/api/programs/storage-info", Viewer, 200, ""),
+];
+
+/// Those that stand below the version alone.
+const VERSIONED: [Route; 3] = [
+    route("GET", "/api/v1/health", Anybody, 200, ""),
+    route("GET", "/api/v1/dashboard", Viewer, 200, ""),
+    route("POST", "/api/v1/backup", Operator, 200, ""),
+];
+
+/// All routes of that document.
+fn localhost_routes() -> Vec<(String, &'static Route)> {
+    let plain = LOCALHOST.iter().map(|route| (route.path.to_owned(), route));
+    let twins = LOCALHOST.iter().map(|route| (route.path.replacen("/api/", "/api/v1/", 1), route));
+    plain.chain(twins).chain(VERSIONED.iter().map(|route| (route.path.to_owned(), route))).collect()
+}
+
+/// A refusal in that document's shape.
+#[track_caller]
+fn is_failure(answer: &e2e::Answer, status: u16) {
+    assert_eq!(answer.status, status, "{}: {}", answer.asked, answer.body);
+    // what tus prescribes has no body
+    if status != 412 {
+        assert_eq!(answer.body["success"], false, "{}: {}", answer.asked, answer.body);
+        for field in ["error", "error_id", "category", "request_id", "timestamp"] {
+            assert!(answer.body[field].is_string(), "{}: {field} in {}", answer.asked, answer.body);
+        }
+        assert!(answer.body["suggestions"].as_array().is_some_and(|s| !s.is_empty()), "{}", answer.body);
+    }
+}
+
 impl Route {
     /// Its address with something in place of its parameters.
     fn address(&self) -> String {
@@ -140,7 +196,9 @@ async fn every_route_is_listed_here() {
     let output = Options::default().run(data.path(), &["openapi"], "");
     let documented: BTreeSet<(String, String)> =
         documented_routes(&String::from_utf8_lossy(&output.stdout)).into_iter().map(|(m, p, _)| (m, p)).collect();
-    let listed: BTreeSet<(String, String)> = ROUTES.iter().map(|r| (r.method.to_owned(), r.path.to_owned())).collect();
+    let listed = ROUTES.iter().map(|r| (r.method.to_owned(), r.path.to_owned()));
+    let local = localhost_routes().into_iter().map(|(path, r)| (r.method.to_owned(), path));
+    let listed: BTreeSet<(String, String)> = listed.chain(local).collect();
     let missing: Vec<_> = documented.difference(&listed).collect();
     assert!(missing.is_empty(), "say in tests/flows/routes.rs who may use {missing:?}");
     let gone: Vec<_> = listed.difference(&documented).collect();
@@ -206,6 +264,50 @@ async fn credentials_suffice_or_not() {
             assert_eq!(answer.status, expected, "{name} as {role:?}: {}", answer.body);
             if expected >= 400 {
                 answer.error();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn credentials_of_the_localhost_document() {
+    let gateway = Gateway::start(Options::default()).await;
+    let expired = {
+        let other = Gateway::start(Options::default()).await;
+        other.client().register("viewer@example.com").await.token().unwrap().to_owned()
+    };
+    let mut sessions = Vec::new();
+    for (least, role) in [(Viewer, "viewer"), (Trader, "trader"), (Operator, "operator"), (Admin, "admin")] {
+        let email = format!("{role}@example.com");
+        gateway.user_of_role(&email, role).await;
+        sessions.push((least, gateway.client().login(&email).await));
+    }
+    let anonymous = gateway.client();
+    for (path, route) in localhost_routes() {
+        let address = ["{key}", "{filename}", "{id}"].iter().fold(path, |path, part| path.replace(part, "nothing"));
+        let call = async |client: &Client, headers: &[(&str, &str)]| {
+            let headers = [&[("content-type", "application/json")], headers].concat();
+            let body = (!route.body.is_empty()).then(|| route.body.as_bytes().to_vec());
+            client.send(route.method, &address, &headers, body).await
+        };
+        if route.least == Anybody {
+            let answer = call(&anonymous, &[]).await.expect(route.status);
+            assert_eq!(answer.body["success"], true, "{address}");
+            continue;
+        }
+        is_failure(&call(&anonymous, &[]).await, 401);
+        for bad in ["nonsense", expired.as_str(), "ok_0123456789abcdef0123456789abcdef0123456789abcdef"] {
+            is_failure(&call(&anonymous.with_token(bad), &[]).await, 401);
+            is_failure(&call(&anonymous, &[("x-session-id", bad)]).await, 401);
+            is_failure(&call(&anonymous, &[("cookie", &format!("session_id={bad}"))]).await, 401);
+        }
+        for (role, client) in &sessions {
+            let status = if *role >= route.least { route.status } else { 403 };
+            let answer = call(client, &[]).await;
+            if status < 400 {
+                assert_eq!((answer.status, &answer.body["success"]), (status, &json!(true)), "{address} {role:?}");
+            } else {
+                is_failure(&answer, status);
             }
         }
     }

@@ -74,7 +74,8 @@ fn the_documented_grid_is_tried_out() {
 
 #[test]
 fn a_script_that_throws_ends_with_its_place() {
-    let (output, log, errors) = run("logger.warn('before');\nconst a: number = 1;\n  throw new RangeError('no' + a);\n");
+    let (output, log, errors) =
+        run("logger.warn('before');\nconst a: number = 1;\n  throw new RangeError('no' + a);\n");
     assert_eq!(output.status.code(), Some(1));
     assert!(log.contains("] [WARN] before"), "{log}");
     assert!(errors.contains("script.ts:3:") && errors.contains("RangeError: no1"), "{errors}");

@@ -93,6 +93,17 @@ impl Holder {
         self.client.send("POST", "/", &headers, Some(request.to_string().into_bytes())).await
     }
 
+    /// A GET with the session.
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.client.send("GET", path, &[("stels-session", &self.session)], None).await
+    }
+
+    /// A GET with the session whose answer has begun, and may go on.
+    pub(super) async fn open(&self, gateway: &Gateway, path: &str) -> reqwest::Response {
+        let request = reqwest::Client::builder().no_proxy().build().unwrap().get(format!("{}{path}", gateway.base()));
+        request.header("stels-session", &self.session).send().await.unwrap()
+    }
+
     pub(super) async fn set_account(&self, account: &Value) -> Answer {
         let signature = self.wallet.sign(&js(account).canonical().unwrap());
         let body = json!({"account": account, "publicKey": self.wallet.public_key(),
@@ -508,6 +519,8 @@ async fn workers_are_kept_with_their_versions() {
     let mut next = raw.clone();
     next["active"] = json!(true);
     next["accountId"] = Value::Null;
+    let leader = ann.call("getLeaderInfo", &[], &json!({"workerId": sid})).await.expect(200).body;
+    assert_eq!((&leader["workerId"], &leader["hasLeader"]), (&json!(sid), &json!(false)));
     let changed = update(&ann, &next, Some(&made["versionstamp"])).await.expect(200).body;
     assert_eq!(changed["value"]["raw"]["active"], true);
     assert_eq!(update(&ann, &next, Some(&made["versionstamp"])).await.status, 409);
@@ -518,8 +531,6 @@ async fn workers_are_kept_with_their_versions() {
 
     let history = ann.call("getWorkerHistory", &[], &json!({"workerId": sid})).await.expect(200).body;
     assert_eq!(history.as_array().unwrap().len(), 2);
-    let leader = ann.call("getLeaderInfo", &[], &json!({"workerId": sid})).await.expect(200).body;
-    assert_eq!((&leader["workerId"], &leader["hasLeader"]), (&json!(sid), &json!(false)));
     assert_eq!(eve.call("getLeaderInfo", &[], &json!({"workerId": sid})).await.status, 404);
     let stats = ann.call("getWorkerStats", &[], &json!({})).await.expect(200).body;
     assert_eq!((&stats["workers"][0]["sid"], &stats["workers"][0]["errorRate"]), (&json!(sid), &json!("0.00%")));

@@ -35,12 +35,6 @@ pub fn poller_binary() -> &'static Path {
     BINARY.get_or_init(|| named_or_built("ORRERY_TEST_POLLER", "orrery-poller"))
 }
 
-/// The node's program; `ORRERY_TEST_NODE` names one to take as it is.
-pub fn node_binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| named_or_built("ORRERY_TEST_NODE", "orrery-node"))
-}
-
 fn named_or_built(variable: &str, name: &str) -> PathBuf {
     match std::env::var_os(variable) {
         Some(path) => {
@@ -82,8 +76,6 @@ pub struct Options {
     pub args: Vec<String>,
     /// The poller instead of the gateway.
     pub poller: bool,
-    /// The node instead of the gateway.
-    pub node: bool,
     /// Environment. Nothing else of the test's own reaches the server but `PATH` and `HOME`.
     pub env: BTreeMap<String, String>,
 }
@@ -100,6 +92,11 @@ impl Default for Options {
             ("ORRERY_LIMITS__BITTRADE_ADDRESS_MAX", "1000000"),
             ("ORRERY_AUTH__REGISTRATIONS_PER_HOUR", "100000"),
             ("ORRERY_AUTH__ADDRESS_FAILURES", "100000"),
+            ("ORRERY_LIMITS__API_MAX", "1000000"),
+            ("ORRERY_LIMITS__UPLOAD_MAX", "1000000"),
+            ("ORRERY_LIMITS__COMMAND_MAX", "1000000"),
+            ("ORRERY_LIMITS__AUTH_MAX", "1000000"),
+            ("ORRERY_LIMITS__TUNNEL_MAX", "1000000"),
             ("ORRERY_MARKET__PRICE_POLL_S", "1"),
         ];
         let mut env: BTreeMap<String, String> = env.map(|(k, v)| (k.into(), v.into())).into();
@@ -107,7 +104,7 @@ impl Default for Options {
             env.insert(format!("ORRERY_VENUES__{venue}__REST_URL"), "http://127.0.0.1:9".into());
             env.insert(format!("ORRERY_VENUES__{venue}__WS_URL"), "ws://127.0.0.1:9".into());
         }
-        Self { args: vec!["serve".into()], poller: false, node: false, env }
+        Self { args: vec!["serve".into()], poller: false, env }
     }
 }
 
@@ -138,12 +135,6 @@ impl Options {
         Self { poller: true, args: Vec::new(), ..self }
     }
 
-    /// Starts `orrery-node` under that name.
-    #[must_use]
-    pub fn node(self, name: &str) -> Self {
-        Self { node: true, args: Vec::new(), ..self }.env("ORRERY_NODE__ID", name)
-    }
-
     /// Sets command and flags.
     #[must_use]
     pub fn args(mut self, args: &[&str]) -> Self {
@@ -153,11 +144,7 @@ impl Options {
 
     /// The program with this environment and a data directory, ready for arguments.
     pub fn command(&self, data_dir: &Path) -> Command {
-        let mut command = Command::new(match (self.poller, self.node) {
-            (true, _) => poller_binary(),
-            (_, true) => node_binary(),
-            _ => gateway_binary(),
-        });
+        let mut command = Command::new(if self.poller { poller_binary() } else { gateway_binary() });
         command.env_clear().envs(&self.env).env("ORRERY_DATA_DIR", data_dir).current_dir(data_dir);
         for name in ["PATH", "HOME"] {
             if let Some(value) = std::env::var_os(name) {

@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::none;
 
 /// Arrows within a layer, as docs/architecture.md draws them.
-const ARROWS: [(&str, &str); 13] = [
+const ARROWS: [(&str, &str); 14] = [
     ("orrery-api-bittrade", "orrery-http-kit"),
     ("orrery-api-channels", "orrery-http-kit"),
+    ("orrery-api-localhost", "orrery-http-kit"),
     ("orrery-api-webfix", "orrery-http-kit"),
     ("orrery-api-socketio", "orrery-http-kit"),
     ("orrery-api-socketio", "orrery-api-bittrade"),
@@ -26,7 +27,7 @@ const ARROWS: [(&str, &str); 13] = [
 
 /// Crates of ours that a crate may use although it is not a test, by exception to "anything lower":
 /// who is listed here uses these and nothing else of ours.
-const ONLY: [(&str, &[&str]); 15] = [
+const ONLY: &[(&str, &[&str])] = &[
     ("orrery-protocol", &["orrery-kernel"]),
     ("orrery-crypto", &["orrery-kernel"]),
     (
@@ -34,6 +35,7 @@ const ONLY: [(&str, &[&str]); 15] = [
         &[
             "orrery-kernel",
             "orrery-crypto",
+            "orrery-exec",
             "orrery-identity",
             "orrery-storage",
             "orrery-ledger",
@@ -53,6 +55,10 @@ const ONLY: [(&str, &[&str]); 15] = [
         &["orrery-kernel", "orrery-protocol", "orrery-identity", "orrery-realtime", "orrery-app", "orrery-http-kit"],
     ),
     (
+        "orrery-api-localhost",
+        &["orrery-kernel", "orrery-protocol", "orrery-identity", "orrery-storage", "orrery-app", "orrery-http-kit"],
+    ),
+    (
         "orrery-api-webfix",
         &[
             "orrery-kernel",
@@ -69,6 +75,8 @@ const ONLY: [(&str, &[&str]); 15] = [
     ),
     ("orrery-client", &[]),
     ("orrery-egress", &["orrery-workers"]),
+    ("orrery-exec-unix", &["orrery-kernel", "orrery-exec"]),
+    ("orrery-files-fs", &["orrery-kernel", "orrery-storage"]),
     ("orrery-script", &["orrery-kernel", "orrery-crypto", "orrery-venues", "orrery-workers"]),
     (
         "orrery-api-bittrade",
@@ -98,6 +106,7 @@ const ONLY: [(&str, &[&str]); 15] = [
     ),
     ("orrery-console", &["orrery-http-kit"]),
     ("orrery-gateway", &["orrery-server"]),
+    ("orrery-node", &["orrery-server"]),
     ("orrery-poller", &["orrery-server"]),
     ("xtask", &[]),
 ];
@@ -106,7 +115,7 @@ const ONLY: [(&str, &[&str]); 15] = [
 const FOR_TESTS: [&str; 1] = ["orrery-testkit"];
 
 /// Outside crates of the layers without I/O. A new one needs a reason in the commit that adds it here.
-const CORE_OUTSIDE: [(&str, &[&str]); 11] = [
+const CORE_OUTSIDE: [(&str, &[&str]); 12] = [
     ("orrery-kernel", &["async-trait", "serde", "thiserror"]),
     ("orrery-protocol", &["serde", "serde_json", "utoipa"]),
     (
@@ -132,7 +141,7 @@ const CORE_OUTSIDE: [(&str, &[&str]); 11] = [
     ),
     ("orrery-identity", &["async-trait", "thiserror", "unicode-normalization"]),
     ("orrery-realtime", &["async-trait", "bytes", "thiserror"]),
-    ("orrery-storage", &["async-trait", "bytes", "thiserror"]),
+    ("orrery-storage", &["async-trait", "bytes", "thiserror", "unicode-normalization"]),
     ("orrery-ledger", &["async-trait", "chrono", "hex", "sha2", "thiserror"]),
     ("orrery-market", &["async-trait", "rust_decimal", "thiserror"]),
     (
@@ -141,6 +150,7 @@ const CORE_OUTSIDE: [(&str, &[&str]); 11] = [
             "async-trait",
             "base64",
             "crc32fast",
+            "ed25519-dalek",
             "hex",
             "hifijson",
             "hmac",
@@ -153,13 +163,15 @@ const CORE_OUTSIDE: [(&str, &[&str]); 11] = [
             "thiserror",
         ],
     ),
+    // the screen of a terminal is a model
+    ("orrery-exec", &["async-trait", "bytes", "serde", "shell-words", "thiserror", "vt100"]),
     ("orrery-wallets", &["async-trait", "thiserror"]),
     // cron is arithmetic on calendars
     ("orrery-workers", &["async-trait", "chrono", "croner", "thiserror"]),
 ];
 
 /// Outside crates that belong to one place: who may use them at all, tests included.
-const CONFINED: [(&str, &[&str]); 11] = [
+const CONFINED: [(&str, &[&str]); 13] = [
     ("sqlx", &["orrery-store-sqlite", "orrery-store-postgres", "benches", "e2e"]),
     (
         "axum",
@@ -167,6 +179,7 @@ const CONFINED: [(&str, &[&str]); 11] = [
             "orrery-http-kit",
             "orrery-api-bittrade",
             "orrery-api-channels",
+            "orrery-api-localhost",
             "orrery-api-socketio",
             "orrery-api-webfix",
             "orrery-console",
@@ -182,6 +195,8 @@ const CONFINED: [(&str, &[&str]); 11] = [
     ("tokio-cron-scheduler", &["orrery-server"]),
     ("figment", &["orrery-server"]),
     ("rquickjs", &["orrery-script"]),
+    ("landlock", &["orrery-exec-unix"]),
+    ("seccompiler", &["orrery-exec-unix"]),
     ("oxc_parser", &["orrery-script"]),
     ("clap", &["orrery-server", "benches"]),
 ];

@@ -126,7 +126,7 @@ struct Forbidden {
 }
 
 const CORE: &[&str] = &[
-    "kernel", "protocol", "crypto", "identity", "storage", "ledger", "market", "realtime", "venues", "wallets",
+    "kernel", "protocol", "crypto", "exec", "identity", "storage", "ledger", "market", "realtime", "venues", "wallets",
     "workers",
 ];
 

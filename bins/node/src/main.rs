@@ -1,4 +1,4 @@
-//! Runs workers, the scripts that wallets leave to run.
+//! Runs users' workers beside gateways on one Postgres.
 
 fn main() -> std::process::ExitCode {
     orrery_server::cli::node_main()

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json as Reply;
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use axum::{Extension, Json as Reply};
+use http::{StatusCode, header};
 use orrery_app::App;
 use orrery_app::auth::{LoggedIn, Registration};
-use orrery_http_kit::{Anonymous, Auth, Fail, Json, RequestMeta};
+use orrery_http_kit::{Anonymous, Fail, Json, Own, RequestMeta, browser};
 use orrery_kernel::{Error, ErrorCode, Secret};
 use orrery_protocol::bittrade::{
     ErrorBody, LoginRequest, MessageReply, RegisterRequest, SessionReply, SetupRequest, VerifyReply,
@@ -21,6 +22,7 @@ fn session(message: &str, logged_in: &LoggedIn) -> SessionReply {
     SessionReply {
         message: message.into(),
         token: logged_in.token.expose().clone(),
+        session_id: None,
         user: render::user(&logged_in.user),
     }
 }
@@ -49,17 +51,29 @@ pub(crate) async fn register(
 }
 
 /// Log in
+///
+/// The session has two names: a token for `Authorization`, and `session_id` for `X-Session-ID`, which is also set as a
+/// cookie.
 #[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = LoginRequest, responses(
     (status = 200, body = SessionReply), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 413, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn login(
     State(app): State<Arc<App>>,
+    Extension(meta): Extension<RequestMeta>,
+    parts: Parts,
     Anonymous(ctx, _): Anonymous<BitTrade>,
     Json(body, _): Json<BitTrade, LoginRequest>,
-) -> Result<Reply<SessionReply>, Fail<BitTrade>> {
+) -> Result<Response, Fail<BitTrade>> {
     let (email, password) = (body.email.unwrap_or_default(), Secret::new(body.password.unwrap_or_default()));
     let logged_in = app.auth.login(&ctx, &email, &password).await?;
-    Ok(Reply(session("Login successful", &logged_in)))
+    let mut reply = session("Login successful", &logged_in);
+    reply.session_id = Some(logged_in.session.expose().clone());
+    let mut response = Reply(reply).into_response();
+    // a page of another site must not log a browser in, least of all as somebody else
+    if let Some(cookie) = browser::login_cookie(&meta, &logged_in).filter(|_| browser::same_site(&parts).is_ok()) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// Is the token good?
@@ -88,15 +102,20 @@ pub(crate) async fn verify(
 
 /// Log out
 ///
-/// Ends the session of the token that comes with the call, and no other.
+/// Ends the session of the token, the `X-Session-ID` or the cookie that comes with the call, and no other.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "auth", security(("bearer" = [])), responses(
     (status = 200, body = MessageReply), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(crate) async fn logout(
     State(app): State<Arc<App>>,
-    Auth(ctx, _): Auth<BitTrade>,
-) -> Result<Reply<MessageReply>, Fail<BitTrade>> {
+    Extension(meta): Extension<RequestMeta>,
+    Own(ctx, _): Own<BitTrade>,
+) -> Result<Response, Fail<BitTrade>> {
     app.auth.logout(&ctx).await?;
-    Ok(Reply(MessageReply { message: "Logged out successfully".into() }))
+    let mut response = Reply(MessageReply { message: "Logged out successfully".into() }).into_response();
+    if let Some(cookie) = browser::no_cookie(&meta) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// Create the first administrator

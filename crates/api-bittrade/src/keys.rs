@@ -51,7 +51,7 @@ pub(crate) async fn create(
     Auth(ctx, _): Auth<BitTrade>,
     Json(request, _): Json<BitTrade, ApiKeyRequest>,
 ) -> Result<Response, Fail<BitTrade>> {
-    let unknown = || Error::invalid("scopes", "scopes must be a list of read, trade, admin");
+    let unknown = || Error::invalid("scopes", "scopes must be a list of read, trade, files, exec, admin");
     let names = request.scopes.unwrap_or_else(|| vec!["read".into()]);
     let scopes = names.iter().map(|n| Scope::parse(n).ok_or_else(unknown)).collect::<Result<Vec<_>, _>>()?;
     let lifetime = match request.expires_in_days {

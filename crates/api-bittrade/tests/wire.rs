@@ -107,6 +107,8 @@ impl Desk {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             agent: "test".into(),
             now: self.clock.now(),
+            local: false,
+            tls: false,
         });
         orrery_api_bittrade::router().0.with_state(self.app.clone()).oneshot(request).await.unwrap()
     }

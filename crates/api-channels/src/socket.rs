@@ -101,7 +101,7 @@ async fn know(shared: &Shared, offered: Offered, now: Timestamp) -> Result<Optio
             let until = auth.expiry(token.expose());
             let credential = match &caller.proof {
                 Proof::Session(id) => Credential::Session(id.clone()),
-                Proof::ApiKey(_) => Credential::Key(token),
+                Proof::ApiKey(_) | Proof::Local => Credential::Key(token),
             };
             Ok(Some(Known { caller, credential, until }))
         }

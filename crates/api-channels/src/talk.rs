@@ -242,7 +242,7 @@ impl Talk {
         let until = app.auth.expiry(token.expose());
         let credential = match caller.proof {
             Proof::Session(id) => Credential::Session(id),
-            Proof::ApiKey(_) => Credential::Key(token),
+            Proof::ApiKey(_) | Proof::Local => Credential::Key(token),
         };
         self.conn.prove(credential, until);
         app.hub.checked(&self.conn, access);

@@ -21,7 +21,8 @@ impl Dialect for Session {
         let name: Option<ChannelName> = channel.parse().ok();
         let module = name.as_ref().map(ChannelName::module).unwrap_or_default();
         let widget = name.as_ref().and_then(ChannelName::widget).map_or_else(|| last(channel), |w| w.name());
-        let words: Option<Words<'_>> = if is_one(d.channel) { serde_json::from_str(d.content.get()).ok() } else { None };
+        let words: Option<Words<'_>> =
+            if is_one(d.channel) { serde_json::from_str(d.content.get()).ok() } else { None };
         let (raw, timestamp) = words.as_ref().map_or((d.content, d.at.millis()), |words| (words.raw, words.timestamp));
         let own = words.as_ref().map(|words| &*words.module).filter(|module| !module.is_empty());
         let module = own.unwrap_or(&module);
@@ -65,7 +66,8 @@ mod tests {
 
     #[test]
     fn what_a_script_says_is_told_with_its_module_and_time() {
-        let content = serde_json::value::to_raw_value(&serde_json::json!({ "module": "m", "raw": [1], "timestamp": 7 }));
+        let content =
+            serde_json::value::to_raw_value(&serde_json::json!({ "module": "m", "raw": [1], "timestamp": 7 }));
         let content = content.unwrap();
         let told = |channel: &str| {
             let frame = Session.publication(&Delivery {

@@ -22,12 +22,12 @@ const PARAMS_MAX: usize = 16;
 const PREFLIGHT_AGE: &str = "86400";
 
 /// May pages of any origin call? They may: the session is the proof, and cookies count for nothing.
-fn allow(response: &mut Response) {
+pub(crate) fn allow(response: &mut Response) {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type, stels-session, authorization"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type, stels-session, authorization, last-event-id"),
         (header::ACCESS_CONTROL_EXPOSE_HEADERS, "retry-after, x-request-id"),
         (header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE),
     ] {

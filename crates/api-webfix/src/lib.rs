@@ -1,13 +1,16 @@
-//! The STELS document: WebFix over HTTP (`POST /` and `/webfix`) and the session socket on the same paths.
+//! The STELS document: WebFix over HTTP (`POST /` and `/webfix`), the session socket on the same paths, and workers'
+//! logs (`GET /api/worker/logs…`).
 //!
 //! A client subscribes and then only listens. Any Origin may connect: the session is the proof, and cookies
 //! count for nothing. An upgrade is never refused: whoever may not come in is told by a close code, because the
 //! documented client takes any other failure for the end of its session and erases its wallet. For the same
 //! reason no reason here has the words session, expired or invalid in it unless that is meant.
 
+mod alerts;
 mod call;
 mod dialect;
 mod http;
+mod logs;
 pub mod markets;
 mod methods;
 mod publish;
@@ -80,6 +83,7 @@ pub(crate) struct Shared {
     figures: Arc<dyn Fn() -> Figures + Send + Sync>,
     sockets: sockets::Sockets,
     recheck: Notify,
+    log_seats: logs::Seats,
 }
 
 impl Shared {
@@ -113,17 +117,19 @@ impl WebFix {
             figures: options.figures,
             sockets: sockets::Sockets::default(),
             recheck: Notify::new(),
+            log_seats: logs::Seats::default(),
         });
         for topic in socket::TOPICS {
             app.hub.announce_own(&shared.group(topic));
         }
         tasks.spawn("webfix-publish", publish::run(shared.clone()));
+        tasks.spawn("webfix-alerts", alerts::run(shared.clone()));
         tasks.spawn("webfix-accounts", publish::hear_venues(shared.clone()));
         Self(shared)
     }
 
-    /// Puts the surface in front of `router`: upgrades, calls and preflights on `/` and [`PATH`] are its, everything
-    /// else goes on.
+    /// Puts the surface in front of `router`: upgrades, calls and preflights on `/` and [`PATH`] are its, and workers'
+    /// logs; everything else goes on.
     pub fn in_front_of(&self, router: Router) -> Router {
         router.layer(from_fn_with_state(self.0.clone(), open))
     }
@@ -139,6 +145,14 @@ async fn open(
             return socket::open(shared, request);
         }
         if matches!(*request.method(), Method::POST | Method::OPTIONS) {
+            return http::answer(&shared, request).await;
+        }
+    }
+    if matches!(request.uri().path(), logs::SIZES | logs::STREAM) {
+        if *request.method() == Method::GET {
+            return logs::answer(&shared, request).await;
+        }
+        if *request.method() == Method::OPTIONS {
             return http::answer(&shared, request).await;
         }
     }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use orrery_app::hub::Publish;
 use orrery_app::venues::{Portfolio, VenueEvent};
 use orrery_app::wallets::Submitted;
+use orrery_app::workers::Network;
 use orrery_kernel::{Result, Timestamp};
 use orrery_protocol::stels::{ChannelName, NetworkConnections};
 use orrery_wallets::Account;
+use orrery_workers::fleet::NodeTotals;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
@@ -19,6 +21,8 @@ use crate::{BATCH, HEARTBEAT, PER_SESSION_MAX, Shared};
 
 /// Between two rounds.
 const PERIOD: Duration = Duration::from_secs(5);
+/// Nodes that the sonar tells of, besides this one.
+const NODES_SHOWN_MAX: usize = 100;
 
 /// How the machine is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -211,7 +215,7 @@ impl Shared {
     }
 
     async fn sonar(&self, held: Result<Portfolio>) -> Option<Value> {
-        let counted = self.app.workers.count().await;
+        let counted = self.app.workers.network().await;
         let (held, workers) = match (held, counted) {
             (Ok(held), Ok(workers)) => (held, workers),
             (Err(error), _) | (_, Err(error)) => {
@@ -219,16 +223,45 @@ impl Shared {
                 return None;
             }
         };
-        Some(sonar_raw(&held, workers, self.app.wallets.node(), self.app.clock.now()))
+        Some(sonar_raw(&held, &workers, self.app.wallets.node(), self.app.clock.now()))
     }
 }
 
+/// What nodes counted, as the newer client reads it.
+fn operations<'a>(totals: impl Iterator<Item = &'a NodeTotals>) -> Value {
+    let sum = |(runs, errors, network), of: &NodeTotals| {
+        (runs + of.executions, errors + of.errors, network + of.network_errors)
+    };
+    let (runs, errors, network): (i64, i64, i64) = totals.fold((0, 0, 0), sum);
+    let rate = if runs > 0 { 100.0 - errors as f64 * 100.0 / runs as f64 } else { 100.0 };
+    json!({
+        "total": runs,
+        "errors": errors,
+        "networkErrors": network,
+        "criticalErrors": errors - network,
+        "successRate": (rate * 100.0).round() / 100.0,
+    })
+}
+
 /// `raw` of the sonar channels, with what the newer client reads beside the document's fields.
-fn sonar_raw(held: &Portfolio, (active, stopped): (u64, u64), node: &str, now: Timestamp) -> Value {
+fn sonar_raw(held: &Portfolio, network: &Network, node: &str, now: Timestamp) -> Value {
+    let (active, stopped) = (network.active, network.stopped);
     let total = active + stopped;
     let workers = json!({ "active": active, "stopped": stopped, "total": total, "local": total, "network": 0 });
-    let operations = json!({ "total": 0, "errors": 0, "networkErrors": 0, "criticalErrors": 0, "successRate": 100 });
-    let current = json!({ "id": node, "operations": operations, "workers": workers });
+    let all = operations(network.totals.values());
+    let current =
+        json!({ "id": node, "operations": operations(network.totals.get(node).into_iter()), "workers": workers });
+    let mut nodes = json!({});
+    let others = network.nodes.iter().map(|seen| &seen.beat).filter(|beat| beat.node != node);
+    for beat in others.take(NODES_SHOWN_MAX) {
+        let own =
+            json!({ "active": beat.running, "stopped": 0, "total": beat.running, "local": beat.running, "network": 0 });
+        let operations = operations(network.totals.get(&beat.node).into_iter());
+        let shown = json!({ "id": beat.node, "operations": operations, "workers": own });
+        nodes[&beat.node] = json!({ "raw": { "currentNode": shown, "liquidity": 0, "exchanges": [] } });
+    }
+    nodes[node] = json!({ "raw": { "currentNode": current, "liquidity": held.equity, "exchanges": held.exchanges } });
+    let count = nodes.as_object().map_or(1, serde_json::Map::len);
     json!({
         "liquidity": held.equity,
         "available": held.available,
@@ -240,19 +273,15 @@ fn sonar_raw(held: &Portfolio, (active, stopped): (u64, u64), node: &str, now: T
         "exchanges": held.exchanges,
         "accounts": held.accounts,
         "workers": workers,
-        "totalNodes": 1,
+        "totalNodes": count,
         "network": {
-            "totalOperations": 0,
-            "totalErrors": 0,
+            "totalOperations": all["total"],
+            "totalErrors": all["errors"],
             "totalWorkers": total,
             "activeWorkers": active,
-            "successRate": 100,
+            "successRate": all["successRate"],
         },
-        "nodes": { node: { "raw": {
-            "currentNode": current,
-            "liquidity": held.equity,
-            "exchanges": held.exchanges,
-        } } },
+        "nodes": nodes,
         "connectors": [],
         "uniqueExchange": held.exchanges,
         "currentNode": current,

@@ -15,6 +15,10 @@ impl ErrorShape for Shape {
         if let Some(field) = error.field {
             inner["details"] = json!({ "field": field });
         }
+        if let Some((line, column)) = error.place {
+            inner["details"]["line"] = line.into();
+            inner["details"]["column"] = column.into();
+        }
         json!({ "webfix": "1.0", "error": inner })
     }
 }

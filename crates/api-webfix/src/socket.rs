@@ -1,20 +1,25 @@
 //! One session socket.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::Response;
+use bytes::Bytes;
 use orrery_app::hub::{Conn, Connecting, Ending, Who};
 use orrery_app::wallets::View;
 use orrery_http_kit::websocket::{self, Inbound, Upgrade};
-use orrery_kernel::ErrorCode;
+use orrery_kernel::{ErrorCode, Timestamp};
 use orrery_protocol::stels::{Envelope, SessionFrame, Subscribe};
 use orrery_realtime::frame;
 use orrery_wallets::Session;
+use orrery_workers::logs::Numbered;
 use serde_json::json;
+use tokio::time::MissedTickBehavior;
 
 use crate::Shared;
 use crate::methods::{balance_channel, balance_raw};
@@ -28,6 +33,13 @@ const CHANNELS_MAX: usize = 160;
 /// The document's subprotocol.
 const PROTOCOL: &str = "webfix";
 
+/// Before the id of a worker: its log.
+const LOG_CHANNEL: &str = "worker.log.";
+/// Lines from before that a subscriber gets.
+const LOG_TAIL: u32 = 100;
+/// How often a log that is silent looks whether its socket is still there.
+const LOG_LOOK: Duration = Duration::from_secs(5);
+
 /// What there is to be heard.
 pub(crate) const TOPICS: [&str; 4] = ["runtime", "sonar", "network", "events"];
 /// What everybody hears who subscribes to anything.
@@ -36,8 +48,10 @@ const ALWAYS: [&str; 2] = ["network", "events"];
 struct Listener {
     shared: Arc<Shared>,
     conn: Arc<Conn>,
-    /// The session's wallet.
-    address: Option<String>,
+    /// The session.
+    session: Option<Session>,
+    /// Workers whose logs it follows.
+    logs: Mutex<BTreeSet<String>>,
 }
 
 impl Listener {
@@ -50,6 +64,9 @@ impl Listener {
         if method != "subscribe" || channel.is_empty() || self.conn.channels().len() >= CHANNELS_MAX {
             return;
         }
+        if let Some(sid) = channel.strip_prefix(LOG_CHANNEL) {
+            return self.follow(sid).await;
+        }
         let (network, sonar) = (self.shared.group(""), self.shared.group("sonar"));
         let channel = match channel.as_str() {
             "sonar" | "runtime" => self.shared.group(&channel),
@@ -57,7 +74,7 @@ impl Listener {
             _ => return,
         };
         // what everybody's sonar says of money is not what a wallet's own says, and they have one name
-        let sonar = match &self.address {
+        let sonar = match self.session.as_ref().map(|session| &session.address) {
             None => matches!(channel.as_str(), name if name == self.shared.group("runtime")).then_some(sonar),
             Some(address) if channel == sonar => {
                 self.shared.tell_own_sonar(address).await;
@@ -70,6 +87,38 @@ impl Listener {
             self.join(&sonar).await;
         }
         self.join_always().await;
+    }
+
+    /// A worker's log, to its owner. Like any other channel that one may not hear, it stays silent else.
+    async fn follow(&self, sid: &str) {
+        let Some(session) = &self.session else { return };
+        let (shared, conn) = (self.shared.clone(), self.conn.clone());
+        if self.logs.lock().unwrap_or_else(PoisonError::into_inner).contains(sid) {
+            return;
+        }
+        let mut follower = match shared.app.workers.follow(session, sid, None, Some(LOG_TAIL)).await {
+            Ok(follower) => follower,
+            Err(error) => return tracing::debug!(%error, sid, "a log cannot be followed"),
+        };
+        let Ok(seat) = shared.log_seats.take(&session.token) else { return };
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).insert(sid.to_owned());
+        let sid = sid.to_owned();
+        self.shared.tasks.clone().spawn_connection("webfix-log", async move {
+            let (_seat, stopping) = (seat, shared.tasks.stopping());
+            let mut look = tokio::time::interval(LOG_LOOK);
+            look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            while !conn.is_closed() {
+                tokio::select! {
+                    () = stopping.cancelled() => return,
+                    _ = look.tick() => {}
+                    lines = follower.next() => match lines {
+                        Ok(lines) => tell_lines(&conn, &sid, &lines, shared.app.clock.now()),
+                        // it is asked again with the next look
+                        Err(_) => drop(look.tick().await),
+                    },
+                }
+            }
+        });
     }
 
     async fn join_always(&self) {
@@ -114,12 +163,42 @@ impl Listener {
 
     fn send(&self, channel: &str, module: &str, widget: &str, raw: &serde_json::Value) {
         let now = self.shared.app.clock.now();
-        let Ok(raw) = serde_json::value::to_raw_value(raw) else { return };
-        let envelope = || Envelope { channel, module, widget, raw: &raw, timestamp: now.millis() };
-        let sent = SessionFrame { key: [channel], value: envelope(), flat: envelope() };
-        match serde_json::to_vec(&sent) {
-            Ok(json) => self.conn.send(frame::text(&json), now),
-            Err(error) => tracing::error!(%error, "a frame could not be written"),
+        if let Some(frame) = framed(channel, module, widget, raw, now) {
+            self.conn.send(frame, now);
+        }
+    }
+}
+
+/// A frame of the document's for a message that is in no channel of the hub.
+pub(crate) fn framed(
+    channel: &str,
+    module: &str,
+    widget: &str,
+    raw: &serde_json::Value,
+    now: Timestamp,
+) -> Option<Bytes> {
+    let raw = serde_json::value::to_raw_value(raw).ok()?;
+    let envelope = || Envelope { channel, module, widget, raw: &raw, timestamp: now.millis() };
+    let sent = SessionFrame { key: [channel], value: envelope(), flat: envelope() };
+    match serde_json::to_vec(&sent) {
+        Ok(json) => Some(frame::text(&json)),
+        Err(error) => {
+            tracing::error!(%error, "a frame could not be written");
+            None
+        }
+    }
+}
+
+impl Shared {
+    /// Tells the sockets that a wallet has at this server.
+    pub(crate) fn tell_here(&self, address: &str, channel: &str, module: &str, widget: &str, raw: &serde_json::Value) {
+        let now = self.app.clock.now();
+        let conns = self.sockets.of(address);
+        let Some(frame) = (!conns.is_empty()).then(|| framed(channel, module, widget, raw, now)).flatten() else {
+            return;
+        };
+        for conn in conns {
+            conn.send(frame.clone(), now);
         }
     }
 }
@@ -130,6 +209,14 @@ impl Inbound for Listener {
             self.hear(&text).await;
             if self.conn.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
+    }
+}
+
+fn tell_lines(conn: &Conn, sid: &str, lines: &[Numbered], now: Timestamp) {
+    let line = |Numbered { id, line }: &Numbered| json!({ "id": id, "timestamp": line.at.millis(), "level": line.level.name(), "text": line.text });
+    let raw = json!({ "sid": sid, "lines": lines.iter().map(line).collect::<Vec<_>>() });
+    if let Some(frame) = framed(&format!("{LOG_CHANNEL}{sid}"), "worker", "log", &raw, now) {
+        conn.send(frame, now);
     }
 }
 
@@ -187,8 +274,8 @@ pub(crate) fn open(shared: Arc<Shared>, request: Request) -> Response {
             shared.app.hub.disconnect(&conn);
             return websocket::turn_away(socket, &[dialect.close(&other(1013, "Too many connections"))]).await;
         }
-        let address = session.as_ref().map(|session| session.address.clone());
-        let listener = Listener { shared: shared.clone(), conn: conn.clone(), address };
+        let listener =
+            Listener { shared: shared.clone(), conn: conn.clone(), session: session.clone(), logs: Mutex::default() };
         if let (Some(session), Some(token)) = (&session, &token) {
             listener.welcome(session, token).await;
         }

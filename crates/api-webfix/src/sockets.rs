@@ -63,6 +63,13 @@ impl Sockets {
         }
     }
 
+    /// The sockets of a wallet.
+    pub(crate) fn of(&self, address: &str) -> Vec<Arc<Conn>> {
+        let sessions = self.sessions();
+        let own = sessions.values().filter(|seats| seats.address == address);
+        own.flat_map(|seats| seats.conns.iter().cloned()).collect()
+    }
+
     /// The wallets that have a socket here, each once.
     pub(crate) fn addresses(&self) -> std::collections::BTreeSet<String> {
         self.sessions().values().map(|seats| seats.address.clone()).collect()

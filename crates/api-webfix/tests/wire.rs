@@ -150,6 +150,8 @@ impl Server {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             agent: "test".into(),
             now: self.clock.now(),
+            local: false,
+            tls: false,
         });
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
@@ -176,6 +178,21 @@ impl Server {
         assert_eq!(status, 200, "{method}: {reply}");
         reply
     }
+}
+
+/// With the random ids of workers replaced by the order in which they come.
+fn named(value: &Value) -> Value {
+    let text = value.to_string();
+    let is_id = |part: &str| part.len() == 36 && part.bytes().filter(|b| *b == b'-').count() == 4;
+    let mut ids: Vec<&str> = Vec::new();
+    for part in text.split(|c: char| !c.is_ascii_hexdigit() && c != '-') {
+        if is_id(part) && !ids.contains(&part) {
+            ids.push(part);
+        }
+    }
+    let named =
+        ids.iter().enumerate().fold(text.clone(), |text, (n, id)| text.replace(id, &format!("[sid {}]", n + 1)));
+    serde_json::from_str(&named).unwrap()
 }
 
 fn recorded(method: &str) -> Vec<(String, String)> {
@@ -250,15 +267,15 @@ async fn the_shapes_that_clients_read() {
     let call =
         async |method: &str, params: &[&str], body: Value| server.call(Some(session), method, params, &body).await;
     let made = call("setWorker", &[], json!({"scriptContent": "1", "note": "n"})).await;
-    insta::assert_json_snapshot!("worker", made);
+    insta::assert_json_snapshot!("worker", named(&made));
     let sid = made["value"]["raw"]["sid"].clone();
     insta::assert_json_snapshot!(
         "workers",
-        json!({
+        named(&json!({
             "getLeaderInfo": call("getLeaderInfo", &[], json!({"workerId": sid})).await,
             "getWorkerStats": call("getWorkerStats", &[], json!({})).await,
             "stopAllWorkers": call("stopAllWorkers", &[], json!({})).await,
-        })
+        }))
     );
     insta::assert_json_snapshot!(
         "assets",

@@ -24,7 +24,8 @@ fn message(event: &Event) -> Option<String> {
         Event::Access => Some("access".into()),
         Event::Channels => Some("channels".into()),
         Event::Plans { user } => Some(format!("plans {user}")),
-        Event::Ledger { .. } | Event::Filled { .. } => None,
+        // runs are told by the process that has them
+        Event::Ledger { .. } | Event::Filled { .. } | Event::Output(_) => None,
     }
 }
 

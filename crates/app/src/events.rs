@@ -36,6 +36,8 @@ pub enum Event {
     Settings,
     /// An administrator configured channels.
     Channels,
+    /// A run of somebody's began, wrote, ended. Only this process tells of it.
+    Output(Arc<crate::exec::Told>),
     /// Somebody's permissions changed (logout, password, role, deletion): re-check every socket.
     Access,
 }

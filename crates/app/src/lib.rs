@@ -6,8 +6,11 @@
 pub mod admin;
 pub mod auth;
 pub mod bridge;
+pub mod data;
 pub mod desk;
 pub mod events;
+pub mod exec;
+pub mod files;
 pub mod fleet;
 pub mod hub;
 pub mod leadership;
@@ -18,8 +21,10 @@ pub mod market;
 pub mod orders;
 pub mod paper;
 pub mod plans;
+pub mod programs;
 pub mod shares;
 pub mod tasks;
+pub mod topics;
 pub mod trading;
 pub mod transfers;
 pub mod venues;
@@ -37,10 +42,13 @@ use orrery_kernel::{Clock, Entropy, Result};
 use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::{MarketStore, PriceFeed, SentimentFeed};
 use orrery_realtime::{Broker, ChannelStore};
-use orrery_storage::Cache;
+use orrery_storage::{Bus, Cache};
 use orrery_venues::Exchanges;
 use orrery_wallets::WalletStore;
 use orrery_workers::WorkerStore;
+use orrery_workers::fleet::FleetStore;
+use orrery_workers::logs::LogStore;
+use orrery_workers::script::ScriptRuntime;
 
 /// Everything outside that the use cases reach.
 #[derive(Clone)]
@@ -65,10 +73,24 @@ pub struct Ports {
     pub wallets: Arc<dyn WalletStore>,
     /// Workers.
     pub workers: Arc<dyn WorkerStore>,
+    /// What the nodes that run them share.
+    pub fleet: Arc<dyn FleetStore>,
+    /// What they write.
+    pub worker_logs: Arc<dyn LogStore>,
+    /// Checks their scripts.
+    pub scripts: Arc<dyn ScriptRuntime>,
+    /// What processes tell each other.
+    pub bus: Arc<dyn Bus>,
+    /// Documents.
+    pub data: Arc<dyn orrery_storage::data::DataStore>,
+    /// Files and programs.
+    pub files: files::FileParts,
     /// The way to exchanges.
     pub exchanges: Arc<dyn Exchanges>,
     /// The exchange of play money, where there are prices for it.
     pub paper: Option<paper::PaperParts>,
+    /// Who runs commands and terminals, where that is switched on.
+    pub exec: Option<exec::ExecParts>,
     /// Source of prices and charts.
     pub price_feed: Arc<dyn PriceFeed>,
     /// Source of sentiment.
@@ -94,6 +116,8 @@ pub struct Settings {
     pub wallets: wallets::WalletSettings,
     /// Accounts at exchanges.
     pub venues: venues::VenueSettings,
+    /// Files and programs.
+    pub files: files::FileSettings,
     /// Bounds on requests.
     pub requests: limits::RequestPolicies,
     /// Given to every new user on registration; `demo` sets it, `serve` does not.
@@ -130,6 +154,16 @@ pub struct App {
     pub venues: Arc<venues::Venues>,
     /// Workers.
     pub workers: workers::Workers,
+    /// Commands, runs of programs, terminals, where that is switched on.
+    pub exec: Option<Arc<exec::Exec>>,
+    /// Documents.
+    pub data: data::Data,
+    /// Files.
+    pub files: Arc<files::Files>,
+    /// Programs.
+    pub programs: Arc<programs::Programs>,
+    /// What subscribers of topics are told.
+    pub topics: topics::Topics,
     /// Bounds on requests.
     pub limits: limits::RequestLimits,
     /// Time.
@@ -145,7 +179,8 @@ impl App {
     /// When the newest stored price cannot be read.
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
         let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
-        let Ports { broker, channels, price_feed, sentiment_feed, wallets, workers, exchanges, paper, .. } = ports;
+        let Ports { broker, channels, price_feed, sentiment_feed, wallets, exchanges, paper, .. } = ports;
+        let Ports { workers, fleet, worker_logs, scripts, bus, exec, data, files: parts, .. } = ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -188,9 +223,20 @@ impl App {
         let hub = hub::Hub::new(hub_ports, settings.hub);
         hub.reload().await?;
         hub.start(&auth, &events, tasks);
+        let exec = exec
+            .map(|parts| exec::Exec::new(parts, auth.clone(), events.clone(), clock.clone(), entropy.clone(), tasks));
         let limits = limits::RequestLimits::new(rates, settings.requests);
         let node = settings.wallets.node.clone();
-        let workers = workers::Workers::new(workers, clock.clone(), entropy.clone(), node);
+        let worker_ports = workers::WorkerPorts {
+            store: workers,
+            fleet,
+            logs: worker_logs,
+            scripts,
+            bus,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
+        let workers = workers::Workers::new(worker_ports, node, tasks);
         let paper = paper.map(|parts| {
             let paper::PaperParts { store, prices, settings } = parts;
             let (clock, entropy) = (clock.clone(), entropy.clone());
@@ -219,6 +265,12 @@ impl App {
         let wallets = Arc::new(wallets::Wallets::new(ports, settings.wallets));
         let venues = Arc::new(venues::Venues::new(wallets.clone(), venue_ports, settings.venues, tasks));
         tasks.spawn("wallets-sweep", wallets.clone().sweep(tasks.stopping()));
+        let kept = |auth: &Arc<auth::Auth>| (auth.clone(), clock.clone(), entropy.clone(), settings.files.clone());
+        let (of_auth, of_clock, of_entropy, of_settings) = kept(&auth);
+        let files = Arc::new(files::Files::new(&parts, of_auth, of_clock, of_entropy, of_settings));
+        let (of_auth, of_clock, of_entropy, of_settings) = kept(&auth);
+        let programs = Arc::new(programs::Programs::new(&parts, of_auth, of_clock, of_entropy, of_settings));
+        tasks.spawn("files-sweep", files.clone().sweep(programs.clone(), tasks.stopping()));
         Ok(Arc::new(Self {
             auth,
             trading,
@@ -230,10 +282,15 @@ impl App {
             admin,
             market,
             events,
+            topics: topics::Topics::new(hub.clone()),
             hub,
             wallets,
             venues,
             workers,
+            exec,
+            data: data::Data::new(data),
+            files,
+            programs,
             limits,
             clock,
             entropy,

@@ -55,6 +55,12 @@ impl Tasks {
         self.stopping.clone()
     }
 
+    /// Ends the whole process in an orderly way, as a failed task does.
+    pub fn fail(&self) {
+        self.failed.store(true, Ordering::SeqCst);
+        self.stopping.cancel();
+    }
+
     /// Did a task fail?
     pub fn failed(&self) -> bool {
         self.failed.load(Ordering::SeqCst)

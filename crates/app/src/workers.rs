@@ -1,12 +1,28 @@
-//! Workers of wallets: kept, changed under their version, stopped together.
+//! Workers of wallets: kept, changed under their version, stopped together; what their nodes tell of them.
+
+mod check;
+mod figures;
+mod history;
+mod logs;
+mod moving;
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, stream};
 use orrery_kernel::{Clock, Entropy, Error, ErrorCode, Result};
+use orrery_storage::Bus;
 use orrery_wallets::Session;
-use orrery_workers::{Changed, Draft, Spec, SpecError, Version, Worker, WorkerStore};
+use orrery_workers::fleet::FleetStore;
+use orrery_workers::logs::LogStore;
+use orrery_workers::script::ScriptRuntime;
+use orrery_workers::{Changed, Draft, Spec, SpecError, Worker, WorkerStore};
+
+pub use figures::{GivenUp, Network, Stats};
+pub use logs::Follower;
+pub use moving::{Exported, IMPORTED_MAX};
 
 use crate::Ctx;
+use crate::tasks::Tasks;
 
 /// Workers of one wallet.
 pub const WORKERS_MAX: u32 = 10_000;
@@ -14,6 +30,10 @@ pub const WORKERS_MAX: u32 = 10_000;
 const LISTED_MAX: u32 = 10_000;
 /// Versions kept of each.
 const VERSIONS_KEPT: u32 = 100;
+/// Workers that are told to stop at once.
+const STOPPED_AT_ONCE: usize = 8;
+/// How often one is told to stop that somebody changes at the same time.
+const STOP_TRIES: usize = 4;
 
 /// How stopping one of many went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +42,28 @@ pub enum Stopped {
     Now,
     /// It was not.
     Already,
-    /// It could not be told.
-    Failed,
+    /// It could not be told, for this reason.
+    Failed(&'static str),
+}
+
+/// Everything outside that the use cases of workers reach.
+pub(crate) struct WorkerPorts {
+    pub store: Arc<dyn WorkerStore>,
+    pub fleet: Arc<dyn FleetStore>,
+    pub logs: Arc<dyn LogStore>,
+    pub scripts: Arc<dyn ScriptRuntime>,
+    pub bus: Arc<dyn Bus>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
 }
 
 /// The use cases of workers.
 pub struct Workers {
     store: Arc<dyn WorkerStore>,
+    fleet: Arc<dyn FleetStore>,
+    logs: Arc<dyn LogStore>,
+    checking: check::Checking,
+    written: logs::Written,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     node: String,
@@ -43,21 +78,24 @@ fn missing() -> Error {
 }
 
 impl Workers {
-    pub(crate) fn new(
-        store: Arc<dyn WorkerStore>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        node: String,
-    ) -> Self {
-        Self { store, clock, entropy, node }
+    pub(crate) fn new(ports: WorkerPorts, node: String, tasks: &Tasks) -> Self {
+        let WorkerPorts { store, fleet, logs, scripts, bus, clock, entropy } = ports;
+        let written = logs::Written::default();
+        tasks.spawn("workers-logs", written.clone().hear(bus, tasks.stopping()));
+        Self { store, fleet, logs, checking: check::Checking::new(scripts), written, clock, entropy, node }
     }
 
     /// Makes a worker.
     ///
     /// # Errors
-    /// `Invalid` names the field; `Conflict` when there are too many.
+    /// `Invalid` names the field, and the place in the script; `Conflict` when there are too many.
     pub async fn create(&self, ctx: &Ctx, session: &Session, draft: Draft) -> Result<Worker> {
         let spec = Spec::new(draft).map_err(|e| invalid(&e))?;
+        self.checking.check(&spec, "scriptContent").await?;
+        self.add(ctx, session, spec).await
+    }
+
+    async fn add(&self, ctx: &Ctx, session: &Session, spec: Spec) -> Result<Worker> {
         let worker = Worker {
             sid: self.uuid(),
             nid: self.node.clone(),
@@ -76,7 +114,8 @@ impl Workers {
     /// Tells a worker to be something else; with `seen`, only if that is still its version.
     ///
     /// # Errors
-    /// `Invalid` names the field; `NotFound`; `Forbidden` for another wallet's; `Conflict` when it is outdated.
+    /// `Invalid` names the field, and the place in the script; `NotFound`; `Forbidden` for another wallet's;
+    /// `Conflict` when it is outdated.
     pub async fn update(
         &self,
         ctx: &Ctx,
@@ -86,15 +125,29 @@ impl Workers {
         seen: Option<i64>,
     ) -> Result<Worker> {
         let spec = Spec::complete(draft).map_err(|e| invalid(&e))?;
-        let owner = &session.address;
-        match self.store.change_worker(owner, sid, &spec, seen, VERSIONS_KEPT, ctx.now).await? {
+        let there = self.own(session, sid).await?;
+        // one that is as it was has to be stoppable whatever the nodes know by now
+        if !check::same_program(&there.spec, &spec) {
+            self.checking.check(&spec, "raw.script").await?;
+        }
+        self.change(ctx, session, sid, &spec, seen).await
+    }
+
+    async fn change(&self, ctx: &Ctx, session: &Session, sid: &str, spec: &Spec, seen: Option<i64>) -> Result<Worker> {
+        match self.store.change_worker(&session.address, sid, spec, seen, VERSIONS_KEPT, ctx.now).await? {
             Changed::Done(worker) => Ok(*worker),
             Changed::Outdated => Err(Error::new(ErrorCode::Conflict, "The worker has changed since it was read")),
-            Changed::Missing if self.store.worker(sid).await?.is_some() => {
-                Err(Error::new(ErrorCode::Forbidden, "The worker is another wallet's"))
-            }
             Changed::Missing => Err(missing()),
         }
+    }
+
+    /// One of the wallet's workers, to change it: another wallet's is known by its refusal.
+    async fn own(&self, session: &Session, sid: &str) -> Result<Worker> {
+        let there = self.store.worker(sid).await?.ok_or_else(missing)?;
+        if there.owner != session.address {
+            return Err(Error::new(ErrorCode::Forbidden, "The worker is another wallet's"));
+        }
+        Ok(there)
     }
 
     /// The wallet's workers, newest first.
@@ -111,40 +164,41 @@ impl Workers {
         found.filter(|worker| worker.owner == session.address).ok_or_else(missing)
     }
 
-    /// A worker's versions, newest first.
-    ///
-    /// # Errors
-    /// As [`Self::get`].
-    pub async fn versions(&self, session: &Session, sid: &str) -> Result<Vec<Version>> {
-        self.get(session, sid).await?;
-        Ok(self.store.versions(sid).await?)
-    }
-
-    /// Tells all of the wallet's workers to stop.
+    /// Tells all of the wallet's workers to stop. What fails keeps the others from nothing.
     pub async fn stop_all(&self, ctx: &Ctx, session: &Session) -> Result<Vec<(Worker, Stopped)>> {
-        let mut done = Vec::new();
-        for worker in self.list(session).await? {
-            if !worker.spec.active {
-                done.push((worker, Stopped::Already));
-                continue;
-            }
+        let all = stream::iter(self.list(session).await?);
+        let told = all.map(async |worker| {
             let stopped = self.stop(ctx, &worker).await;
-            done.push((worker, stopped));
-        }
-        Ok(done)
+            (worker, stopped)
+        });
+        Ok(told.buffered(STOPPED_AT_ONCE).collect().await)
     }
 
     async fn stop(&self, ctx: &Ctx, worker: &Worker) -> Stopped {
-        let spec = Spec { active: false, ..worker.spec.clone() };
-        let (owner, sid, seen) = (&worker.owner, &worker.sid, Some(worker.version));
-        match self.store.change_worker(owner, sid, &spec, seen, VERSIONS_KEPT, ctx.now).await {
-            Ok(Changed::Done(_)) => Stopped::Now,
-            Ok(Changed::Outdated | Changed::Missing) => Stopped::Failed,
-            Err(error) => {
-                tracing::warn!(%error, sid, "a worker was not stopped");
-                Stopped::Failed
+        let mut worker = worker.clone();
+        for _ in 0..STOP_TRIES {
+            if !worker.spec.active {
+                return Stopped::Already;
             }
+            let spec = Spec { active: false, ..worker.spec.clone() };
+            let (owner, sid, seen) = (&worker.owner, &worker.sid, Some(worker.version));
+            let changed = self.store.change_worker(owner, sid, &spec, seen, VERSIONS_KEPT, ctx.now).await;
+            let again = match changed {
+                Ok(Changed::Done(_)) => return Stopped::Now,
+                Ok(Changed::Outdated) => self.store.worker(sid).await,
+                Ok(Changed::Missing) => Ok(None),
+                Err(error) => Err(error),
+            };
+            worker = match again {
+                Ok(Some(worker)) => worker,
+                Ok(None) => return Stopped::Failed("there is no such worker any more"),
+                Err(error) => {
+                    tracing::warn!(%error, sid, "a worker was not stopped");
+                    return Stopped::Failed("the database is not available");
+                }
+            };
         }
+        Stopped::Failed("it is changed again and again")
     }
 
     /// How many workers there are, active and not.

@@ -16,7 +16,8 @@ use orrery_testkit::assembled::{ports, settings};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy, keyring};
 use orrery_testkit::stub_venue::{Fault, StubExchanges, StubVenue};
 use orrery_venues::paper::Walk;
-use orrery_venues::unified::Side;
+use orrery_venues::stream::{News, Part};
+use orrery_venues::unified::{self, Balance, Balances, Side};
 use orrery_venues::{ErrorClass, Fields, NewOrder, Number, Venue, Verb};
 use orrery_wallets::Account;
 use serde_json::{Value, json};
@@ -312,5 +313,64 @@ async fn an_account_is_looked_at_again_and_again() {
     let sum = bench.app.venues.portfolio_of("gOwner").await.unwrap();
     assert_eq!((sum.equity, sum.accounts), (seen.holdings.equity.0, vec!["main".to_owned()]));
     assert_eq!(bench.app.venues.portfolio_of("gOther").await.unwrap(), Default::default());
+    bench.tasks.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_exchange_says_of_an_account_is_seen_at_once() {
+    let bench = bench().await;
+    let mut events = bench.app.venues.events();
+    bench.tasks.spawn("looks", bench.app.venues.clone().run(bench.tasks.stopping()));
+    bench.app.venues.account_set(&bench.account);
+    looked(&mut events, 2).await;
+    while bench.exchanges.followed() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let asked = bench.stub.seen().len();
+    let number = |digits: &str| Number::parse(digits);
+    let balance = Balance { free: number("2000"), used: number("0"), total: number("2000"), debt: None };
+    let balances = Balances { of: vec![("USDT".to_owned(), balance)], ..Balances::default() };
+    bench.exchanges.tell(&News::Balance(Part::Main, balances));
+    let order = unified::Order { id: Some("77".into()), symbol: Some("BTC/USDT".into()), ..Default::default() };
+    bench.exchanges.tell(&News::Orders(vec![order]));
+    looked(&mut events, 1).await;
+    let seen = bench.app.venues.snapshot(&bench.account).await.unwrap();
+    // 0.13345678 BTC at 37066.77, 2000 USDT, and 109.5 USDT in the contracts' part as before
+    assert_eq!(seen.holdings.equity.to_string(), "7056.3117692006");
+    assert_eq!(seen.orders[0]["id"], "77");
+    assert_eq!(bench.stub.seen().len(), asked, "nothing was asked for");
+
+    // what contracts do is looked at soon
+    let position = unified::Position { symbol: Some("BTC/USDT:USDT".into()), ..Default::default() };
+    bench.exchanges.tell(&News::Positions(vec![position]));
+    looked(&mut events, 1).await;
+    let seen = bench.app.venues.snapshot(&bench.account).await.unwrap();
+    assert_eq!((seen.positions.len(), seen.holdings.profit.to_string()), (0, "0".to_owned()), "it is over");
+    bench.clock.advance(Duration::from_secs(5));
+    looked(&mut events, 1).await;
+    let seen = bench.app.venues.snapshot(&bench.account).await.unwrap();
+    assert_eq!(seen.positions.len(), 1, "the exchange still has it");
+    assert_eq!(bench.exchanges.followed(), 1);
+    bench.tasks.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn markets_are_fetched_anew_from_time_to_time() {
+    let bench = bench().await;
+    let markets = |bench: &Bench| bench.stub.asked("/api/v3/exchangeInfo");
+    bench.app.venues.desk(&bench.account).await.unwrap();
+    bench.app.venues.desk(&bench.account).await.unwrap();
+    assert_eq!(markets(&bench), 1);
+    bench.clock.advance(Duration::from_secs(3_700));
+    bench.app.venues.desk(&bench.account).await.unwrap();
+    bench.app.venues.desk(&bench.account).await.unwrap();
+    let nobody = orrery_venues::Exchanges::open(&*bench.exchanges, Venue::Binance, None).unwrap();
+    let mut waited = 0;
+    while nobody.markets_age().unwrap() > Duration::from_secs(60) {
+        waited += 1;
+        assert!(waited < 1_000, "they were not fetched");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(markets(&bench), 2, "once, and beside what is going on");
     bench.tasks.drain().await;
 }

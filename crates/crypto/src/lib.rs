@@ -53,4 +53,4 @@ pub use password::{
     PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PasswordError, check_password, hash_password, verify_nothing,
     verify_password,
 };
-pub use token::{API_KEY_PREFIX, api_key, digest, same, sha256, token};
+pub use token::{API_KEY_PREFIX, api_key, digest, hmac_sha256, same, sha256, token, token_bits};

@@ -32,6 +32,10 @@ pub trait ErrorShape: Send + Sync + 'static {
     fn body(error: &Error) -> serde_json::Value;
 }
 
+/// Kept with the answer to a failed request, for a surface whose bodies say more than an error knows.
+#[derive(Clone, Debug)]
+pub struct Refused(pub serde_json::Value);
+
 /// An error on its way out through surface `S`.
 pub struct Fail<S>(Error, PhantomData<S>);
 
@@ -52,7 +56,9 @@ impl<S: ErrorShape> IntoResponse for Fail<S> {
                 tracing::debug!(status = status.as_u16(), cause = %chain(cause.as_ref()), "request refused");
             }
         }
-        let mut response = (status, axum::Json(S::body(&self.0))).into_response();
+        let body = S::body(&self.0);
+        let mut response = (status, axum::Json(&body)).into_response();
+        response.extensions_mut().insert(Refused(body));
         if let Some(wait) = self.0.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use orrery_app::{App, Ctx};
-use orrery_identity::Proof;
 use orrery_kernel::{Error, ErrorCode};
 use serde::de::DeserializeOwned;
 
+use crate::browser::kind;
 use crate::layers::Facts;
 use crate::{ErrorShape, Fail, RequestMeta};
 
@@ -34,7 +34,7 @@ pub struct Query<S, T>(pub T, pub PhantomData<S>);
 /// The one parameter of a path, decoded.
 pub struct Segment<S>(pub String, pub PhantomData<S>);
 
-fn meta(parts: &Parts) -> Result<&RequestMeta, Error> {
+pub(crate) fn meta(parts: &Parts) -> Result<&RequestMeta, Error> {
     parts.extensions.get::<RequestMeta>().ok_or_else(|| Error::internal("the request-id layer is not mounted"))
 }
 
@@ -71,10 +71,7 @@ impl<S: ErrorShape> FromRequestParts<Arc<App>> for Auth<S> {
         app.limits.address(meta.address, meta.now).await?;
         let caller = app.auth.authenticate(bearer(parts)?, meta.now).await?;
         if let Some(facts) = parts.extensions.get::<Facts>() {
-            facts.set_principal(match caller.proof {
-                Proof::Session(_) => "session",
-                Proof::ApiKey(_) => "api-key",
-            });
+            facts.set_principal(kind(&caller.proof));
         }
         app.limits.user(caller.user, meta.now).await?;
         Ok(Self(meta.ctx(Some(caller)), PhantomData))

@@ -18,6 +18,10 @@ pub struct RequestMeta {
     pub agent: Arc<str>,
     /// When the request came in.
     pub now: Timestamp,
+    /// From this machine itself: no proxy and no tunnel in between, and by a name that only this machine answers to.
+    pub local: bool,
+    /// Did it come over TLS that this server speaks itself?
+    pub tls: bool,
 }
 
 impl RequestMeta {

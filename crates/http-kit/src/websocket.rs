@@ -50,6 +50,13 @@ pub struct Upgrade {
 /// An open WebSocket that nobody reads or writes yet.
 pub struct Socket(TokioIo<Upgraded>, Option<DirectSocket>);
 
+impl Socket {
+    /// The bytes themselves, for who speaks frames without the hub.
+    pub fn into_io(self) -> impl AsyncRead + AsyncWrite + Send + Unpin + 'static {
+        self.0
+    }
+}
+
 fn has(headers: &HeaderMap, name: header::HeaderName, word: &str) -> bool {
     let values = headers.get_all(name);
     values

@@ -24,6 +24,10 @@ pub enum Scope {
     Read,
     /// Trade.
     Trade,
+    /// Keep data, files and programs.
+    Files,
+    /// Run commands and programs.
+    Exec,
     /// Administer.
     Admin,
 }
@@ -50,13 +54,15 @@ impl Role {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Trade, Self::Admin];
+    pub const ALL: [Self; 5] = [Self::Read, Self::Trade, Self::Files, Self::Exec, Self::Admin];
 
     /// The name in stores, commands and answers: `read`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Trade => "trade",
+            Self::Files => "files",
+            Self::Exec => "exec",
             Self::Admin => "admin",
         }
     }
@@ -74,6 +80,18 @@ pub enum Proof {
     Session(SessionId),
     /// An API key with these scopes.
     ApiKey(Vec<Scope>),
+    /// By calling from the machine itself, where the operator allowed that.
+    Local,
+}
+
+impl Caller {
+    /// Owner of what [`Proof::Local`] keeps; users' numbers begin at 1.
+    pub const LOCAL: UserId = UserId(0);
+
+    /// The operator at the machine itself.
+    pub fn local() -> Self {
+        Self { user: Self::LOCAL, email: "operator@localhost".into(), role: Role::Operator, proof: Proof::Local }
+    }
 }
 
 /// A known caller.
@@ -98,6 +116,12 @@ pub enum Action {
     Trade,
     /// Change own profile, password, sessions, API keys (sessions only, never an API key).
     ManageSelf,
+    /// Keep own data, files and programs.
+    Store,
+    /// Run commands and programs, open terminals.
+    Execute,
+    /// Open the server to the internet by a tunnel.
+    Tunnel,
     /// Read the house's exposure, reconcile.
     ReadHouse,
     /// Users, deposits, settings, reversals.
@@ -115,11 +139,17 @@ pub fn authorize(caller: &Caller, action: Action) -> Result<(), Denied> {
         Action::ReadOwn => (Role::Viewer, Some(Scope::Read)),
         Action::Trade => (Role::Trader, Some(Scope::Trade)),
         Action::ManageSelf => (Role::Viewer, None),
+        Action::Store => (Role::Trader, Some(Scope::Files)),
+        // whoever may register is a trader, and a stranger must not run commands
+        Action::Execute => (Role::Operator, Some(Scope::Exec)),
+        Action::Tunnel => (Role::Operator, Some(Scope::Admin)),
         Action::ReadHouse => (Role::Operator, Some(Scope::Admin)),
         Action::Administer => (Role::Admin, Some(Scope::Admin)),
     };
     let proven = match (&caller.proof, scope) {
         (Proof::Session(_), _) => true,
+        // there is no account behind it that could be managed
+        (Proof::Local, scope) => scope.is_some(),
         (Proof::ApiKey(scopes), Some(scope)) => scopes.contains(&scope),
         (Proof::ApiKey(_), None) => false,
     };

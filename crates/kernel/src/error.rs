@@ -49,6 +49,8 @@ pub struct Error {
     pub public: Cow<'static, str>,
     /// The input field at fault, where there is one.
     pub field: Option<&'static str>,
+    /// Where in a field that is a text of many lines: line and column, both from 1.
+    pub place: Option<(u32, u32)>,
     /// When to try again.
     pub retry_after: Option<Duration>,
     /// For the log; never sent.
@@ -61,7 +63,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of `code` with an outside sentence.
     pub fn new(code: ErrorCode, public: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, public: public.into(), field: None, retry_after: None, internal: None }
+        Self { code, public: public.into(), field: None, place: None, retry_after: None, internal: None }
     }
 
     /// Bad input in `field`.

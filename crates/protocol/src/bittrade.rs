@@ -70,6 +70,9 @@ pub struct SessionReply {
     pub message: String,
     /// JWT for `Authorization: Bearer`.
     pub token: String,
+    /// The session for `X-Session-ID` (added); only of a login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
     /// Who.
     pub user: UserBody,
 }

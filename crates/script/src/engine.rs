@@ -171,6 +171,10 @@ impl ScriptRuntime for Engine {
         Ok(Program::new(Compiled::new(code, prepared.code.into(), library, prepared.names)))
     }
 
+    fn provides(&self, module: &str) -> bool {
+        module == BUILT_IN || self.modules.find(module).is_some()
+    }
+
     async fn run(&self, mut run: Run) -> Outcome {
         let failed = |message: &str| Outcome { end: End::Failed(message.to_owned()), usage: Usage::default() };
         let Some(compiled) = run.program.kept::<Compiled>() else {

@@ -11,6 +11,9 @@ use orrery_ledger::{LedgerStore, PlanStore};
 use orrery_market::MarketStore;
 use orrery_realtime::ChannelStore;
 use orrery_storage::LeaseStore;
+use orrery_storage::data::DataStore;
+use orrery_storage::files::FileIndex;
+use orrery_storage::programs::ProgramIndex;
 use orrery_store_postgres::Postgres;
 use orrery_store_sqlite::Sqlite;
 use orrery_venues::paper::PaperStore;
@@ -68,16 +71,6 @@ impl Database {
             }
             DatabaseUrl::Postgres(url) => Ok(Self::Postgres(Postgres::open(url.expose(), postgres(config)).await?)),
         }
-    }
-
-    /// Opens it once more, with few connections that serve one purpose. It has to be there.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub async fn open_beside(config: &Config, connections: u32) -> Result<Self> {
-        let mut config = config.clone();
-        config.database.readers = connections;
-        Self::open(&config, false).await
     }
 
     /// Opens it whatever its schema is, and brings that up to date.
@@ -151,7 +144,29 @@ impl Database {
         }
     }
 
-    /// The port that nodes of a fleet share.
+    /// The port of scripts' keys.
+    pub fn kv(&self) -> Arc<dyn KvStore> {
+        match self {
+            Self::Sqlite(db) => db.kv(),
+            Self::Postgres(db) => db.kv(),
+        }
+    }
+
+    /// The same database by connections of their own, so many of them; a file is shared as it is.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn apart(&self, config: &Config, connections: u32) -> Result<Self> {
+        match &config.database.url {
+            DatabaseUrl::Sqlite(_) => Ok(self.clone()),
+            DatabaseUrl::Postgres(url) => {
+                let options = orrery_store_postgres::Options { connections, ..postgres(config) };
+                Ok(Self::Postgres(Postgres::open(url.expose(), options).await?))
+            }
+        }
+    }
+
+    /// The port that nodes of the fleet share.
     pub fn fleet(&self) -> Arc<dyn FleetStore> {
         match self {
             Self::Sqlite(db) => db.fleet(),
@@ -172,6 +187,30 @@ impl Database {
         match self {
             Self::Sqlite(db) => db.worker_logs(),
             Self::Postgres(db) => db.worker_logs(),
+        }
+    }
+
+    /// The port of documents.
+    pub fn data(&self) -> Arc<dyn DataStore> {
+        match self {
+            Self::Sqlite(db) => db.data(),
+            Self::Postgres(db) => db.data(),
+        }
+    }
+
+    /// The port of files.
+    pub fn files(&self) -> Arc<dyn FileIndex> {
+        match self {
+            Self::Sqlite(db) => db.files(),
+            Self::Postgres(db) => db.files(),
+        }
+    }
+
+    /// The port of programs.
+    pub fn programs(&self) -> Arc<dyn ProgramIndex> {
+        match self {
+            Self::Sqlite(db) => db.programs(),
+            Self::Postgres(db) => db.programs(),
         }
     }
 

@@ -1,75 +1,85 @@
-//! Running workers: within a gateway, and `orrery-node`, which does nothing else.
+//! A node of the fleet in this process: the engine of scripts, what they reach, and the driver.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use orrery_api_webfix::ScriptNews;
+use anyhow::{Context, Result};
 use orrery_app::App;
-use orrery_app::fleet::host::{HostPorts, HostSettings, WorkerHosts};
+use orrery_app::fleet::host::{HostPorts, HostSettings, Publisher, WorkerHosts};
 use orrery_app::fleet::{Driver, FleetPorts, FleetSettings};
 use orrery_app::tasks::Tasks;
 use orrery_egress::{NetEgress, SystemResolver, Times};
-use orrery_kernel::Clock;
+use orrery_kernel::Entropy;
 use orrery_script::{Engine, Folder, Launcher, NoModules};
+use orrery_workers::fleet::{FleetStore, Timing};
 use orrery_workers::logs::LogBounds;
 use orrery_workers::script::{Limits, Modules, ScriptRuntime};
-use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use crate::cli::output::say;
-use crate::config::{Config, Loaded};
+use crate::config::Config;
 use crate::database::Database;
-use crate::lifecycle::{self, Ended, Signals};
 use crate::master_keys::node_id;
-use crate::system::{NodeClock, SystemEntropy};
-use crate::{poller, secret, telemetry, wire};
+use crate::system::MonotonicClock;
+use crate::wire;
 
-/// Connections for leases alone.
-const CONNECTIONS: u32 = 2;
-/// How long it may take to close them.
-const CLOSE_MAX: Duration = Duration::from_millis(300);
-/// This very program, also after another took its place on the disk.
-const THIS_PROGRAM: &str = "/proc/self/exe";
+/// Connections to a shared database that only the leases use.
+const LEASE_CONNECTIONS: u32 = 2;
+/// Before a database that could not be opened for the leases is tried again.
+const OPEN_AGAIN: Duration = Duration::from_secs(2);
 
-/// What runs scripts, with the modules that the operator put there.
+/// What checks scripts, and runs them where this process runs workers.
 ///
 /// # Errors
-/// When the modules cannot be read or threads cannot be made.
-pub fn runtime(config: &Config) -> Result<Arc<dyn ScriptRuntime>> {
+/// When threads cannot be made, or the folder of modules cannot be read.
+pub fn engine(config: &Config, entropy: &Arc<dyn Entropy>, runs: bool) -> Result<Arc<dyn ScriptRuntime>> {
     let modules: Arc<dyn Modules> = match &config.workers.modules {
         Some(folder) => Arc::new(Folder::read(folder).context("workers.modules")?),
         None => Arc::new(NoModules),
     };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let engine = Engine::new(threads, Handle::current(), Arc::new(SystemEntropy), modules)?;
-    Ok(Arc::new(engine.with_processes(Launcher::new(THIS_PROGRAM))))
+    let threads = match (runs, config.workers.threads) {
+        (false, _) => 1,
+        (true, 0) => std::thread::available_parallelism().map_or(1, NonZero::get),
+        (true, threads) => threads,
+    };
+    let handle = tokio::runtime::Handle::current();
+    let engine = Engine::new(threads, handle, entropy.clone(), modules).context("no threads for scripts")?;
+    let program = std::env::current_exe().context("this program cannot be found")?;
+    Ok(Arc::new(engine.with_processes(Launcher::new(program))))
 }
 
-/// Runs workers here until `tasks` stop, and then hands them over.
+/// Runs workers here until `tasks` stop and everything is handed over.
 ///
 /// # Errors
-/// When what scripts need cannot be made.
-pub async fn start(config: &Config, parts: &wire::Parts, app: &Arc<App>, tasks: &Tasks) -> Result<()> {
+/// When the way out for scripts or the driver's thread cannot be made.
+pub fn start(
+    config: &Config,
+    parts: &wire::Parts,
+    app: &App,
+    publisher: Arc<dyn Publisher>,
+    tasks: &Tasks,
+) -> Result<()> {
     let node = node_id(&config.node.id, &config.server.data_dir, &*parts.entropy)?;
-    let clock: Arc<dyn Clock> = Arc::new(NodeClock::new());
+    let (database, clock) = (&parts.database, Arc::new(MonotonicClock::new()));
     let egress = NetEgress::new(config.workers.egress.clone(), Arc::new(SystemResolver), Times::default())?;
-    let host = HostPorts {
-        kv: parts.database.kv(),
-        fleet: parts.database.fleet(),
+    let host_ports = HostPorts {
+        kv: database.kv(),
+        fleet: database.fleet(),
         bus: parts.bus.clone(),
         venues: app.venues.clone(),
         egress: Arc::new(egress),
-        publisher: Arc::new(ScriptNews::new(app.hub.clone(), &config.stels.network)),
+        publisher,
         clock: clock.clone(),
+        wall: parts.clock.clone(),
         entropy: parts.entropy.clone(),
     };
+    let hosts = WorkerHosts::new(host_ports, HostSettings::default(), tasks);
     let ports = FleetPorts {
-        store: parts.database.fleet(),
-        logs: parts.database.worker_logs(),
+        store: database.fleet(),
+        logs: database.worker_logs(),
         bus: parts.bus.clone(),
-        runtime: runtime(config)?,
-        hosts: Arc::new(WorkerHosts::new(host, HostSettings::default(), tasks)),
+        runtime: parts.scripts.clone(),
+        hosts: Arc::new(hosts),
         clock,
         wall: parts.clock.clone(),
         entropy: parts.entropy.clone(),
@@ -77,79 +87,55 @@ pub async fn start(config: &Config, parts: &wire::Parts, app: &Arc<App>, tasks: 
     let settings = FleetSettings {
         holder: format!("{node}/{}", wire::holder(&*parts.entropy)),
         node,
-        version: env!("CARGO_PKG_VERSION").into(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         capacity: config.workers.capacity,
-        timing: config.workers.timing,
+        timing: Timing::new(config.workers.lease, config.workers.renew),
         network: config.stels.network.clone(),
         limits: Limits::default(),
         log_bounds: LogBounds::default(),
     };
-    tracing::info!(node = settings.node, capacity = settings.capacity, "workers run here");
     let driver = orrery_app::fleet::start(ports, settings, tasks);
-    apart(config.clone(), driver, tasks).await
+    drive(config.clone(), database.clone(), driver, tasks)
 }
 
-/// Drives on a thread of its own, with a runtime and connections that serve nothing else, so that leases are
-/// prolonged however busy the rest is.
-async fn apart(config: Config, driver: Driver, tasks: &Tasks) -> Result<()> {
-    let (ready, is_ready) = oneshot::channel();
-    let (over, is_over) = oneshot::channel();
-    let drive = move || {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return drop(ready.send(Err(error.into()))),
+/// Runs the driver on a thread of its own: neither requests nor scripts nor a pool without a free connection delay
+/// what keeps a lease.
+fn drive(config: Config, database: Database, driver: Driver, tasks: &Tasks) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the fleet's thread")?;
+    let (over, ended) = oneshot::channel();
+    let stopping = tasks.stopping();
+    let work = async move {
+        let open = store(&config, &database);
+        let store = tokio::select! {
+            store = open => store,
+            () = stopping.cancelled() => database.fleet(),
         };
-        runtime.block_on(async move {
-            let database = match Database::open_beside(&config, CONNECTIONS).await {
-                Ok(database) => database,
-                Err(error) => return drop(ready.send(Err(error))),
-            };
-            // who does not wait for it does not get it either
-            let _ = ready.send(Ok(()));
-            driver.run(database.fleet()).await;
-            // a database that is away must not keep the process
-            let _ = tokio::time::timeout(CLOSE_MAX, database.close()).await;
-        });
+        driver.run(store).await;
+    };
+    let thread = std::thread::Builder::new().name("fleet".into());
+    let body = move || {
+        runtime.block_on(work);
+        // nobody may wait any more
         let _ = over.send(());
     };
-    std::thread::Builder::new().name("fleet".into()).spawn(drive).context("no thread for the fleet")?;
-    is_ready.await.context("the fleet's thread ended")??;
-    let stopping = tasks.stopping();
+    thread.spawn(body).context("the fleet's thread")?;
+    let failing = tasks.clone();
     tasks.spawn("fleet-driver", async move {
-        if is_over.await.is_err() {
-            tracing::error!("the fleet's thread broke off; stopping");
-            stopping.cancel();
+        if ended.await.is_err() {
+            tracing::error!("the driver of workers failed; stopping");
+            failing.fail();
         }
     });
     Ok(())
 }
 
-/// Runs `orrery-node`: nothing but this, until it is told to end.
-///
-/// # Errors
-/// Whatever keeps it from starting.
-pub async fn run(loaded: Loaded) -> Result<Ended> {
-    let Loaded { config, notes, .. } = loaded;
-    secret::prepare_data_dir(&config.server.data_dir)?;
-    let parts = wire::open(&config, config.database.file().is_some()).await?;
-    let _log = telemetry::start_log(&config.log, &config.server.data_dir.join("logs"), &parts.clock)?;
-    telemetry::figures();
-    for note in &notes {
-        tracing::warn!("{note}");
+/// A way to the leases that nothing else uses, where there can be one.
+async fn store(config: &Config, database: &Database) -> Arc<dyn FleetStore> {
+    loop {
+        match database.apart(config, LEASE_CONNECTIONS).await {
+            Ok(apart) => return apart.fleet(),
+            Err(error) => tracing::warn!(%error, "the leases' own connection cannot be opened; trying again"),
+        }
+        tokio::time::sleep(OPEN_AGAIN).await;
     }
-    let signals = Signals::new().context("signals cannot be handled")?;
-    let tasks = Tasks::new();
-    let settings = wire::settings(&config, &SystemEntropy)?;
-    let node = settings.wallets.node.clone();
-    let app = App::start(wire::ports(&config, &parts, &tasks)?, settings, &tasks).await?;
-    poller::bridge(&app, &parts, &tasks);
-    poller::follow(&app, &tasks);
-    start(&config, &parts, &app, &tasks).await?;
-    say(&format!("orrery-node {} is running as {node}", env!("CARGO_PKG_VERSION")));
-    let (draining, _) = watch::channel(false);
-    let ended = lifecycle::run_tasks(signals, &tasks, &draining, config.server.shutdown_grace).await;
-    if ended == Ended::Clean {
-        parts.database.close().await;
-    }
-    Ok(ended)
 }

@@ -4,17 +4,19 @@
 //! accepts, and nothing is opened before the configuration is checked whole.
 
 mod alone;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod database;
+mod exec;
 pub mod fleet;
 pub mod health;
 pub mod indicators;
 pub mod jobs;
 pub mod lifecycle;
-
 pub mod listen;
 pub mod master_keys;
+pub mod node;
 pub mod poller;
 pub mod router;
 pub mod secret;
@@ -23,4 +25,5 @@ pub mod streams;
 pub mod system;
 pub mod telemetry;
 pub mod tls;
+pub mod ui;
 pub mod wire;

@@ -46,6 +46,7 @@ pub async fn start(config: &Config, parts: &wire::Parts, app: &Arc<App>, tasks: 
         redis: parts.redis.clone(),
         bus: parts.bus.clone(),
         exchanges: parts.exchanges.clone(),
+        scripts: parts.scripts.clone(),
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
     };

@@ -2,29 +2,56 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::StatusCode;
+use axum::{Extension, Router};
+use http::{StatusCode, Uri};
 use orrery_api_bittrade::BitTrade;
 use orrery_app::App;
 use orrery_app::tasks::Tasks;
-use orrery_http_kit::layers::{Cors, Edge, HostPolicy, Options, Origins, cors, note_route};
-use orrery_http_kit::{ErrorShape, JSON_BYTES_MAX};
-use orrery_kernel::{Error, ErrorCode};
+use orrery_http_kit::layers::{Cors, Edge, Elsewhere, HostPolicy, Options, Origins, Recent, cors, note_route};
+use orrery_http_kit::{ErrorShape, JSON_BYTES_MAX, RequestMeta};
+use orrery_kernel::{Entropy, Error, ErrorCode};
 use tokio::sync::watch;
 
+use crate::backup;
 use crate::config::{Config, Surface};
 use crate::health::{self, Health};
-use crate::system;
+use crate::system::{self, SystemEntropy};
 
 /// The machine-readable description of every route.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, mut document) = orrery_api_bittrade::router();
     document.merge(orrery_api_channels::openapi());
+    document.merge(orrery_api_localhost::openapi());
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    name_operations(&mut document);
     document
+}
+
+/// Gives every operation a name of its own: handlers of several surfaces are called the same, and those of the
+/// Localhost document stand twice.
+fn name_operations(document: &mut utoipa::openapi::OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let words =
+            path.split(['/', '-', '.']).map(|word| word.trim_matches(['{', '}'])).filter(|word| !word.is_empty());
+        let name = words.collect::<Vec<_>>().join("_");
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+            ("head", &mut item.head),
+            ("options", &mut item.options),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(format!("{method}_{name}"));
+            }
+        }
+    }
 }
 
 /// The service of each surface.
@@ -34,7 +61,7 @@ pub struct Surfaces {
     channels: Edge,
     figures: Edge,
     webfix: Edge,
-    common: Edge,
+    localhost: Edge,
 }
 
 impl Surfaces {
@@ -45,15 +72,23 @@ impl Surfaces {
         health: Arc<Health>,
         tasks: &Tasks,
         draining: &watch::Receiver<bool>,
+        ui: Option<orrery_api_localhost::Ui>,
     ) -> Self {
         let origins = Origins { named: config.cors.allowed_origins.clone(), localhost: config.cors.allow_localhost };
         let origins: Cors = Arc::new(origins);
+        let recent = Recent::default();
+        let localhost_options = localhost_options(config, &recent);
         let (routes, _) = orrery_api_bittrade::router();
-        let routes = own_405(routes.with_state(app.clone()).route("/api/openapi.json", get(document)))
-            .layer(from_fn_with_state(origins.clone(), cors));
+        let routes = routes.with_state(app.clone());
+        let routes = orrery_api_localhost::bound_logins::<BitTrade>(routes, app, &localhost_options);
+        let routes = own_405(routes).layer(from_fn_with_state(origins.clone(), cors));
         let figures = health::figures_alone(&health);
         let socketio_options = orrery_api_socketio::Options { suite: config.socketio_suite, ..Default::default() };
-        let common = own_405(health::router(health).merge(orrery_console::router()));
+        let described = Router::new()
+            .route("/api/openapi.json", get(document))
+            .route("/api/v1/openapi.json", get(document))
+            .layer(from_fn_with_state(origins.clone(), cors));
+        let common = own_405(health::router(health).merge(orrery_console::router()).merge(described));
         let sockets =
             orrery_api_socketio::router(app, tasks, socketio_options).layer(from_fn_with_state(origins.clone(), cors));
         let channel_options = orrery_api_channels::Options {
@@ -66,19 +101,27 @@ impl Surfaces {
         let channels =
             own_405(channels.router.with_state(app.clone())).layer(from_fn_with_state(origins.clone(), cors));
         let trading = routes.merge(sockets);
+        let mut localhost = orrery_api_localhost::router(app, &localhost_options).with_state(app.clone());
+        if let Some(files) = ui {
+            localhost = localhost.merge(orrery_api_localhost::ui(app, files));
+        }
+        let localhost = own_405(localhost);
         let webfix = orrery_api_webfix::WebFix::start(app, tasks, draining, webfix_options(config, app));
         let session_socket = |router| webfix.in_front_of(outer(router));
         let edge = |router| {
             let (clock, entropy) = (app.clock.clone(), app.entropy.clone());
-            Edge::new::<BitTrade>(router, options(config), clock, entropy, draining.clone())
+            Edge::new::<BitTrade>(router, options(config, &recent), clock, entropy, draining.clone())
+                .with_elsewhere(LOCALHOST)
         };
         Self {
-            all: edge(session_socket(common.clone().merge(trading.clone()).merge(channels.clone()))),
+            all: edge(session_socket(
+                common.clone().merge(trading.clone()).merge(channels.clone()).merge(localhost.clone()),
+            )),
             trading: edge(outer(common.clone().merge(trading))),
             channels: edge(outer(common.clone().merge(channels))),
             figures: edge(outer(figures)),
             webfix: edge(session_socket(common.clone())),
-            common: edge(outer(common)),
+            localhost: edge(outer(common.clone().merge(localhost))),
         }
     }
 
@@ -90,12 +133,12 @@ impl Surfaces {
             Surface::Aether => self.channels.clone(),
             Surface::Figures => self.figures.clone(),
             Surface::WebFix => self.webfix.clone(),
-            Surface::Localhost => self.common.clone(),
+            Surface::Localhost => self.localhost.clone(),
         }
     }
 }
 
-fn options(config: &Config) -> Options {
+fn options(config: &Config, recent: &Recent) -> Options {
     let server = &config.server;
     let mut names = server.allowed_hosts.clone();
     // the name that the operator bound is theirs
@@ -105,11 +148,33 @@ fn options(config: &Config) -> Options {
         headers_max: server.headers_max,
         header_bytes_max: server.header_bytes_max,
         // routes have narrower bounds of their own
-        body_bytes_max: JSON_BYTES_MAX.max(orrery_api_webfix::BODY_BYTES_MAX) as u64,
+        body_bytes_max: ((JSON_BYTES_MAX.max(orrery_api_webfix::BODY_BYTES_MAX)) as u64)
+            .max(config.files.file_bytes.saturating_add(orrery_api_localhost::FORM_BYTES)),
         waiting_paths: vec![orrery_api_socketio::PATH],
         body_timeout: server.body_timeout,
         hosts: HostPolicy { names },
         trusted_proxies: server.trusted_proxies.clone(),
+        tls: config.tls.is_some(),
+        tunnel: false,
+        recent: recent.clone(),
+    }
+}
+
+/// Refusals on the Localhost document's paths.
+const LOCALHOST: Elsewhere = Elsewhere { owns: orrery_api_localhost::owns, body: orrery_api_localhost::refusal };
+
+fn localhost_options(config: &Config, recent: &Recent) -> orrery_api_localhost::Options {
+    let limits = &config.limits;
+    orrery_api_localhost::Options {
+        limits: orrery_api_localhost::Limits {
+            api: limits.api,
+            upload: limits.upload,
+            command: limits.command,
+            auth: limits.auth,
+            tunnel: limits.tunnel,
+        },
+        system: Arc::new(backup::Host::new(config)),
+        recent: recent.clone(),
     }
 }
 
@@ -143,15 +208,29 @@ fn webfix_options(config: &Config, app: &App) -> orrery_api_webfix::Options {
 
 /// Gives routes their 405. Done before layers are put on, so that a preflight reaches them.
 fn own_405(router: Router) -> Router {
-    router.method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed") })
+    router.method_not_allowed_fallback(async |meta: Extension<RequestMeta>, uri: Uri| {
+        refusal(&meta, &uri, StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Invalid, "Method not allowed")
+    })
 }
 
 fn outer(router: Router) -> Router {
-    router.fallback(|| async { refusal(StatusCode::NOT_FOUND, "Endpoint not found") }).layer(from_fn(note_route))
+    router.fallback(nothing).layer(from_fn(note_route))
 }
 
-fn refusal(status: StatusCode, text: &'static str) -> Response {
-    (status, axum::Json(BitTrade::body(&Error::new(ErrorCode::Invalid, text)))).into_response()
+/// What paths without a route are answered.
+async fn nothing(meta: Extension<RequestMeta>, uri: Uri) -> Response {
+    refusal(&meta, &uri, StatusCode::NOT_FOUND, ErrorCode::NotFound, "Endpoint not found")
+}
+
+/// A refusal in the shape of the surface that the path belongs to.
+fn refusal(meta: &RequestMeta, uri: &Uri, status: StatusCode, code: ErrorCode, text: &'static str) -> Response {
+    let error = Error::new(code, text);
+    if !(LOCALHOST.owns)(uri.path()) {
+        return (status, axum::Json(BitTrade::body(&error))).into_response();
+    }
+    let mut chance = [0; 4];
+    SystemEntropy.fill(&mut chance);
+    (status, axum::Json((LOCALHOST.body)(&error, meta, u32::from_be_bytes(chance)))).into_response()
 }
 
 async fn document() -> Response {

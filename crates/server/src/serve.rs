@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use orrery_api_webfix::ScriptNews;
 use orrery_app::App;
 use orrery_app::tasks::Tasks;
 use orrery_kernel::Clock;
@@ -52,6 +53,7 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
     }
     let signals = Signals::new().context("signals cannot be handled")?;
     let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
+    let ui = config.ui_dir.as_deref().map(crate::ui::read).transpose()?;
     let mut specs = config.server.listen.clone();
     specs.extend(config.metrics_port.map(|port| ListenSpec {
         host: "127.0.0.1".into(),
@@ -75,7 +77,7 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
         dropped: log.dropped(),
     });
     tasks.spawn("venues", app.venues.clone().run(tasks.stopping()));
-    let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining);
+    let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining, ui);
     let bounds = Bounds {
         connections: config.server.connections_max,
         header_timeout: config.server.header_timeout,
@@ -124,19 +126,19 @@ pub fn open_files() -> u64 {
 
 async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<App>, wire::Parts)> {
     let settings = wire::settings(config, &SystemEntropy)?;
-    let parts = wire::open(config, true).await?;
+    let parts = wire::open_for(config, true, config.runs_workers()).await?;
     keep_demo_apart(&config.server.data_dir, &parts, demo).await?;
     let app = App::start(wire::ports(config, &parts, tasks)?, settings, tasks).await?;
     poller::bridge(&app, &parts, tasks);
     streams::watch(config, &parts, &app, tasks);
-    if config.runs_workers() {
-        fleet::start(config, &parts, &app, tasks).await?;
-    }
     if config.polls() {
         poller::start(config, &parts, &app, tasks).await?;
     } else {
         tracing::info!("this server leaves fetching and the jobs to orrery-poller");
         poller::follow(&app, tasks);
+    }
+    if config.runs_workers() {
+        fleet::start(config, &parts, &app, Arc::new(ScriptNews::new(app.hub.clone(), &config.stels.network)), tasks)?;
     }
     Ok((app, parts))
 }

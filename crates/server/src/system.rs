@@ -19,37 +19,37 @@ impl Clock for SystemClock {
     }
 }
 
-/// A node's own clock: shows the time of when it was made and goes on from there, also while the machine sleeps,
-/// whatever is done to the system's clock.
+/// Shows the system's time of when it was made and goes on from there, whatever is done to the system's clock: also
+/// while a process is stopped or the machine sleeps, and never back. Schedules of workers go by it, so it shows dates.
 #[derive(Clone, Copy, Debug)]
-pub struct NodeClock {
-    began: Timestamp,
-    at: Duration,
+pub struct MonotonicClock {
+    made: Timestamp,
+    since_boot: Duration,
 }
 
-impl NodeClock {
+impl MonotonicClock {
     /// One that shows the system's time now.
     pub fn new() -> Self {
-        Self { began: SystemClock.now(), at: since_boot() }
+        Self { made: SystemClock.now(), since_boot: since_boot() }
     }
 }
 
-impl Default for NodeClock {
+impl Default for MonotonicClock {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Clock for NodeClock {
+impl Clock for MonotonicClock {
     fn now(&self) -> Timestamp {
-        self.began.plus(since_boot().saturating_sub(self.at))
+        self.made.plus(since_boot().saturating_sub(self.since_boot))
     }
 }
 
+/// Time since the machine was started, the time that it slept included.
 fn since_boot() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let (secs, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
-    Duration::new(secs, nanos)
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// A generator seeded, and reseeded, by the operating system.
@@ -78,5 +78,19 @@ pub fn figures() -> orrery_api_webfix::Figures {
         load,
         resident: kilobytes("/proc/self/status", "VmRSS:") * 1_024,
         memory: kilobytes("/proc/meminfo", "MemTotal:") * 1_024,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nodes_clock_shows_dates_and_goes_on() {
+        let (system, clock) = (SystemClock.now(), MonotonicClock::new());
+        let (first, second) = (clock.now(), clock.now());
+        assert!(first <= second);
+        // schedules of workers are read by it: the same day and hour, give or take a start at its end
+        assert!(first.since(system) < Duration::from_secs(3_600) && system.since(first) < Duration::from_secs(3_600));
     }
 }

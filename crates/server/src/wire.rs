@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use orrery_app::auth::AuthSettings;
+use orrery_app::files::{FileParts, FileSettings};
 use orrery_app::fleet::TellingWorkers;
 use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
@@ -16,6 +17,7 @@ use orrery_app::venues::VenueSettings;
 use orrery_app::wallets::WalletSettings;
 use orrery_app::{Ports, Settings};
 use orrery_feeds::{AlternativeMe, CoinGecko, Simulated};
+use orrery_files_fs::{FsBlobs, FsFolders};
 use orrery_identity::RateStore;
 use orrery_identity::rate::{Beyond, Policy};
 use orrery_kernel::{AMOUNT_MAX, Clock, Entropy};
@@ -28,6 +30,7 @@ use orrery_store_redis::{Options as RedisOptions, Redis, RedisBroker, RedisBus, 
 use orrery_venue_net::{FollowedPrices, NetExchanges};
 use orrery_venues::Exchanges as _;
 use orrery_venues::paper::{PaperPrices, Walk};
+use orrery_workers::script::ScriptRuntime;
 
 use crate::config::{Config, Market, Realtime, Source};
 use crate::database::Database;
@@ -52,6 +55,8 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     /// Exchanges, with one rate and one clock of each for everybody in this process.
     pub exchanges: Arc<NetExchanges>,
+    /// Checks scripts, and runs them.
+    pub scripts: Arc<dyn ScriptRuntime>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -71,6 +76,14 @@ pub fn holder(entropy: &dyn Entropy) -> String {
 /// # Errors
 /// When it cannot be opened, is not ours, or would not keep what it commits.
 pub async fn open(config: &Config, create: bool) -> Result<Parts> {
+    open_for(config, create, false).await
+}
+
+/// As [`open`], with threads for scripts where this process `runs` workers.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_for(config: &Config, create: bool, runs: bool) -> Result<Parts> {
     if create {
         secret::prepare_data_dir(&config.server.data_dir)?;
     }
@@ -82,7 +95,8 @@ pub async fn open(config: &Config, create: bool) -> Result<Parts> {
     };
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let exchanges = NetExchanges::new(config.venues.options.clone(), clock.clone(), entropy.clone());
-    Ok(Parts { database, redis, bus, exchanges: Arc::new(exchanges), clock, entropy })
+    let scripts = crate::fleet::engine(config, &entropy, runs)?;
+    Ok(Parts { database, redis, bus, exchanges: Arc::new(exchanges), scripts, clock, entropy })
 }
 
 /// The ports on these parts. What listens runs until `tasks` stop.
@@ -109,8 +123,15 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         channels: parts.database.channels(),
         wallets: parts.database.wallets(),
         workers: Arc::new(TellingWorkers::new(parts.database.workers(), parts.bus.clone())),
+        fleet: parts.database.fleet(),
+        worker_logs: parts.database.worker_logs(),
+        scripts: parts.scripts.clone(),
+        bus: parts.bus.clone(),
+        data: parts.database.data(),
+        files: files(config, parts)?,
         exchanges: parts.exchanges.clone(),
         paper: Some(paper(config, parts, tasks)?),
+        exec: config.exec.enabled.then(|| crate::exec::parts(config)),
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),
@@ -121,6 +142,25 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         sentiment_feed,
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
+        fleet: parts.database.fleet(),
+        worker_logs: parts.database.worker_logs(),
+        scripts: scripts(parts)?,
+        bus: parts.bus.clone(),
+    })
+}
+
+/// Files and programs: what is known of them is in the database, they themselves are in the data directory.
+fn files(config: &Config, parts: &Parts) -> Result<FileParts> {
+    let (clock, entropy, root) = (&parts.clock, &parts.entropy, &config.server.data_dir);
+    let (files, programs) = (root.join("files"), root.join("programs"));
+    let blobs = FsBlobs::open(&files, clock.clone(), entropy.clone()).with_context(|| files.display().to_string())?;
+    let folders = FsFolders::open(&programs, clock.clone(), entropy.clone());
+    let folders = folders.with_context(|| programs.display().to_string())?;
+    Ok(FileParts {
+        index: parts.database.files(),
+        blobs: Arc::new(blobs),
+        programs: parts.database.programs(),
+        folders: Arc::new(folders),
     })
 }
 
@@ -174,6 +214,7 @@ pub fn auth_settings(config: &Config, entropy: &dyn Entropy) -> Result<AuthSetti
         bcrypt_cost: BCRYPT_COST,
         hash_workers: auth.hash_workers,
         hash_queue: auth.hash_queue,
+        local_operator: auth.local_operator,
     })
 }
 
@@ -239,6 +280,11 @@ pub fn settings(config: &Config, entropy: &dyn Entropy) -> Result<Settings> {
             equity: config.venues.equity.clone(),
             refresh: config.venues.refresh,
             at_once: config.venues.refresh_at_once,
+        },
+        files: FileSettings {
+            quota: config.files.quota,
+            file_bytes: config.files.file_bytes,
+            blocked: config.files.blocked.clone(),
         },
         welcome: config.welcome,
     })

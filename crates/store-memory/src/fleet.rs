@@ -7,10 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use orrery_kernel::{Clock, StoreError, Timestamp};
 use orrery_storage::Lease;
-use orrery_workers::fleet::{
-    Beat, FleetStore, Grant, Intended, Intent, IntentState, LeaseSeen, NodeSeen, RunRecord, Settled, Totals,
-};
 use orrery_workers::{Worker, WorkerStore};
+use orrery_workers::fleet::{
+    Beat, FleetStore, Grant, Intended, Intent, IntentState, LeaseSeen, NodeSeen, NodeTotals, Reason, RunRecord,
+    Settled, SettledSeen, Totals,
+};
 
 use crate::MemoryWorkers;
 
@@ -37,7 +38,7 @@ struct Inner {
     leases: BTreeMap<String, Held>,
     runs: BTreeMap<String, Vec<RunRecord>>,
     totals: BTreeMap<(String, String), Totals>,
-    settled: BTreeMap<(String, Option<String>), Settled>,
+    settled: BTreeMap<(String, Option<String>), (Settled, Timestamp)>,
     intents: BTreeMap<String, Intent>,
 }
 
@@ -200,23 +201,59 @@ impl FleetStore for MemoryFleet {
         Ok(self.inner().totals.values().filter(|of| own.contains(&of.sid)).cloned().collect())
     }
 
-    async fn settle(&self, settled: &Settled, fence: Option<&Lease>, _at: Timestamp) -> Result<bool, StoreError> {
+    async fn totals_by_node(&self) -> Result<Vec<NodeTotals>, StoreError> {
+        let mut nodes: BTreeMap<String, NodeTotals> = BTreeMap::new();
+        for of in self.inner().totals.values() {
+            let sum = nodes.entry(of.node.clone()).or_default();
+            sum.node.clone_from(&of.node);
+            sum.executions += of.executions;
+            sum.errors += of.errors;
+            sum.network_errors += of.network_errors;
+            sum.running += i64::from(of.running);
+        }
+        Ok(nodes.into_values().collect())
+    }
+
+    async fn settle(&self, settled: &Settled, fence: Option<&Lease>, at: Timestamp) -> Result<bool, StoreError> {
         if fence.is_some_and(|fence| !self.held(fence)) {
             return Ok(false);
         }
         let key = (settled.sid.clone(), settled.node.clone());
         let mut inner = self.inner();
-        if inner.settled.get(&key).is_none_or(|known| known.version <= settled.version) {
-            inner.settled.insert(key, settled.clone());
+        if inner.settled.get(&key).is_none_or(|(known, _)| known.version <= settled.version) {
+            inner.settled.insert(key, (settled.clone(), at));
         }
         Ok(true)
+    }
+
+    async fn settled_of(&self, owner: &str) -> Result<Vec<SettledSeen>, StoreError> {
+        let own = self.workers.workers_of(owner, WORKERS_MAX).await?;
+        let versions: BTreeMap<String, i64> = own.into_iter().map(|worker| (worker.sid, worker.version)).collect();
+        let inner = self.inner();
+        let current = inner.settled.values().filter(|(of, _)| versions.get(&of.sid) == Some(&of.version));
+        let seen =
+            current.map(|(of, at)| SettledSeen { settled: of.clone(), owner: owner.to_owned(), at: *at }).collect();
+        Ok(seen)
+    }
+
+    async fn given_up_after(&self, at: Timestamp, limit: u32) -> Result<Vec<SettledSeen>, StoreError> {
+        let found: Vec<(Settled, Timestamp)> = self.inner().settled.values().cloned().collect();
+        let mut seen = Vec::new();
+        for (settled, then) in found.into_iter().filter(|(of, then)| of.reason == Reason::Errors && *then > at) {
+            if let Some(worker) = self.workers.worker(&settled.sid).await? {
+                seen.push(SettledSeen { settled, owner: worker.owner, at: then });
+            }
+        }
+        seen.sort_by(|a, b| (a.at, &a.settled.sid).cmp(&(b.at, &b.settled.sid)));
+        seen.truncate(limit as usize);
+        Ok(seen)
     }
 
     async fn due_workers(&self, node: &str, limit: u32) -> Result<Vec<(String, i64)>, StoreError> {
         let active = self.workers.active();
         let inner = self.inner();
         let settled = |sid: &String, version: i64, node: Option<String>| {
-            inner.settled.get(&(sid.clone(), node)).is_some_and(|known| known.version == version)
+            inner.settled.get(&(sid.clone(), node)).is_some_and(|(known, _)| known.version == version)
         };
         let due = active
             .into_iter()

@@ -1,6 +1,6 @@
 //! The workers' logs in process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -67,5 +67,16 @@ impl LogStore for MemoryLogs {
             lines: lines.len() as u64,
             modified: lines.last().map(|numbered| numbered.line.at),
         })
+    }
+
+    async fn sizes(&self, sids: &[String]) -> Result<Vec<(String, LogSize)>, StoreError> {
+        let mut sizes = Vec::new();
+        for sid in sids.iter().collect::<BTreeSet<_>>() {
+            let size = self.size(sid).await?;
+            if size.lines > 0 {
+                sizes.push((sid.clone(), size));
+            }
+        }
+        Ok(sizes)
     }
 }

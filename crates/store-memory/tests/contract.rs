@@ -172,6 +172,17 @@ mod fleet {
     orrery_testkit::fleet_contract!(fresh());
 }
 
+mod kept {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::kept::Store {
+        let store = Arc::new(orrery_store_memory::MemoryKept::default());
+        (store.clone(), store.clone(), store)
+    }
+
+    orrery_testkit::kept_contract!(fresh());
+}
+
 mod kv {
     use super::*;
 

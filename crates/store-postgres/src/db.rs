@@ -181,6 +181,21 @@ impl Postgres {
         Arc::new(self.clone())
     }
 
+    /// This database as the port of documents.
+    pub fn data(&self) -> Arc<dyn orrery_storage::data::DataStore> {
+        Arc::new(self.clone())
+    }
+
+    /// This database as the port of files.
+    pub fn files(&self) -> Arc<dyn orrery_storage::files::FileIndex> {
+        Arc::new(self.clone())
+    }
+
+    /// This database as the port of programs.
+    pub fn programs(&self) -> Arc<dyn orrery_storage::programs::ProgramIndex> {
+        Arc::new(self.clone())
+    }
+
     /// This database as the port of workers.
     pub fn workers(&self) -> Arc<dyn orrery_workers::WorkerStore> {
         Arc::new(self.clone())

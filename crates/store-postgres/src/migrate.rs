@@ -9,7 +9,7 @@ use crate::error::text;
 use crate::sql::control;
 
 /// Every migration in order: name and text. Released ones never change (`migrations/CHECKSUMS`).
-const MIGRATIONS: [(&str, &str); 9] = [
+const MIGRATIONS: [(&str, &str); 11] = [
     ("identity", include_str!("../../../migrations/postgres/0001_identity.sql")),
     ("ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
     ("market", include_str!("../../../migrations/postgres/0003_market.sql")),
@@ -19,6 +19,8 @@ const MIGRATIONS: [(&str, &str); 9] = [
     ("wallets", include_str!("../../../migrations/postgres/0007_wallets.sql")),
     ("paper", include_str!("../../../migrations/postgres/0008_paper.sql")),
     ("fleet", include_str!("../../../migrations/postgres/0009_fleet.sql")),
+    ("files", include_str!("../../../migrations/postgres/0010_files.sql")),
+    ("programs", include_str!("../../../migrations/postgres/0011_programs.sql")),
 ];
 
 /// The newest schema this program knows.

@@ -37,6 +37,10 @@ pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod plans;
 // these both databases take as they are
+#[path = "../../store-rows/sql/data.rs"]
+pub(crate) mod data;
+#[path = "../../store-rows/sql/files.rs"]
+pub(crate) mod files;
 #[path = "../../store-rows/sql/fleet.rs"]
 pub(crate) mod fleet;
 #[path = "../../store-rows/sql/kv.rs"]
@@ -45,6 +49,8 @@ pub(crate) mod kv;
 pub(crate) mod logs;
 #[path = "../../store-rows/sql/paper.rs"]
 pub(crate) mod paper;
+#[path = "../../store-rows/sql/programs.rs"]
+pub(crate) mod programs;
 #[path = "../../store-rows/sql/wallets.rs"]
 pub(crate) mod wallets;
 #[path = "../../store-rows/sql/workers.rs"]
@@ -71,7 +77,7 @@ impl Sql {
 
 /// The statements of all files, which is to say: all there are.
 #[cfg(test)]
-pub(crate) const ALL: [&[&Sql]; 13] = [
+pub(crate) const ALL: [&[&Sql]; 16] = [
     channels::ALL,
     control::ALL,
     identity::ALL,
@@ -83,6 +89,9 @@ pub(crate) const ALL: [&[&Sql]; 13] = [
     kv::ALL,
     logs::ALL,
     paper::ALL,
+    data::ALL,
+    files::ALL,
+    programs::ALL,
     wallets::ALL,
     workers::ALL,
 ];
@@ -137,6 +146,9 @@ mod tests {
             include_str!("../../store-rows/sql/kv.rs"),
             include_str!("../../store-rows/sql/logs.rs"),
             include_str!("../../store-rows/sql/paper.rs"),
+            include_str!("../../store-rows/sql/data.rs"),
+            include_str!("../../store-rows/sql/files.rs"),
+            include_str!("../../store-rows/sql/programs.rs"),
             include_str!("../../store-rows/sql/wallets.rs"),
             include_str!("../../store-rows/sql/workers.rs"),
         ];

@@ -138,6 +138,17 @@ mod fleet {
     orrery_testkit::fleet_contract!(fresh());
 }
 
+mod kept {
+    use super::*;
+
+    async fn fresh() -> orrery_testkit::kept::Store {
+        let store = open().await;
+        (store.clone(), store.clone(), store)
+    }
+
+    orrery_testkit::kept_contract!(fresh());
+}
+
 mod kv {
     use super::*;
 

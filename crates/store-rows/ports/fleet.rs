@@ -9,7 +9,8 @@ use orrery_store_rows::fleet::{self as rows, Turn, micros};
 use orrery_store_rows::workers::worker;
 use orrery_workers::Worker;
 use orrery_workers::fleet::{
-    Beat, FleetStore, Grant, Intended, Intent, IntentState, LeaseSeen, NodeSeen, RunRecord, Settled, Totals,
+    Beat, FleetStore, Grant, Intended, Intent, IntentState, LeaseSeen, NodeSeen, NodeTotals, RunRecord, Settled,
+    SettledSeen, Totals,
 };
 
 use crate::both::{Db, Tx};
@@ -114,6 +115,10 @@ impl FleetStore for Db {
         self.all(call).await?.iter().map(|row| rows::totals(row)).collect()
     }
 
+    async fn totals_by_node(&self) -> Result<Vec<NodeTotals>, StoreError> {
+        self.all(sql::TOTALS_BY_NODE.call()).await?.iter().map(|row| rows::node_totals(row)).collect()
+    }
+
     async fn settle(&self, settled: &Settled, fence: Option<&Lease>, at: Timestamp) -> Result<bool, StoreError> {
         let (s, fence) = (settled.clone(), fence.cloned());
         self.alter(Turn::Of(s.sid.clone()), move |tx| {
@@ -128,6 +133,16 @@ impl FleetStore for Db {
             })
         })
         .await
+    }
+
+    async fn settled_of(&self, owner: &str) -> Result<Vec<SettledSeen>, StoreError> {
+        let call = sql::SETTLED_OF.call().bind(owner.to_owned()).bind(TOTALS_MAX);
+        self.all(call).await?.iter().map(|row| rows::settled(row)).collect()
+    }
+
+    async fn given_up_after(&self, at: Timestamp, limit: u32) -> Result<Vec<SettledSeen>, StoreError> {
+        let call = sql::GIVEN_UP_AFTER.call().bind(at.micros()).bind(i64::from(limit));
+        self.all(call).await?.iter().map(|row| rows::settled(row)).collect()
     }
 
     async fn due_workers(&self, node: &str, limit: u32) -> Result<Vec<(String, i64)>, StoreError> {

@@ -92,10 +92,11 @@ impl LogStore for Db {
     }
 
     async fn size(&self, sid: &str) -> Result<LogSize, StoreError> {
-        let row = self.one(sql::SIZES.call().bind(sid.to_owned())).await?;
-        let row = row.columns();
-        let modified: Option<i64> = row.get(2)?;
-        let modified = modified.map(Timestamp::from_micros);
-        Ok(LogSize { bytes: row.count(0)?, lines: row.count(1)?, modified })
+        rows::log_size(self.one(sql::SIZES.call().bind(sid.to_owned())).await?.columns())
+    }
+
+    async fn sizes(&self, sids: &[String]) -> Result<Vec<(String, LogSize)>, StoreError> {
+        let rows = self.all(sql::SIZES_OF.call().bind(rows::texts(sids))).await?;
+        rows.iter().map(|row| Ok((row.columns().get(3)?, rows::log_size(row.columns())?))).collect()
     }
 }

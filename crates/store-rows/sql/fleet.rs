@@ -174,6 +174,34 @@ pub(crate) const TOTALS_OF: Sql = Sql::new(
      FROM worker_totals t JOIN workers w ON w.sid = t.sid WHERE w.owner = $1 ORDER BY t.sid, t.node LIMIT $2",
 );
 
+pub(crate) const TOTALS_BY_NODE: Sql = Sql::new(
+    "fleet_totals_by_node",
+    0,
+    5,
+    "SELECT node, CAST(sum(executions) AS BIGINT), CAST(sum(errors) AS BIGINT), CAST(sum(network_errors) AS BIGINT),
+         CAST(sum(running) AS BIGINT) FROM worker_totals GROUP BY node ORDER BY node LIMIT 1000",
+);
+
+/// Columns of what was settled; `rows::settled` reads them.
+macro_rules! settled {
+    () => {
+        "SELECT s.sid, s.node, s.version, s.reason, s.at, w.owner FROM worker_settled s JOIN workers w ON w.sid = s.sid"
+    };
+}
+
+pub(crate) const SETTLED_OF: Sql = Sql::new(
+    "fleet_settled_of",
+    2,
+    6,
+    concat!(settled!(), " WHERE w.owner = $1 AND s.version = w.version ORDER BY s.sid, s.node LIMIT $2"),
+);
+/// Not by an index: there are as many rows as workers that are settled, and one process asks every other second.
+pub(crate) const GIVEN_UP_AFTER: Sql = Sql::new(
+    "fleet_given_up_after",
+    2,
+    6,
+    concat!(settled!(), " WHERE s.reason = 'errors' AND s.at > $1 ORDER BY s.at, s.sid, s.node LIMIT $2"),
+);
 pub(crate) const SETTLE: Sql = Sql::new(
     "fleet_settle",
     5,
@@ -247,6 +275,9 @@ pub(super) const ALL: &[&Sql] = &[
     &RUNS,
     &SAVE_TOTALS,
     &TOTALS_OF,
+    &TOTALS_BY_NODE,
+    &SETTLED_OF,
+    &GIVEN_UP_AFTER,
     &SETTLE,
     &DUE_WORKERS,
     &LOAD_WORKERS,

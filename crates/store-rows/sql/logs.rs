@@ -50,7 +50,18 @@ pub(crate) const SIZES: Sql = Sql::new(
     "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT), CAST(coalesce(sum(lines), 0) AS BIGINT), max(modified)
      FROM worker_log_files WHERE sid = $1",
 );
+pub(crate) const SIZES_OF: Sql = Sql::new(
+    "log_sizes_of",
+    1,
+    4,
+    concat!(
+        "SELECT CAST(sum(f.bytes) AS BIGINT), CAST(sum(f.lines) AS BIGINT), max(f.modified), f.sid
+         FROM ",
+        list!("$1"),
+        " JOIN worker_log_files f ON f.sid = e.value GROUP BY f.sid ORDER BY f.sid"
+    ),
+);
 
 #[cfg(test)]
 pub(super) const ALL: &[&Sql] =
-    &[&NEWEST_FILE, &PUT_FILE, &INSERT_LINES, &DROP_LINES, &DROP_FILES, &TAIL, &AFTER, &SIZES];
+    &[&NEWEST_FILE, &PUT_FILE, &INSERT_LINES, &DROP_LINES, &DROP_FILES, &TAIL, &AFTER, &SIZES, &SIZES_OF];

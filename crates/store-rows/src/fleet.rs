@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use orrery_kernel::{StoreError, Timestamp};
 use orrery_storage::Lease;
-use orrery_workers::fleet::{Beat, Grant, Intent, IntentState, LeaseSeen, NodeSeen, RunRecord, Totals};
+use orrery_workers::fleet::{
+    Beat, Grant, Intent, IntentState, LeaseSeen, NodeSeen, NodeTotals, Reason, RunRecord, Settled, SettledSeen, Totals,
+};
 use orrery_workers::kv::{Entry, Key, Versionstamp};
-use orrery_workers::logs::{Line, Numbered};
+use orrery_workers::logs::{Line, LogSize, Numbered};
 use orrery_workers::script::Level;
 use serde_json::{Value, json};
 
@@ -195,6 +197,32 @@ pub fn line(row: &dyn Columns) -> Result<Numbered, StoreError> {
     let level: &str = row.get(3)?;
     let level = Level::parse(level).ok_or_else(|| corrupt("worker_logs.level", level))?;
     Ok(Numbered { id: row.get(0)?, line: Line { sid: row.get(1)?, at: row.time(2)?, level, text: row.get(4)? } })
+}
+
+/// How much log there is, of the first three columns.
+pub fn log_size(row: &dyn Columns) -> Result<LogSize, StoreError> {
+    Ok(LogSize { bytes: row.count(0)?, lines: row.count(1)?, modified: maybe_time(row, 2)? })
+}
+
+/// What was settled, of six columns.
+pub fn settled(row: &dyn Columns) -> Result<SettledSeen, StoreError> {
+    let reason: &str = row.get(3)?;
+    let reason = Reason::parse(reason).ok_or_else(|| corrupt("worker_settled.reason", reason))?;
+    let node: String = row.get(1)?;
+    let node = (!node.is_empty()).then_some(node);
+    let settled = Settled { sid: row.get(0)?, node, version: row.get(2)?, reason };
+    Ok(SettledSeen { settled, at: row.time(4)?, owner: row.get(5)? })
+}
+
+/// What a node counted of all workers, of five columns.
+pub fn node_totals(row: &dyn Columns) -> Result<NodeTotals, StoreError> {
+    Ok(NodeTotals {
+        node: row.get(0)?,
+        executions: row.get(1)?,
+        errors: row.get(2)?,
+        network_errors: row.get(3)?,
+        running: row.get(4)?,
+    })
 }
 
 /// An entry of the scripts' store, of three columns.

@@ -5,12 +5,14 @@
 //! never a panic. No SQL, no driver.
 
 pub mod channels;
+pub mod files;
 pub mod fleet;
 pub mod identity;
 pub mod ledger;
 pub mod market;
 pub mod paper;
 pub mod plans;
+pub mod programs;
 pub mod wallets;
 pub mod workers;
 

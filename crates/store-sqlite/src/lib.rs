@@ -32,12 +32,18 @@ mod workers;
 mod write;
 
 // these are the same on both databases
+#[path = "../../store-rows/ports/data.rs"]
+mod data;
+#[path = "../../store-rows/ports/files.rs"]
+mod files;
 #[path = "../../store-rows/ports/fleet.rs"]
 mod fleet;
 #[path = "../../store-rows/ports/kv.rs"]
 mod kv;
 #[path = "../../store-rows/ports/logs.rs"]
 mod logs;
+#[path = "../../store-rows/ports/programs.rs"]
+mod programs;
 
 pub use backup::BackupError;
 pub use db::Sqlite;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orrery_app::auth::{Algorithm, AuthSettings};
+use orrery_app::files::{FileParts, FileSettings};
 use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
 use orrery_app::limits::RequestPolicies;
@@ -15,11 +16,12 @@ use orrery_identity::rate::Policy;
 use orrery_kernel::{Clock, Entropy, Secret};
 use orrery_market::{Multipliers, PriceFeed, SentimentFeed};
 use orrery_store_memory::{
-    MemoryBroker, MemoryCache, MemoryChannels, MemoryIdentity, MemoryLedger, MemoryMarket, MemoryPlans, MemoryRates,
-    MemoryWallets, MemoryWorkers,
+    MemoryBlobs, MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryFleet, MemoryFolders, MemoryIdentity,
+    MemoryKept, MemoryLedger, MemoryLogs,
+    MemoryMarket, MemoryPlans, MemoryRates, MemoryWallets, MemoryWorkers,
 };
 
-use crate::fakes::keyring;
+use crate::fakes::{PlainScripts, keyring};
 use crate::stub_venue::NoExchanges;
 
 /// Empty stores in memory.
@@ -28,13 +30,27 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
     entropy: Arc<dyn Entropy>,
     feed: Arc<F>,
 ) -> Ports {
+    let workers = Arc::new(MemoryWorkers::default());
+    let kept = Arc::new(MemoryKept::default());
     Ports {
         broker: Arc::new(MemoryBroker::new(entropy.clone())),
         channels: Arc::new(MemoryChannels::default()),
         wallets: Arc::new(MemoryWallets::default()),
-        workers: Arc::new(MemoryWorkers::default()),
+        workers: workers.clone(),
+        fleet: Arc::new(MemoryFleet::new(clock.clone(), workers)),
+        worker_logs: Arc::new(MemoryLogs::default()),
+        scripts: Arc::new(PlainScripts),
+        bus: Arc::new(MemoryBus::default()),
+        data: kept.clone(),
+        files: FileParts {
+            index: kept.clone(),
+            blobs: Arc::new(MemoryBlobs::new(entropy.clone())),
+            programs: kept,
+            folders: Arc::new(MemoryFolders::default()),
+        },
         exchanges: Arc::new(NoExchanges),
         paper: None,
+        exec: None,
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),
@@ -63,6 +79,7 @@ pub fn settings() -> Settings {
             bcrypt_cost: 4,
             hash_workers: 2,
             hash_queue: 16,
+            local_operator: false,
         },
         market: MarketSettings {
             multipliers: Multipliers::new(91.into(), 88.into()).expect("good ones"),
@@ -72,6 +89,7 @@ pub fn settings() -> Settings {
         hub: HubSettings::default(),
         wallets: WalletSettings::new(Arc::new(keyring())),
         venues: VenueSettings::default(),
+        files: FileSettings::default(),
         requests: RequestPolicies { address: many, user: many },
         welcome: None,
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use orrery_kernel::Timestamp;
 use orrery_storage::Lease;
 use orrery_workers::fleet::{
-    Beat, FleetStore, Grant, Intended, Intent, IntentState, Reason, RunRecord, Settled, Totals,
+    Beat, FleetStore, Grant, Intended, Intent, IntentState, NodeTotals, Reason, RunRecord, Settled, SettledSeen, Totals,
 };
 use orrery_workers::{Draft, Spec, Worker, WorkerStore};
 
@@ -195,6 +195,61 @@ pub async fn totals_are_kept(store: Store) {
     store.0.save_totals(&all).await.expect("answers");
     assert_eq!(store.0.totals_of("ga").await.expect("answers"), [totals("x", "a", 4), totals("x", "b", 5)]);
     assert!(store.0.totals_of("gc").await.expect("answers").is_empty());
+    let sum = |node: &str, executions: i64, workers: i64| NodeTotals {
+        node: node.into(),
+        executions,
+        errors: 2 * workers,
+        network_errors: workers,
+        running: workers,
+    };
+    assert_eq!(store.0.totals_by_node().await.expect("answers"), [sum("a", 13, 2), sum("b", 5, 1)]);
+}
+
+/// Many workers are read at once, as they are.
+pub async fn workers_are_loaded_together(store: Store) {
+    for (sid, active) in [("x", true), ("y", false), ("z", true)] {
+        worker(&store, sid, "ga", active).await;
+    }
+    let spec = Spec::new(Draft { active: Some(true), note: Some("new".into()), ..Draft::default() }).expect("good");
+    store.1.change_worker("ga", "y", &spec, None, 9, AT).await.expect("answers");
+    let sids = ["y", "gone", "x"].map(str::to_owned);
+    let loaded = store.0.load_workers(&sids).await.expect("answers");
+    let shown: Vec<_> = loaded.iter().map(|w| (w.sid.as_str(), w.owner.as_str(), w.version, &*w.spec.note)).collect();
+    assert_eq!(shown, [("x", "ga", 1, ""), ("y", "ga", 2, "new")]);
+    assert!(store.0.load_workers(&[]).await.expect("answers").is_empty());
+}
+
+/// Who gave up is seen by the owner until there is a new version, and by whoever asks what happened since.
+pub async fn the_settled_are_seen(store: Store) {
+    for (sid, owner) in [("x", "ga"), ("y", "ga"), ("z", "gb")] {
+        worker(&store, sid, owner, true).await;
+    }
+    let settled = |sid: &str, node: Option<&str>, reason| Settled {
+        sid: sid.into(),
+        node: node.map(Into::into),
+        version: 1,
+        reason,
+    };
+    let later = |n: u64| AT.plus(Duration::from_secs(n));
+    for (n, of) in
+        [settled("x", Some("a"), Reason::Errors), settled("y", None, Reason::Done), settled("z", None, Reason::Errors)]
+            .into_iter()
+            .enumerate()
+    {
+        store.0.settle(&of, None, later(n as u64)).await.expect("answers");
+    }
+    let seen = |of: Settled, owner: &str, n: u64| SettledSeen { settled: of, owner: owner.into(), at: later(n) };
+    let x = seen(settled("x", Some("a"), Reason::Errors), "ga", 0);
+    let y = seen(settled("y", None, Reason::Done), "ga", 1);
+    let z = seen(settled("z", None, Reason::Errors), "gb", 2);
+    assert_eq!(store.0.settled_of("ga").await.expect("answers"), [x.clone(), y.clone()]);
+    let before = Timestamp::from_secs(1_699_999_999);
+    assert_eq!(store.0.given_up_after(before, 9).await.expect("answers"), [x.clone(), z.clone()]);
+    assert_eq!(store.0.given_up_after(before, 1).await.expect("answers"), [x]);
+    assert_eq!(store.0.given_up_after(AT, 9).await.expect("answers"), [z]);
+    let spec = Spec::new(Draft { active: Some(true), ..Draft::default() }).expect("good");
+    store.1.change_worker("ga", "x", &spec, None, 9, AT).await.expect("answers");
+    assert_eq!(store.0.settled_of("ga").await.expect("answers"), [y]);
 }
 
 /// Active workers are due until their version is settled, on a node or on all.
@@ -226,20 +281,6 @@ pub async fn the_settled_are_not_due(store: Store) {
     store.1.change_worker("ga", "y", &spec, None, 9, AT).await.expect("answers");
     assert_eq!(due("a").await, [("y".to_owned(), 2)], "a new version is due");
     assert_eq!(store.0.due_workers("b", 1).await.expect("answers").len(), 1);
-}
-
-/// Many workers are read at once, as they are.
-pub async fn workers_are_loaded_together(store: Store) {
-    for (sid, active) in [("x", true), ("y", false), ("z", true)] {
-        worker(&store, sid, "ga", active).await;
-    }
-    let spec = Spec::new(Draft { active: Some(true), note: Some("new".into()), ..Draft::default() }).expect("good");
-    store.1.change_worker("ga", "y", &spec, None, 9, AT).await.expect("answers");
-    let sids = ["y", "gone", "x"].map(str::to_owned);
-    let loaded = store.0.load_workers(&sids).await.expect("answers");
-    let shown: Vec<_> = loaded.iter().map(|w| (w.sid.as_str(), w.owner.as_str(), w.version, &*w.spec.note)).collect();
-    assert_eq!(shown, [("x", "ga", 1, ""), ("y", "ga", 2, "new")]);
-    assert!(store.0.load_workers(&[]).await.expect("answers").is_empty());
 }
 
 fn intent(id: &str, seconds: u64) -> Intent {
@@ -281,7 +322,8 @@ pub async fn intents_are_fenced(store: Store) {
 #[macro_export]
 macro_rules! fleet_contract {
     ($make:expr) => {
-        $crate::fleet_contract!(@each $make; leases_in_batches leases_run_out the_silent_are_replaced
+        $crate::fleet_contract!(@each $make; leases_in_batches leases_run_out
+            the_settled_are_seen the_silent_are_replaced
             a_race_has_one_winner nodes_are_seen runs_are_kept totals_are_kept the_settled_are_not_due
             workers_are_loaded_together intents_are_fenced);
     };

@@ -41,6 +41,11 @@ pub async fn tail_and_after(store: Store) {
     let bytes: u64 = (0..6).map(|n| line("b", n).size()).sum();
     assert_eq!((size.bytes, size.lines, size.modified), (bytes, 6, Some(line("b", 5).at)));
     assert_eq!(store.size("c").await.expect("answers"), orrery_workers::logs::LogSize::default());
+    let sids = ["b".to_owned(), "c".into(), "a".into(), "b".into()];
+    let sizes = store.sizes(&sids).await.expect("answers");
+    assert_eq!(sizes.iter().map(|(sid, of)| (sid.as_str(), of.lines)).collect::<Vec<_>>(), [("a", 7), ("b", 6)]);
+    assert_eq!(sizes[1].1, size);
+    assert!(store.sizes(&[]).await.expect("answers").is_empty());
     let nul = Line { text: "a\0b".into(), ..line("z", 0) };
     append(&store, &[nul], LogBounds::default()).await;
     assert_eq!(store.tail("z", 9).await.expect("answers").len(), 1, "whatever a script writes is taken");

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use orrery_kernel::{Clock, Entropy};
+use orrery_venues::stream::Listener;
 use orrery_venues::{Credentials, ErrorClass, Exchange, Exchanges, Venue, VenueError};
 use tokio::time::Instant;
 
+use crate::account::AccountStreams;
 use crate::{HttpOptions, HttpTransport, OpenError, Throttle, VenueClock};
 
 /// How each exchange is reached; those that are not named as they are by default.
@@ -106,9 +108,18 @@ impl NetExchanges {
         }
         let (transport, clock) = (known.transport.clone(), known.clock.clone());
         let exchange = Exchange::new(venue, credentials, transport, clock, self.entropy.clone());
-        if let Some(markets) = known.nobody.known_markets() {
-            exchange.share_markets(markets);
-        }
-        Ok(Arc::new(exchange))
+        let exchange = exchange.numbered_with(&known.nobody);
+        // one that an account fetches may say what is the account's only: nobody's has to be known first
+        let shared = known.nobody.known_markets().is_some();
+        Ok(Arc::new(if shared { exchange.with_markets_of(&known.nobody) } else { exchange }))
+    }
+
+    async fn follow(&self, venue: Venue, credentials: Credentials, listener: Arc<dyn Listener>) -> VenueError {
+        let exchange = match self.open(venue, Some(credentials)) {
+            Ok(exchange) => exchange,
+            Err(error) => return error,
+        };
+        let bases = self.options.get(&venue).map(|options| options.bases.clone()).unwrap_or_default();
+        AccountStreams { exchange, bases, entropy: self.entropy.clone(), listener }.run().await
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! What is sent and what answers mean is decided in `orrery-venues`; this crate carries it.
 
+mod account;
 mod address;
 mod clock;
 mod exchanges;

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use http::{HeaderName, HeaderValue};
 use rustls_platform_verifier::ConfigVerifierExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -70,11 +71,18 @@ impl Socket {
     ///
     /// Errors: [`SocketError`].
     pub async fn connect(address: &str) -> Result<Self, SocketError> {
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, Self::connect_now(address)).await;
+        Self::connect_with(address, &[]).await
+    }
+
+    /// Connects, with these headers beside the protocol's own. They may hold a secret.
+    ///
+    /// Errors: [`SocketError`].
+    pub async fn connect_with(address: &str, headers: &[(&'static str, String)]) -> Result<Self, SocketError> {
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, Self::connect_now(address, headers)).await;
         connected.map_err(|_| SocketError::Timeout)?
     }
 
-    async fn connect_now(address: &str) -> Result<Self, SocketError> {
+    async fn connect_now(address: &str, headers: &[(&'static str, String)]) -> Result<Self, SocketError> {
         let url = Url::parse(address).map_err(|_| SocketError::Address)?;
         let host = url.host_str().ok_or(SocketError::Address)?.trim_matches(['[', ']']).to_owned();
         let port = url.port_or_known_default().ok_or(SocketError::Address)?;
@@ -87,7 +95,13 @@ impl Socket {
         } else {
             Box::new(tcp)
         };
-        let request = address.into_client_request().map_err(|_| SocketError::Address)?;
+        let mut request = address.into_client_request().map_err(|_| SocketError::Address)?;
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| SocketError::Address)?;
+            let mut value = HeaderValue::from_str(value).map_err(|_| SocketError::Address)?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(name, value);
+        }
         let config = WebSocketConfig::default()
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));

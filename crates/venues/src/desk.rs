@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use crate::exchange::{NewOrder, Result};
 use crate::json::Json;
-use crate::{Credentials, Exchange, Found, Outcome, Venue};
+use crate::stream::Listener;
+use crate::{Credentials, Exchange, Found, Outcome, Venue, VenueError};
 
 /// An account at an exchange as scripts and clients use it; nobody's, where there are no credentials.
 #[async_trait]
@@ -69,4 +70,13 @@ pub trait Exchanges: Send + Sync {
     ///
     /// Errors: those of the way there.
     async fn synchronise(&self, venue: Venue) -> Result<()>;
+
+    /// Listens to an account, over connections that come back, for as long as this is waited for.
+    ///
+    /// Errors: it ends only where there is nothing to listen to: [`crate::ErrorClass::NotSupported`], or what the
+    /// exchange refused all of it for.
+    async fn follow(&self, venue: Venue, credentials: Credentials, listener: Arc<dyn Listener>) -> VenueError {
+        drop((credentials, listener));
+        crate::exchange::not_supported(venue, "streams of accounts here")
+    }
 }

@@ -1,15 +1,18 @@
 //! An exchange to talk to: an account or nobody, a way to it, and what is known of its markets.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use orrery_kernel::{Clock, Entropy};
 use serde::Serialize;
 
 use crate::json::{self, Json};
 use crate::unified::{Market, Markets, Raw, Side};
-use crate::{Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError, limits};
+use crate::{
+    Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError, limits, mac,
+};
 
 /// What any method answers.
 pub type Result<T, E = VenueError> = std::result::Result<T, E>;
@@ -21,13 +24,16 @@ pub struct Exchange {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    markets: RwLock<Option<Arc<Markets>>>,
+    markets: Arc<RwLock<Option<KnownMarkets>>>,
     currencies: RwLock<Option<Arc<[Raw]>>>,
-    notes: RwLock<BTreeMap<&'static str, bool>>,
-    learnt: RwLock<Option<Arc<str>>>,
+    learnt: RwLock<BTreeMap<&'static str, Arc<str>>>,
     requests: AtomicU64,
+    nonces: Arc<AtomicI64>,
     bounded: bool,
 }
+
+/// Markets, and when they were fetched or taken, in milliseconds.
+struct KnownMarkets(Arc<Markets>, i64);
 
 /// An order that is to be made.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,11 +82,11 @@ impl Exchange {
             transport,
             clock,
             entropy,
-            markets: RwLock::default(),
+            markets: Arc::default(),
             currencies: RwLock::default(),
-            notes: RwLock::default(),
             learnt: RwLock::default(),
             requests: AtomicU64::new(0),
+            nonces: Arc::default(),
             bounded: true,
         }
     }
@@ -116,12 +122,28 @@ impl Exchange {
 
     /// The same, with another that has them: they are the largest part of what an exchange keeps.
     pub fn share_markets(&self, markets: Arc<Markets>) {
-        *self.markets.write().unwrap_or_else(PoisonError::into_inner) = Some(markets);
+        let known = KnownMarkets(markets, self.now());
+        *self.markets.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    }
+
+    /// Has the markets that `other` has, and those that it fetches later.
+    #[must_use]
+    pub fn with_markets_of(mut self, other: &Self) -> Self {
+        self.markets = other.markets.clone();
+        self
     }
 
     /// The markets, if they were fetched.
     pub fn known_markets(&self) -> Option<Arc<Markets>> {
-        self.markets.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let known = self.markets.read().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|KnownMarkets(markets, _)| markets.clone())
+    }
+
+    /// How old the markets are, if they were fetched.
+    pub fn markets_age(&self) -> Option<Duration> {
+        let known = self.markets.read().unwrap_or_else(PoisonError::into_inner);
+        let age = known.as_ref().map(|KnownMarkets(_, at)| self.now().saturating_sub(*at))?;
+        Some(Duration::from_millis(u64::try_from(age).unwrap_or_default()))
     }
 
     /// The markets; the first time they are asked for, they are fetched.
@@ -129,7 +151,18 @@ impl Exchange {
         if let Some(markets) = self.known_markets() {
             return Ok(markets);
         }
-        let markets = Markets::new(self.fetch_markets(Fields::new()).await?);
+        self.reload_markets().await
+    }
+
+    /// The markets, fetched anew; if that fails, those that are known stay.
+    ///
+    /// Errors: those of the way there; [`ErrorClass::BadResponse`] for an answer without any market.
+    pub async fn reload_markets(&self) -> Result<Arc<Markets>> {
+        let markets = self.fetch_markets(Fields::new()).await?;
+        if markets.is_empty() && self.known_markets().is_some() {
+            return Err(VenueError::new(ErrorClass::BadResponse, &format!("{} told of no markets", self.venue)));
+        }
+        let markets = Markets::new(markets);
         let markets = Arc::new(markets.with_aliases(|market| self.venue.dialect().alias(market)));
         self.share_markets(markets.clone());
         Ok(markets)
@@ -150,16 +183,6 @@ impl Exchange {
         Ok(self.currencies.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default())
     }
 
-    /// What a connector learnt of the account, for as long as the exchange is there.
-    pub(crate) fn learnt(&self) -> Option<Arc<str>> {
-        self.learnt.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Keeps what a connector learnt of the account.
-    pub(crate) fn learn(&self, text: &str) {
-        *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Some(text.into());
-    }
-
     /// The account's key.
     ///
     /// Errors: [`ErrorClass::AuthenticationError`] for nobody.
@@ -168,14 +191,14 @@ impl Exchange {
         self.credentials.as_ref().ok_or_else(none)
     }
 
-    /// Keeps what an answer said of the account, so that it is asked once.
-    pub(crate) fn note(&self, name: &'static str, holds: bool) {
-        self.notes.write().unwrap_or_else(PoisonError::into_inner).insert(name, holds);
+    /// Keeps what an answer said of the account under a name, so that it is asked once.
+    pub(crate) fn learn(&self, name: &'static str, said: &str) {
+        self.learnt.write().unwrap_or_else(PoisonError::into_inner).insert(name, said.into());
     }
 
     /// What was kept under this name.
-    pub(crate) fn noted(&self, name: &str) -> Option<bool> {
-        self.notes.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    pub(crate) fn learnt(&self, name: &str) -> Option<Arc<str>> {
+        self.learnt.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// Milliseconds since 1970.
@@ -187,8 +210,8 @@ impl Exchange {
     pub(crate) fn unique(&self, digits: usize) -> String {
         let mut bytes = [0; 16];
         self.entropy.fill(&mut bytes);
-        let all = hex::encode(bytes);
-        all.get(all.len().saturating_sub(digits)..).unwrap_or_default().to_owned()
+        let mut all = mac::hex(bytes);
+        all.split_off(all.len().saturating_sub(digits))
     }
 
     /// A name that no other has, in the form of a random UUID (RFC 9562, version 4).
@@ -203,6 +226,22 @@ impl Exchange {
             format!("{:0digits$x}", (bits >> shift) & mask)
         };
         [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
+    }
+
+    /// Numbers its requests with those of `other`: keys that one process signs with more than once share their numbers.
+    #[must_use]
+    pub fn numbered_with(mut self, other: &Self) -> Self {
+        self.nonces = other.nonces.clone();
+        self
+    }
+
+    /// Milliseconds since 1970, or one more than the last time: exchanges that number requests take no number twice,
+    /// and none that is below one they had.
+    pub(crate) fn next_nonce(&self) -> i64 {
+        let now = self.now();
+        let next = |last: i64| Some(now.max(last.saturating_add(1)));
+        let last = self.nonces.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        last.map_or(now, |last| now.max(last.saturating_add(1)))
     }
 
     /// The next number of a request over a stream, from 1.

@@ -20,9 +20,22 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
 /// What RFC 3986 calls unreserved.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// Room for so many is made at once: a request has about as many.
+const USUAL: usize = 12;
+
 /// A text as it stands in an address.
 pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, KEPT).to_string()
+}
+
+/// The same, behind what is there.
+fn encode(text: &str, out: &mut String) {
+    let kept = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if text.bytes().all(kept) {
+        out.push_str(text);
+    } else {
+        out.extend(utf8_percent_encode(text, KEPT));
+    }
 }
 
 /// A value that is sent.
@@ -79,17 +92,30 @@ impl Fields {
     /// Sets one.
     pub fn set(&mut self, name: &str, value: impl Into<Value>) {
         let value = value.into();
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name.to_owned(), value)),
+        match self.place(name) {
+            Some(old) => *old = value,
+            None => {
+                if self.0.is_empty() {
+                    self.0.reserve(USUAL);
+                }
+                self.0.push((name.to_owned(), value));
+            }
         }
+    }
+
+    fn place(&mut self, name: &str) -> Option<&mut Value> {
+        self.0.iter_mut().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// With all of `others`, which go before those of the same names.
     #[must_use]
     pub fn and(mut self, others: Self) -> Self {
+        self.0.reserve(others.0.len());
         for (name, value) in others.0 {
-            self.set(&name, value);
+            match self.place(&name) {
+                Some(old) => *old = value,
+                None => self.0.push((name, value)),
+            }
         }
         self
     }
@@ -138,10 +164,19 @@ impl Fields {
 
     /// As the query of an address; lists and objects as JSON.
     pub fn query(&self) -> String {
-        let sent = self.0.iter().filter(|(_, value)| *value != Value::Null);
-        let pairs: Vec<_> =
-            sent.map(|(name, value)| format!("{}={}", encoded(name), encoded(&value.plain()))).collect();
-        pairs.join("&")
+        let mut query = String::with_capacity(32 * self.0.len());
+        for (name, value) in self.0.iter().filter(|(_, value)| *value != Value::Null) {
+            if !query.is_empty() {
+                query.push('&');
+            }
+            encode(name, &mut query);
+            query.push('=');
+            match value {
+                Value::Text(text) | Value::Digits(text) => encode(text, &mut query),
+                other => encode(&other.json(), &mut query),
+            }
+        }
+        query
     }
 
     /// As the query of an address; the elements of a list one after another under its name.
@@ -280,7 +315,7 @@ impl From<Fields> for Value {
 /// A number is sent as text, as exchanges take amounts and prices.
 impl From<Number> for Value {
     fn from(number: Number) -> Self {
-        Self::Text(number.to_string())
+        Self::Text(number.text())
     }
 }
 

@@ -24,6 +24,9 @@ impl Number {
     /// assert_eq!(Number::parse("NaN"), None);
     /// ```
     pub fn parse(digits: &str) -> Option<Self> {
+        if let Some(short) = short(digits) {
+            return Some(Self(short));
+        }
         let read = match digits.split_once(['e', 'E']) {
             // zeros at the end count as digits of what is read
             Some((mantissa, exponent)) => {
@@ -79,6 +82,12 @@ impl Number {
         Some(Self(quotient.round_dp_with_strategy(digits, RoundingStrategy::ToZero).normalize()))
     }
 
+    /// Half of it, cut off after so many digits.
+    pub fn halved_to(self, digits: u32) -> Option<Self> {
+        let half = self.0.checked_mul(Decimal::new(5, 1))?;
+        Some(Self(half.trunc_with_scale(digits).normalize()))
+    }
+
     /// Without its sign.
     #[must_use]
     pub fn abs(self) -> Self {
@@ -90,16 +99,47 @@ impl Number {
         self.over_to(Self::from(1), digits)
     }
 
+    /// Digits after the point of a step that is a power of ten and at most one.
+    fn tenth(self) -> Option<u32> {
+        (self.0.mantissa() == 1).then(|| self.0.scale())
+    }
+
     /// The largest multiple of `step` that is not beyond, towards zero.
     pub fn cut_to(self, step: Self) -> Option<Self> {
+        if let Some(digits) = step.tenth() {
+            return Some(Self(self.0.trunc_with_scale(digits).normalize()));
+        }
         let steps = self.0.checked_div(step.0)?.trunc();
         steps.checked_mul(step.0).map(|cut| Self(cut.normalize()))
     }
 
     /// The nearest multiple of `step`; halves away from zero.
     pub fn round_to(self, step: Self) -> Option<Self> {
+        if let Some(digits) = step.tenth() {
+            let rounded = self.0.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
+            return Some(Self(rounded.normalize()));
+        }
         let steps = self.0.checked_div(step.0)?.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
         steps.checked_mul(step.0).map(|rounded| Self(rounded.normalize()))
+    }
+
+    /// The same text as it is shown with, made with less work.
+    pub(crate) fn text(self) -> String {
+        let plain = self.0.normalize();
+        let (Ok(whole), scale) = (i64::try_from(plain.mantissa()), plain.scale() as usize) else {
+            return plain.to_string();
+        };
+        let mut digits = whole.unsigned_abs().to_string();
+        if scale > 0 {
+            if digits.len() <= scale {
+                digits.insert_str(0, &"0".repeat(scale + 1 - digits.len()));
+            }
+            digits.insert(digits.len() - scale, '.');
+        }
+        if whole < 0 {
+            digits.insert(0, '-');
+        }
+        digits
     }
 
     /// The double that is nearest.
@@ -107,6 +147,45 @@ impl Number {
         // by its digits: shortest text and double stand for each other
         self.to_string().parse().unwrap_or(f64::NAN)
     }
+}
+
+/// A number of at most 18 plain digits, as most are; none for all others. Zeros at the end say nothing.
+fn short(digits: &str) -> Option<Decimal> {
+    let (negative, plain) = match digits.as_bytes() {
+        [b'-', rest @ ..] => (true, rest),
+        plain => (false, plain),
+    };
+    let plain = match plain {
+        [b'.', ..] | [.., b'.'] => return None,
+        plain if plain.contains(&b'.') => {
+            let end = plain.iter().rposition(|byte| *byte != b'0')?;
+            let end = end + usize::from(plain.get(end) != Some(&b'.'));
+            plain.get(..end)?
+        }
+        plain => plain,
+    };
+    if plain.is_empty() || plain.len() > 19 {
+        return None;
+    }
+    let (mut whole, mut scale, mut count) = (0_i64, None::<u32>, 0_u8);
+    for byte in plain {
+        match (byte, &mut scale) {
+            (b'0'..=b'9', scale) => {
+                count += 1;
+                whole = whole.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
+                if let Some(scale) = scale {
+                    *scale += 1;
+                }
+            }
+            (b'.', None) => scale = Some(0),
+            _ => return None,
+        }
+    }
+    // a zero that is negative is left to those who know of it
+    if count > 18 || (negative && whole == 0) {
+        return None;
+    }
+    Some(Decimal::new(if negative { -whole } else { whole }, scale.unwrap_or_default()))
 }
 
 impl std::fmt::Display for Number {
@@ -144,6 +223,29 @@ mod tests {
 
     fn n(digits: &str) -> Number {
         Number::parse(digits).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_short_is_read_and_written_as_everything_is(digits in "-?[0-9]{0,12}[.]?[0-9]{0,10}") {
+            let read = Number::parse(&digits);
+            let other = Decimal::from_str(&digits).ok().map(|decimal| Number(decimal.normalize()));
+            prop_assert_eq!(read, other);
+            if let Some(number) = read {
+                prop_assert_eq!(number.text(), number.to_string());
+                prop_assert_eq!(number.0.scale(), other.unwrap_or_default().0.scale());
+            }
+        }
+
+        #[test]
+        fn steps_that_are_powers_of_ten_cut_as_all_steps_do(digits in "-?[0-9]{1,9}[.][0-9]{1,9}", step in 0_u32..6) {
+            let (number, step) = (n(&digits), Number::step(step).unwrap());
+            let steps = number.0.checked_div(step.0).unwrap();
+            let of = |steps: Decimal| Some(Number(steps.checked_mul(step.0).unwrap().normalize()));
+            prop_assert_eq!(number.cut_to(step), of(steps.trunc()));
+            let rounded = steps.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
+            prop_assert_eq!(number.round_to(step), of(rounded));
+        }
     }
 
     #[test]

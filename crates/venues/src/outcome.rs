@@ -31,8 +31,8 @@ pub enum Found {
 }
 
 impl Outcome {
-    /// What an error says of the order it was an answer to.
-    fn of(error: VenueError) -> Self {
+    /// What an error says of the order that it was the answer to.
+    pub fn of(error: VenueError) -> Self {
         let unread = [ErrorClass::RequestTimeout, ErrorClass::ExchangeNotAvailable, ErrorClass::BadResponse];
         let class = error.class();
         let unknown = error.status().is_some_and(|status| status >= 500)

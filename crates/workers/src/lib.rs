@@ -9,10 +9,14 @@ pub mod kv;
 pub mod logs;
 pub mod script;
 
+mod diff;
+mod portable;
 mod ports;
 mod spec;
 mod stop;
 
+pub use diff::{Diff, FieldChange};
+pub use portable::without_secrets;
 pub use ports::{Changed, Version, Worker, WorkerStore};
 pub use spec::{Draft, ExecutionMode, Mode, Priority, SCRIPT_BYTES_MAX, Scope, Spec, SpecError, VERSIONS};
 pub use stop::{Stop, Urgency};

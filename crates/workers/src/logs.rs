@@ -77,6 +77,8 @@ pub trait LogStore: Send + Sync {
     async fn after(&self, sid: &str, id: i64, limit: u32) -> Result<Vec<Numbered>, StoreError>;
     /// How much there is.
     async fn size(&self, sid: &str) -> Result<LogSize, StoreError>;
+    /// How much there is of each of these that has any, by worker.
+    async fn sizes(&self, sids: &[String]) -> Result<Vec<(String, LogSize)>, StoreError>;
 }
 
 #[cfg(test)]

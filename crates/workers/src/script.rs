@@ -49,6 +49,11 @@ pub trait ScriptRuntime: Send + Sync {
     /// know; with the place in the source as it was given.
     fn prepare(&self, source: &Source<'_>) -> Result<Program, ScriptFault>;
 
+    /// Is there a module of that name that scripts may import? One that cannot say leaves it to [`Self::prepare`].
+    fn provides(&self, _module: &str) -> bool {
+        true
+    }
+
     /// Runs a script to its end, whatever that is. Dropping the future ends the run at once, without a word to
     /// the script.
     async fn run(&self, run: Run) -> Outcome;

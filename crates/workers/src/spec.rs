@@ -7,8 +7,8 @@ use crate::script::Isolation;
 pub const SCRIPT_BYTES_MAX: usize = 1_048_576;
 /// Runtime versions that are known.
 pub const VERSIONS: [&str; 1] = ["1.19.2"];
-/// Dependencies that every node has.
-const BUILT_IN: [&str; 1] = ["gliesereum"];
+/// What new workers depend on; every node has it.
+const BUILT_IN: &str = "gliesereum";
 const DEPENDENCIES_MAX: usize = 32;
 const NOTE_CHARS_MAX: usize = 1_024;
 const NAME_MAX: usize = 64;
@@ -190,6 +190,12 @@ fn name(text: Option<String>, field: &'static str) -> Result<Option<String>, Spe
     }
 }
 
+/// Could a package be named so? Whether nodes have it, the runtime knows.
+fn is_package(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '/');
+    !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(plain)
+}
+
 impl Spec {
     /// Checks a new worker's fields; what is missing has the documented default.
     pub fn new(draft: Draft) -> Result<Self, SpecError> {
@@ -213,13 +219,12 @@ impl Spec {
         if script.trim().is_empty() || script.len() > SCRIPT_BYTES_MAX {
             return Err(wrong("scriptContent", "has to be a script of at most 1 MiB"));
         }
-        let dependencies = draft.dependencies.unwrap_or_else(|| BUILT_IN.map(str::to_owned).to_vec());
+        let dependencies = draft.dependencies.unwrap_or_else(|| vec![BUILT_IN.to_owned()]);
         if dependencies.len() > DEPENDENCIES_MAX {
             return Err(wrong("dependencies", "has to be a list of at most 32 names"));
         }
-        if let Some(unknown) = dependencies.iter().find(|name| !BUILT_IN.contains(&name.as_str())) {
-            let shown: String = unknown.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
-            return Err(wrong("dependencies", format!("has {shown:?}, which this network does not provide")));
+        if !dependencies.iter().all(|name| is_package(name)) {
+            return Err(wrong("dependencies", "has to be a list of names of packages, of at most 64 characters each"));
         }
         let version = draft.version.unwrap_or_else(|| VERSIONS[0].to_owned());
         if !VERSIONS.contains(&version.as_str()) {
@@ -270,7 +275,10 @@ impl Spec {
             Draft { script: None, .. } => missing("raw.script"),
             Draft { dependencies: None, .. } => missing("raw.dependencies"),
             Draft { version: None, .. } => missing("raw.version"),
-            _ => Self::new(draft),
+            _ => Self::new(draft).map_err(|error| match error.field {
+                "scriptContent" => SpecError { field: "raw.script", ..error },
+                _ => error,
+            }),
         }
     }
 }
@@ -302,7 +310,8 @@ mod tests {
             (Draft { scope: text("all"), ..Draft::default() }, "scope"),
             (Draft { version: text("2"), ..Draft::default() }, "version"),
             (Draft { script: text(" "), ..Draft::default() }, "scriptContent"),
-            (Draft { dependencies: Some(vec!["lodash".into()]), ..Draft::default() }, "dependencies"),
+            (Draft { dependencies: Some(vec!["a b".into()]), ..Draft::default() }, "dependencies"),
+            (Draft { dependencies: Some(vec!["x".into(); 33]), ..Draft::default() }, "dependencies"),
             (Draft { note: Some("x".repeat(1_025)), ..Draft::default() }, "note"),
             (Draft { schedule: text("every day"), ..Draft::default() }, "schedule"),
             (Draft { isolation: text("vm"), ..Draft::default() }, "isolation"),

@@ -1,12 +1,14 @@
 //! What a core makes of an exchange's messages in a second, beside the ccxt package on the same payloads.
 //!
-//! `venues SECONDS [PEERS_DIR]`: books from the text of changes, tickers and trades from the text of answers to the
-//! unified structures with what the exchange said, and orders from arguments to signed requests. With a directory,
-//! `venues.mjs` there is run on the same files, and both final books must be equal. Seconds are of CPU.
+//! `venues SECONDS [PEERS_DIR [ROUNDS]]`: books from the text of changes, tickers and trades from the text of answers to
+//! the unified structures with what the exchange said, and orders from arguments to signed requests. With a directory,
+//! `venues.mjs` there is run on the same files, and both final books must be equal. Both take turns, so many rounds;
+//! what is told is the middle of each figure and of each round's ratio. Seconds are of CPU.
 
 mod payloads;
 
 use std::hint::black_box;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,42 +26,70 @@ use orrery_venues::{
 /// Levels of the book that both sides are compared by.
 const COMPARED: usize = 100;
 
+/// What is measured.
+const KINDS: [&str; 4] = ["books", "tickers", "trades", "orders"];
+
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let seconds: u64 = arguments.next().unwrap_or_else(|| "3".into()).parse().context("SECONDS")?;
+    let (peers, rounds) = (arguments.next(), arguments.next().map_or(Ok(1), |rounds| rounds.parse()));
+    let rounds: usize = rounds.context("ROUNDS")?;
     let folder = tempfile::tempdir()?;
     let files = payloads::write(folder.path())?;
     let exchange = exchange()?;
     let markets = exchange.known_markets().context("there are no markets")?;
-    let (books, book) = books(seconds, &files.depth, &markets)?;
-    let ours = [
-        ("books", books),
-        ("tickers", tickers(seconds, &files.tickers, &markets)?),
-        ("trades", trades(seconds, &files.trades, &markets)?),
-        ("orders", orders(seconds, &exchange)?),
-    ];
-    for (name, rate) in ours {
-        println!("orrery-venues {name:<10} {rate:>12.0} a CPU-second");
+    let mut all: [Vec<(f64, f64)>; 4] = Default::default();
+    for _ in 0..rounds.max(1) {
+        let (books, book) = books(seconds, &files.depth, &markets)?;
+        let tickers = tickers(seconds, &files.tickers, &markets)?;
+        let own = [books, tickers, trades(seconds, &files.trades, &markets)?, orders(seconds, &exchange)?];
+        let theirs = match &peers {
+            Some(peers) => peer(peers, folder.path(), seconds, &book)?,
+            None => [f64::NAN; 4],
+        };
+        all.iter_mut().zip(own.into_iter().zip(theirs)).for_each(|(kind, round)| kind.push(round));
     }
-    let Some(peers) = arguments.next() else { return Ok(()) };
-    let mut command = Command::new("node");
-    command.args([format!("{peers}/venues.mjs"), folder.path().display().to_string(), seconds.to_string()]);
-    let output = command.output().context("node")?;
-    if !output.status.success() {
-        bail!("the peer failed; run `npm install` in {peers}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let (name, value) = line.split_once(' ').context("a line of name and value")?;
-        if name == "book" {
-            ensure!(value == shown(&book), "the final books differ");
-            println!("the final books are equal");
+    for (kind, rounds) in KINDS.into_iter().zip(&all) {
+        let of = |one: fn(&(f64, f64)) -> f64| middle(rounds.iter().map(one).collect());
+        let (own, theirs, ratio) = (of(|(own, _)| *own), of(|(_, theirs)| *theirs), of(|(own, theirs)| own / theirs));
+        if peers.is_none() {
+            println!("{kind:<10} {own:>10.0} a CPU-second");
             continue;
         }
-        let rate: f64 = value.parse()?;
-        let own = ours.iter().find(|(own, _)| *own == name).context("a rate of ours")?.1;
-        println!("ccxt          {name:<10} {rate:>12.0} a CPU-second   {:.1}x", own / rate);
+        let ratios = || rounds.iter().map(|(own, theirs)| own / theirs);
+        let (least, most) = (ratios().fold(f64::MAX, f64::min), ratios().fold(0.0, f64::max));
+        println!("{kind:<10} {own:>10.0} a CPU-second, ccxt {theirs:>8.0}: {ratio:>5.1}x ({least:.1} to {most:.1})");
+    }
+    if peers.is_some() {
+        println!("the final books are equal");
     }
     Ok(())
+}
+
+/// The one in the middle.
+fn middle(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The peer's figures on the same files; its final book must be `book`.
+fn peer(folder: &str, files: &Path, seconds: u64, book: &OrderBook) -> Result<[f64; 4]> {
+    let mut command = Command::new("node");
+    command.args([format!("{folder}/venues.mjs"), files.display().to_string(), seconds.to_string()]);
+    let output = command.output().context("node")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("the peer failed; run `npm install` in {folder}, or name a folder with ccxt in NODE_PATH: {said}");
+    }
+    let mut rates = [f64::NAN; 4];
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let (name, value) = line.split_once(' ').context("a line of name and value")?;
+        match KINDS.iter().zip(&mut rates).find(|(kind, _)| **kind == name) {
+            Some((_, rate)) => *rate = value.parse()?,
+            None => ensure!(name == "book" && value == shown(book), "the final books differ"),
+        }
+    }
+    Ok(rates)
 }
 
 fn cpu() -> Duration {

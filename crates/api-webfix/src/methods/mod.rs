@@ -13,6 +13,7 @@ use crate::call::Call;
 use crate::reply::Reply;
 
 pub(crate) use accounts::{balance_channel, balance_raw};
+pub(crate) use workers::{channel as worker_channel, stamp};
 
 /// Do this method's callers read `error` as a text?
 pub(crate) fn is_plain(method: &str) -> bool {
@@ -33,6 +34,12 @@ pub(crate) async fn dispatch(method: &str, call: &Call<'_>) -> Result<Reply> {
         "setWorker" => workers::set(call).await,
         "updateWorker" => workers::update(call).await,
         "getWorkerHistory" => workers::history(call).await,
+        "getWorkerDiff" => workers::diff(call).await,
+        "rollbackWorker" => workers::rollback(call).await,
+        "getWorkerRuns" => workers::runs(call).await,
+        "exportWorkers" => workers::export(call).await,
+        "importWorkers" => workers::import(call).await,
+        "listNodes" => workers::nodes(call).await,
         "getLeaderInfo" => workers::leader(call).await,
         "getWorkerStats" => workers::stats(call).await,
         "stopAllWorkers" => workers::stop_all(call).await,

@@ -38,7 +38,7 @@ impl Auth {
         scopes.sort_unstable();
         scopes.dedup();
         if scopes.is_empty() {
-            return Err(Error::invalid("scopes", "scopes must name at least one of read, trade, admin"));
+            return Err(Error::invalid("scopes", "scopes must name at least one of read, trade, files, exec, admin"));
         }
         let secret = orrery_crypto::api_key(self.bits());
         let key = NewApiKey {

@@ -1,6 +1,7 @@
 //! Registration, login, sessions, profile, API keys, the first administrator.
 
 mod access;
+mod browser;
 mod hashing;
 mod keys;
 mod operator;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::Access;
+pub use browser::Anchor;
 use hashing::Hashing;
 pub use orrery_crypto::Algorithm;
 use orrery_crypto::JwtKey;
@@ -57,6 +59,8 @@ pub struct AuthSettings {
     pub hash_workers: usize,
     /// Password hashes waiting; beyond that 503.
     pub hash_queue: usize,
+    /// Do requests from the machine itself act as operator?
+    pub local_operator: bool,
 }
 
 /// A registration form.
@@ -77,6 +81,10 @@ pub struct Registration {
 pub struct LoggedIn {
     /// JWT.
     pub token: Secret<String>,
+    /// The same session as `X-Session-ID` and cookies name it.
+    pub session: Secret<String>,
+    /// How long it lasts.
+    pub lifetime: Duration,
     /// Who.
     pub user: User,
 }
@@ -99,6 +107,7 @@ pub struct Auth {
     settings: AuthSettings,
     jwt: JwtKey,
     tickets: JwtKey,
+    browser: browser::Keys,
     hashing: Hashing,
     access: Arc<Access>,
     turns: turns::Turns,
@@ -119,10 +128,11 @@ impl Auth {
     ) -> Result<Self> {
         let jwt = JwtKey::new(settings.jwt_secret.expose(), settings.jwt_algorithm).map_err(Error::internal)?;
         let tickets = tickets::key(settings.jwt_secret.expose()).map_err(Error::internal)?;
+        let browser = browser::Keys::new(settings.jwt_secret.expose());
         let hashing = Hashing::new(&settings);
         let access = Arc::new(Access::new(store.clone(), events));
         let turns = turns::Turns::default();
-        Ok(Self { store, rates, clock, entropy, settings, jwt, tickets, hashing, access, turns })
+        Ok(Self { store, rates, clock, entropy, settings, jwt, tickets, browser, hashing, access, turns })
     }
 
     /// Starts the task that notices changes of permission made by other processes, within 250 ms.
@@ -159,6 +169,11 @@ impl Auth {
     /// Writes an administrator's act that another part carried out into the audit log.
     pub async fn record_act(&self, ctx: &Ctx, action: &'static str, target: String) {
         self.audit(ctx, action, target, "ok").await;
+    }
+
+    /// Writes what another part did, or did not do, into the audit log.
+    pub(crate) async fn record_outcome(&self, ctx: &Ctx, action: &'static str, target: String, outcome: &str) {
+        self.audit(ctx, action, target, outcome).await;
     }
 
     async fn audit(&self, ctx: &Ctx, action: &'static str, target: String, outcome: &str) {

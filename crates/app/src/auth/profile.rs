@@ -65,7 +65,7 @@ impl Auth {
         let hash = self.hashing.hash(new, self.bits()).await?;
         let keep = match &caller.proof {
             Proof::Session(id) => Some(id),
-            Proof::ApiKey(_) => None,
+            Proof::ApiKey(_) | Proof::Local => None,
         };
         self.store.set_password(user, &hash, keep, ctx.now).await?;
         self.access.changed();

@@ -7,7 +7,7 @@ use orrery_identity::rate::Policy;
 use orrery_identity::{Action, Caller, Created, Email, NewUser, Proof, Role, Session, SessionId, User};
 use orrery_kernel::{Error, ErrorCode, Result, Secret, Timestamp};
 
-use super::{Auth, LoggedIn, Registration, checked_name};
+use super::{Anchor, Auth, LoggedIn, Registration, checked_name};
 use crate::Ctx;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -221,7 +221,8 @@ impl Auth {
             exp: issued + lifetime,
         };
         let token = Secret::new(self.jwt.issue(&claims).map_err(Error::internal)?);
-        Ok(LoggedIn { token, user })
+        let named = self.browser.text(&Anchor::Session(session.id));
+        Ok(LoggedIn { token, session: named, lifetime: self.settings.jwt_lifetime, user })
     }
 }
 

@@ -1,18 +1,22 @@
-//! Drives a node: asks the store what it says to ask, begins and ends runs as it says, and tells it what happened.
+//! Drives a node: hears what happens, lets [`Node`] decide, and does what it says.
+//!
+//! Nothing here waits for anything but the leases' store, and never for one answer alone: a slow store delays no
+//! decision that time brings.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use orrery_kernel::{Clock, StoreError, Timestamp};
 use orrery_storage::{Bus, Lease};
 use orrery_workers::Stop;
-use orrery_workers::fleet::{Beat, FleetStore, Grant, Input, Job, Node, NodeSeen, Output, Settled, State, Totals};
+use orrery_workers::fleet::{Beat, FleetStore, Input, Node, Output, RunEnd, Settled, State, Totals};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::book::Book;
@@ -21,373 +25,284 @@ use super::running::Right;
 use super::runs::Runs;
 use super::{FleetPorts, FleetSettings, LEASES_TOPIC, Over, Told};
 
-/// The longest time that the driver sleeps: a machine that slept itself is noticed so.
-const NAP: Duration = Duration::from_millis(500);
-/// Between two notes of what was counted.
-const COUNT_EVERY: Duration = Duration::from_secs(1);
-/// Messages that are taken before the clock is looked at again.
-const AT_ONCE: usize = 256;
-/// Most nodes that are looked at.
-const NODES_MAX: u32 = 1_024;
-/// When handing over, scripts that still run are ended after this.
-const HAND_OVER_GENTLY: Duration = Duration::from_millis(1_200);
-/// When handing over, what was not given back by then runs out.
-const HAND_OVER_MAX: Duration = Duration::from_millis(2_300);
-/// The longest that an answer about leases is waited for.
+/// Longest time for the store to answer; then nobody knows.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// Messages that are heard before the store's answers are looked at again.
+const HEARD_AT_ONCE: usize = 256;
+/// Between two counts for the store.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// How long scripts may take to end by themselves when everything ends.
+const GENTLY_MAX: Duration = Duration::from_millis(1_500);
+/// How long handing over may take in all; what is left is taken over as from a process that died.
+const DRAIN_MAX: Duration = Duration::from_millis(2_500);
+/// Most processes of a fleet that a node looks at.
+const PEERS_MAX: u32 = 1_000;
 
-/// How the driver hangs together with the rest.
+/// What ties the driver to the others.
 pub(super) struct Links {
     pub messages: mpsc::Receiver<Told>,
     pub begin: mpsc::UnboundedSender<Begin>,
     pub runs: Arc<Runs>,
     pub book: Arc<Book>,
-    /// Ends what writes down, when the driver is gone.
-    pub over: DropGuard,
+    /// Its end ends the others.
+    pub _over: DropGuard,
     pub stopping: CancellationToken,
 }
 
-/// An answer of the store.
-enum Answer {
-    Beat { draining: bool, done: bool, peers: Option<Vec<NodeSeen>> },
-    Free(Option<Vec<NodeSeen>>),
-    Taken { asked: Timestamp, grants: Option<Vec<Grant>> },
-    Renewed { asked: Timestamp, held: Option<Vec<(String, i64)>> },
-    Given { leases: Vec<(String, i64)>, done: bool },
-    Said,
+/// What is known of a worker beside what [`Node`] knows.
+struct Known {
+    owner: String,
+    totals: Option<Totals>,
+    error: Option<String>,
+    network: bool,
 }
 
-/// Keeps a node's leases and says what runs.
+type Question = Pin<Box<dyn Future<Output = Vec<Input>> + Send>>;
+
+/// A node's driver. [`Driver::run`] is to be run on a thread of its own.
 pub struct Driver {
-    node: Node,
-    settings: FleetSettings,
+    bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     wall: Arc<dyn Clock>,
-    bus: Arc<dyn Bus>,
+    settings: FleetSettings,
+    node: Node,
     links: Links,
-    asked: FuturesUnordered<BoxFuture<'static, Answer>>,
-    owners: HashMap<String, Arc<str>>,
-    errors: HashMap<String, (String, bool)>,
-    changed: BTreeSet<String>,
-    counted: HashMap<String, Totals>,
-    count_at: Timestamp,
-    looking: bool,
-    draining: Option<Timestamp>,
+    known: HashMap<String, Known>,
+    questions: FuturesUnordered<Question>,
     drained: bool,
-    /// Others know that it drains.
-    told_draining: bool,
-    tell_free: bool,
-    failing: bool,
 }
 
 impl Driver {
     pub(super) fn new(ports: &FleetPorts, settings: FleetSettings, links: Links) -> Self {
-        let now = ports.clock.now();
-        Self {
-            node: Node::new(&settings.node, &settings.holder, settings.capacity, settings.timing, now),
-            settings,
-            clock: ports.clock.clone(),
-            wall: ports.wall.clone(),
-            bus: ports.bus.clone(),
-            links,
-            asked: FuturesUnordered::new(),
-            owners: HashMap::new(),
-            errors: HashMap::new(),
-            changed: BTreeSet::new(),
-            counted: HashMap::new(),
-            count_at: now,
-            looking: false,
-            draining: None,
-            drained: false,
-            told_draining: false,
-            tell_free: false,
-            failing: false,
-        }
+        let (clock, wall, bus) = (ports.clock.clone(), ports.wall.clone(), ports.bus.clone());
+        let node = Node::new(&settings.node, &settings.holder, settings.capacity, settings.timing, clock.now());
+        let questions = FuturesUnordered::new();
+        Self { bus, clock, wall, settings, node, links, known: HashMap::new(), questions, drained: false }
     }
 
-    /// Drives until everything stops and all is handed over, which takes less than three seconds. Leases are asked
-    /// for at `store`, which should have a connection that nobody else uses.
+    /// Drives the node until everything is handed over after the tasks were told to stop, at most 3 seconds later.
+    /// `store` should have a connection of its own, so that nothing else delays a lease.
     pub async fn run(mut self, store: Arc<dyn FleetStore>) {
-        self.step(Input::Tick, &store);
-        while !self.is_over() {
-            let now = self.clock.now();
-            let nap = self.node.wake_at().since(now).min(NAP);
-            let stopping = self.links.stopping.clone();
+        let stopping = self.links.stopping.clone();
+        let mut ends: Option<Instant> = None;
+        let mut gently = true;
+        let mut count_at = Instant::now() + COUNT_EVERY;
+        let mut heard = Vec::with_capacity(HEARD_AT_ONCE);
+        while !self.drained {
+            let due = Instant::now() + self.node.wake_at().since(self.clock.now());
+            let until = [Some(due), Some(count_at), ends.map(|at| at + if gently { GENTLY_MAX } else { DRAIN_MAX })];
+            let until = until.into_iter().flatten().min().unwrap_or(due);
             tokio::select! {
                 biased;
-                () = stopping.cancelled(), if self.draining.is_none() => self.drain(&store),
-                Some(answer) = self.asked.next(), if !self.asked.is_empty() => self.answered(answer, &store),
-                Some(told) = self.links.messages.recv() => {
-                    self.told(told, &store);
-                    for _ in 0..AT_ONCE {
-                        let Ok(told) = self.links.messages.try_recv() else { break };
-                        self.told(told, &store);
-                    }
+                Some(inputs) = self.questions.next(), if !self.questions.is_empty() => {
+                    inputs.into_iter().for_each(|input| self.step(input, &store));
                 }
-                () = tokio::time::sleep(nap) => self.step(Input::Tick, &store),
+                () = stopping.cancelled(), if ends.is_none() => {
+                    ends = Some(Instant::now());
+                    self.step(Input::Drain, &store);
+                }
+                _ = self.links.messages.recv_many(&mut heard, HEARD_AT_ONCE) => {
+                    heard.drain(..).for_each(|told| self.hear(told, &store));
+                }
+                () = tokio::time::sleep_until(until) => self.step(Input::Tick, &store),
             }
-            self.hurry();
-            self.count(false);
+            if Instant::now() >= count_at {
+                self.count();
+                count_at = Instant::now() + COUNT_EVERY;
+            }
+            if let Some(began) = ends {
+                if gently && began.elapsed() >= GENTLY_MAX {
+                    gently = false;
+                    self.links.runs.stop_all();
+                }
+                if began.elapsed() >= DRAIN_MAX {
+                    tracing::warn!(left = self.links.runs.len(), "workers were not handed over in time");
+                    break;
+                }
+            }
         }
         self.links.runs.stop_all();
-        self.count(true);
-        if self.drained {
-            tracing::info!("workers are handed over");
-        } else {
-            tracing::warn!("workers were not handed over in time; their leases run out");
-        }
-        let Links { over, .. } = self.links;
-        drop(over);
-    }
-
-    /// Everything is handed over and said, or it takes too long.
-    fn is_over(&self) -> bool {
-        let late = self.draining.is_some_and(|since| self.clock.now().since(since) > HAND_OVER_MAX);
-        late || self.drained && self.asked.is_empty()
-    }
-
-    fn drain(&mut self, store: &Arc<dyn FleetStore>) {
-        tracing::info!(running = self.links.runs.len(), "workers are being handed over");
-        self.draining = Some(self.clock.now());
-        self.step(Input::Drain, store);
-    }
-
-    /// Ends what takes too long to end by itself.
-    fn hurry(&self) {
-        if self.draining.is_some_and(|since| self.clock.now().since(since) > HAND_OVER_GENTLY) {
-            self.links.runs.stop_all();
+        self.count();
+        // without it other nodes believe for a while that this one lives
+        let beat = Beat { running: 0, draining: true, ..self.beat() };
+        if tokio::time::timeout(Duration::from_millis(200), store.beat(&beat)).await.is_err() {
+            tracing::debug!("the node's end was not told");
         }
     }
 
-    fn told(&mut self, told: Told, store: &Arc<dyn FleetStore>) {
-        match told {
+    fn hear(&mut self, told: Told, store: &Arc<dyn FleetStore>) {
+        let input = match told {
             Told::Want(worker) => {
-                let worker = *worker;
-                self.owners.insert(worker.sid.clone(), worker.owner.into());
-                let job = Job { version: worker.version, spec: Arc::new(worker.spec) };
-                self.step(Input::Want(worker.sid, job), store);
+                let known = self.known.entry(worker.sid.clone());
+                let known =
+                    known.or_insert_with(|| Known { owner: String::new(), totals: None, error: None, network: false });
+                known.owner.clone_from(&worker.owner);
+                let job = orrery_workers::fleet::Job { version: worker.version, spec: Arc::new(worker.spec) };
+                Input::Want(worker.sid, job)
             }
-            Told::Unwant(sid) => {
-                self.owners.remove(&sid);
-                self.step(Input::Unwant(sid), store);
-            }
-            Told::Free if self.looking || self.draining.is_some() => {}
-            Told::Free => {
-                // who is draining must not be waited for
-                self.looking = true;
-                let question = peers(store.clone(), self.settings.timing.late, self.patience());
-                self.asked.push(Box::pin(async move { Answer::Free(question.await) }));
-            }
-            Told::Began(sid, run) => self.step(Input::Began(sid, run), store),
+            Told::Unwant(sid) => Input::Unwant(sid),
+            Told::Free => Input::Free,
+            Told::Began(sid, run) => Input::Began(sid, run),
             Told::Ended(Over { sid, run, end, error }) => {
-                if let Some(error) = error {
-                    let network = matches!(end, orrery_workers::fleet::RunEnd::Failed { network: true });
-                    self.errors.insert(sid.clone(), (error, network));
+                if let Some(known) = self.known.get_mut(&sid)
+                    && let Some(error) = error
+                {
+                    known.error = Some(error);
+                    known.network = end == RunEnd::Failed { network: true };
                 }
-                self.step(Input::Ended(sid, run, end), store);
+                Input::Ended(sid, run, end)
             }
-            Told::Settled(sid, version) => self.step(Input::Settled(sid, version), store),
-        }
-    }
-
-    fn answered(&mut self, answer: Answer, store: &Arc<dyn FleetStore>) {
-        match answer {
-            Answer::Beat { draining, done, peers } => {
-                self.note(done);
-                if let Some(peers) = peers {
-                    self.step(Input::Peers(peers), store);
-                }
-                self.told_draining |= draining && done;
-                self.say_free();
-                self.step(Input::Beaten, store);
-            }
-            Answer::Free(peers) => {
-                self.looking = false;
-                if let Some(peers) = peers {
-                    self.step(Input::Peers(peers), store);
-                }
-                self.step(Input::Free, store);
-            }
-            Answer::Taken { asked, grants } => self.step(Input::Taken { asked, grants }, store),
-            Answer::Renewed { asked, held } => {
-                metrics::counter!("worker_renewals_total", "outcome" => outcome(held.is_some())).increment(1);
-                self.note(held.is_some());
-                self.step(Input::Renewed { asked, held }, store);
-            }
-            Answer::Given { leases, done } => {
-                self.tell_free |= done;
-                self.say_free();
-                self.step(Input::Given { leases, done }, store);
-            }
-            Answer::Said => {}
-        }
-    }
-
-    /// Wakes the others, once they can know that this node takes nothing more.
-    fn say_free(&mut self) {
-        if !self.tell_free || self.draining.is_some() && !self.told_draining {
-            return;
-        }
-        self.tell_free = false;
-        let bus = self.bus.clone();
-        self.asked.push(Box::pin(async move {
-            // others look by themselves
-            let _ = tokio::time::timeout(ANSWER_MAX, bus.publish(LEASES_TOPIC, Bytes::new())).await;
-            Answer::Said
-        }));
-    }
-
-    fn note(&mut self, good: bool) {
-        // once when it begins, not each time
-        if good {
-            self.failing = false;
-        } else if !std::mem::replace(&mut self.failing, true) {
-            tracing::warn!("the database does not answer about leases; they run out unless it does");
-        }
-    }
-
-    /// How long an answer is waited for: less than the time that a lease has left when it is asked for.
-    fn patience(&self) -> Duration {
-        self.settings.timing.margin.min(ANSWER_MAX).max(Duration::from_millis(200))
+            Told::Settled(sid, version) => Input::Settled(sid, version),
+        };
+        self.step(input, store);
     }
 
     fn step(&mut self, input: Input, store: &Arc<dyn FleetStore>) {
-        let outputs = self.node.step(input, self.clock.now());
-        for output in outputs {
-            self.act(output, store);
+        let now = self.clock.now();
+        for output in self.node.step(input, now) {
+            self.act(output, now, store);
         }
     }
 
-    fn act(&mut self, output: Output, store: &Arc<dyn FleetStore>) {
-        let (store, patience, asked) = (store.clone(), self.patience(), self.clock.now());
-        let (timing, holder) = (self.settings.timing, self.settings.holder.clone());
+    fn act(&mut self, output: Output, now: Timestamp, store: &Arc<dyn FleetStore>) {
+        let (holder, timing) = (self.settings.holder.clone(), self.settings.timing);
+        let store = store.clone();
         match output {
             Output::Beat { running, draining } => {
-                let beat = self.beat(running, draining);
-                metrics::gauge!("workers_running").set(f64::from(running));
-                self.asked.push(Box::pin(async move {
-                    let done = within(patience, store.beat(&beat)).await.is_some();
-                    let peers = if done { peers(store.clone(), timing.late, patience).await } else { None };
-                    Answer::Beat { draining, done, peers }
-                }));
+                let beat = Beat { running, draining, ..self.beat() };
+                self.ask(async move {
+                    let mut inputs = Vec::new();
+                    if answer("a heartbeat", store.beat(&beat)).await.is_some()
+                        && let Some(peers) = answer("the nodes", store.nodes(timing.late, PEERS_MAX)).await
+                    {
+                        inputs.push(Input::Peers(peers));
+                    }
+                    inputs.push(Input::Beaten);
+                    inputs
+                });
             }
-            Output::Take(sids) => self.asked.push(Box::pin(async move {
-                let grants = within(patience, store.take_leases(&holder, &sids, timing.lease, timing.late)).await;
-                Answer::Taken { asked, grants }
-            })),
-            Output::Renew => self.asked.push(Box::pin(async move {
-                Answer::Renewed { asked, held: within(patience, store.renew_leases(&holder, timing.lease)).await }
-            })),
-            Output::Give(leases) => self.asked.push(Box::pin(async move {
-                let done = within(patience, store.give_leases(&holder, &leases)).await.is_some();
-                Answer::Given { leases, done }
-            })),
+            Output::Take(sids) => self.ask(async move {
+                let grants = store.take_leases(&holder, &sids, timing.lease, timing.late);
+                vec![Input::Taken { asked: now, grants: answer("leases", grants).await }]
+            }),
+            Output::Renew => self.ask(async move {
+                let held = answer("prolonging leases", store.renew_leases(&holder, timing.lease)).await;
+                vec![Input::Renewed { asked: now, held }]
+            }),
+            Output::Give(leases) => {
+                let bus = self.bus.clone();
+                self.ask(async move {
+                    let done = answer("giving leases back", store.give_leases(&holder, &leases)).await.is_some();
+                    if done && let Err(error) = bus.publish(LEASES_TOPIC, Bytes::new()).await {
+                        tracing::debug!(%error, "other nodes find the leases by looking");
+                    }
+                    vec![Input::Given { leases, done }]
+                });
+            }
             Output::Start { sid, run, job, epoch, until, orders_from } => {
                 let right = match until {
-                    Some(until) => Right::new(Lease { key: sid.clone(), holder, epoch }, until, orders_from),
+                    Some(until) => Right::new(self.lease(&sid, epoch), until, orders_from),
                     None => Right::unlimited(),
                 };
-                self.begin(sid, run, job, right);
+                let stop = Stop::new();
+                self.links.runs.add(run, stop.clone(), right.clone());
+                let owner = self.known.get(&sid).map(|known| known.owner.clone()).unwrap_or_default();
+                let started_at = self.node.worker(&sid).map_or(self.wall.now(), |(_, since)| self.shown(since, now));
+                // an error says that everything ends
+                let _ = self.links.begin.send(Begin { sid, run, job, owner, started_at, right, stop });
             }
             Output::Prolonged(until, runs) => self.links.runs.prolong(until, &runs),
             Output::Stop(_, run, urgency) => self.links.runs.stop(run, urgency),
             Output::Settle { sid, version, reason, epoch } => {
-                let elected = self.node.worker(&sid).and_then(|(worker, _)| worker.job()).is_some_and(Job::elected);
-                let node = (!elected).then(|| self.settings.node.clone());
-                let fence = (epoch != 0).then(|| Lease { key: sid.clone(), holder, epoch });
+                let fence = (epoch != 0).then(|| self.lease(&sid, epoch));
+                let node = fence.is_none().then(|| self.settings.node.clone());
                 self.links.book.settle(Settled { sid, node, version, reason }, fence);
             }
             Output::Drained => self.drained = true,
         }
     }
 
-    fn begin(&self, sid: String, run: u64, job: Job, right: Right) {
-        let owner = self.owners.get(&sid).cloned().unwrap_or_default();
-        let since = self.node.worker(&sid).map_or_else(|| self.wall.now(), |(_, since)| self.wall_time(since));
-        let stop = Stop::new();
-        self.links.runs.add(run, stop.clone(), right.clone());
-        // an error says that everything ends
-        let _ = self.links.begin.send(Begin { sid, owner, run, job, right, stop, since });
+    fn ask(&self, question: impl Future<Output = Vec<Input>> + Send + 'static) {
+        self.questions.push(Box::pin(question));
     }
 
-    fn beat(&self, running: u32, draining: bool) -> Beat {
+    fn lease(&self, sid: &str, epoch: i64) -> Lease {
+        Lease { key: sid.to_owned(), holder: self.settings.holder.clone(), epoch }
+    }
+
+    fn beat(&self) -> Beat {
+        let FleetSettings { node, holder, version, capacity, .. } = &self.settings;
         Beat {
-            holder: self.settings.holder.clone(),
-            node: self.settings.node.clone(),
-            version: self.settings.version.clone(),
-            capacity: u32::try_from(self.settings.capacity).unwrap_or(u32::MAX),
-            running,
-            draining,
+            holder: holder.clone(),
+            node: node.clone(),
+            version: version.clone(),
+            capacity: u32::try_from(*capacity).unwrap_or(u32::MAX),
+            running: 0,
+            draining: false,
         }
     }
 
-    /// A time of the node's own clock as everybody's.
-    fn wall_time(&self, at: Timestamp) -> Timestamp {
-        let ago = self.clock.now().micros().saturating_sub(at.micros());
+    /// A time of the node's clock, as others read it.
+    fn shown(&self, at: Timestamp, now: Timestamp) -> Timestamp {
+        let ago = i64::try_from(now.since(at).as_micros()).unwrap_or(i64::MAX);
         Timestamp::from_micros(self.wall.now().micros().saturating_sub(ago))
     }
 
-    /// Hands over what was counted, from time to time.
-    fn count(&mut self, last: bool) {
-        self.changed.extend(self.node.take_changed());
+    /// Puts what changed into the book.
+    fn count(&mut self) {
         let now = self.clock.now();
-        if self.changed.is_empty() || now < self.count_at && !last {
-            return;
+        let mut changed = Vec::new();
+        for sid in self.node.take_changed() {
+            let counted = self.node.worker(&sid).map(|(supervisor, since)| {
+                let counters = supervisor.counters();
+                let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+                Totals {
+                    sid: sid.clone(),
+                    node: self.settings.node.clone(),
+                    executions: number(counters.executions),
+                    errors: number(counters.errors),
+                    network_errors: number(counters.network_errors),
+                    consecutive: i64::from(counters.consecutive),
+                    running: supervisor.is_running() || matches!(supervisor.state(), State::Backoff { .. }),
+                    started_at: self.shown(since, now),
+                    last_run: counters.last_run.map(|at| self.shown(at, now)),
+                    last_error: None,
+                    last_network: false,
+                }
+            });
+            let Some(known) = self.known.get_mut(&sid) else { continue };
+            let totals = match counted {
+                Some(totals) => {
+                    let totals = Totals { last_error: known.error.clone(), last_network: known.network, ..totals };
+                    known.totals = Some(totals.clone());
+                    totals
+                }
+                // the node has forgotten it: it is known only by what was counted last
+                None => {
+                    let Some(totals) = self.known.remove(&sid).and_then(|known| known.totals) else { continue };
+                    Totals { running: false, ..totals }
+                }
+            };
+            changed.push(totals);
         }
-        self.count_at = now.plus(COUNT_EVERY);
-        let changed = std::mem::take(&mut self.changed);
-        let totals: Vec<Totals> = changed.iter().filter_map(|sid| self.totals(sid)).collect();
-        self.links.book.count(totals);
-    }
-
-    fn totals(&mut self, sid: &str) -> Option<Totals> {
-        let Some((worker, since)) = self.node.worker(sid) else {
-            self.errors.remove(sid);
-            let gone = self.counted.remove(sid)?;
-            return Some(Totals { running: false, ..gone });
-        };
-        let counters = *worker.counters();
-        let waits = matches!(worker.state(), State::Idle | State::Electing);
-        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        // who only waits to be elected has nothing to say
-        if waits && counters.executions == 0 && !self.counted.contains_key(sid) {
-            return None;
+        if !changed.is_empty() {
+            self.links.book.count(changed);
         }
-        let error = self.errors.get(sid);
-        let totals = Totals {
-            sid: sid.to_owned(),
-            node: self.settings.node.clone(),
-            executions: number(counters.executions),
-            errors: number(counters.errors),
-            network_errors: number(counters.network_errors),
-            consecutive: i64::from(counters.consecutive),
-            running: !waits && !matches!(worker.state(), State::Stopped(_)),
-            started_at: self.wall_time(since),
-            last_run: counters.last_run.map(|at| self.wall_time(at)),
-            last_error: error.map(|(text, _)| text.clone()),
-            last_network: error.is_some_and(|(_, network)| *network),
-        };
-        self.counted.insert(sid.to_owned(), totals.clone());
-        Some(totals)
+        metrics::gauge!("worker_runs").set(u32::try_from(self.links.runs.len()).unwrap_or(u32::MAX));
     }
 }
 
-fn outcome(good: bool) -> &'static str {
-    if good { "ok" } else { "failed" }
-}
-
-/// An answer in time.
-async fn within<T>(patience: Duration, question: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
-    match tokio::time::timeout(patience, question).await {
+/// The answer, if there is one in time; why not is told.
+async fn answer<T>(what: &str, question: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+    match tokio::time::timeout(ANSWER_MAX, question).await {
         Ok(Ok(answer)) => Some(answer),
         Ok(Err(error)) => {
-            tracing::debug!(%error, "no good answer about leases");
+            tracing::warn!(%error, what, "the store of leases failed");
             None
         }
-        Err(_) => None,
+        Err(_) => {
+            tracing::warn!(what, "the store of leases did not answer in time");
+            None
+        }
     }
-}
-
-async fn peers(store: Arc<dyn FleetStore>, late: Duration, patience: Duration) -> Option<Vec<NodeSeen>> {
-    within(patience, store.nodes(late, NODES_MAX)).await
 }

@@ -43,7 +43,7 @@ const MESSAGES: usize = 4_096;
 /// Everything outside that a node of the fleet reaches.
 #[derive(Clone)]
 pub struct FleetPorts {
-    /// What nodes share; the driver has another way to it.
+    /// What nodes share, for everything but the leases: [`Driver::run`] has its own.
     pub store: Arc<dyn FleetStore>,
     /// Logs.
     pub logs: Arc<dyn LogStore>,
@@ -131,10 +131,7 @@ pub fn start(ports: FleetPorts, settings: FleetSettings, tasks: &Tasks) -> Drive
     tasks.spawn("fleet-logs", logs.clone().keep(ports.bus.clone(), over.clone()));
     tasks.spawn("fleet-book", book.clone().keep(told.clone(), over.clone()));
     let runner = runner::Runner::new(&ports, &settings, logs, book.clone(), runs.clone(), told);
-    tasks.spawn("fleet-runs", runner.run(begins, tasks.clone()));
-    let links = driver::Links { messages, begin, runs, book, over: over.drop_guard(), stopping: tasks.stopping() };
+    tasks.spawn("fleet-runs", runner.run(begins));
+    let links = driver::Links { messages, begin, runs, book, _over: over.drop_guard(), stopping: tasks.stopping() };
     Driver::new(&ports, settings, links)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,13 +1,14 @@
-//! Runs scripts as the driver says, and tells how they ended.
+//! Runs scripts: what the driver begins is prepared, run to its end, logged and written down.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use orrery_kernel::{Clock, Entropy, Timestamp};
 use orrery_workers::fleet::{Job, RunEnd, RunRecord};
-use orrery_workers::script::{End, Isolation, Level, Limits, Outcome, Run, ScriptRuntime, Setting, Thrown, Usage};
+use orrery_workers::script::{End, Isolation, Level, Limits, Outcome, Run, ScriptRuntime, Setting};
 use orrery_workers::{Stop, Urgency};
 use tokio::sync::mpsc;
 
@@ -15,52 +16,46 @@ use super::book::Book;
 use super::logs::{Logs, RunLog};
 use super::programs::Programs;
 use super::redact::secrets_of;
-use super::running::{Hosts, Right, Running};
+use super::running::{Hosts, LogSink, Right, Running};
 use super::runs::Runs;
 use super::{FleetPorts, FleetSettings, Over, Told};
-use crate::tasks::Tasks;
 use crate::uuid::uuid;
 
-/// Versions that are remembered to have been wedged; when there are more, all are forgotten.
+/// How long runs may take to end once everything was told to.
+const END_MAX: Duration = Duration::from_millis(500);
+/// Scripts that once did not react and go to processes of their own; beyond it the node forgets which did.
 const WEDGED_MAX: usize = 10_000;
-/// Most bytes of an error that is kept.
-const ERROR_BYTES_MAX: usize = 2_048;
 
-/// A run that is to begin.
+/// A run that the driver begins.
 pub(super) struct Begin {
     pub sid: String,
-    pub owner: Arc<str>,
     pub run: u64,
     pub job: Job,
+    pub owner: String,
+    /// When the node got the worker.
+    pub started_at: Timestamp,
     pub right: Right,
     pub stop: Stop,
-    /// Since when the node has the worker.
-    pub since: Timestamp,
 }
 
-/// Who runs them.
-#[derive(Clone)]
-pub(super) struct Runner(Arc<Inner>);
-
-struct Inner {
+/// What runs have in common.
+pub(super) struct Runner {
     runtime: Arc<dyn ScriptRuntime>,
     hosts: Arc<dyn Hosts>,
-    programs: Programs,
-    logs: Arc<Logs>,
-    book: Arc<Book>,
-    runs: Arc<Runs>,
-    told: mpsc::Sender<Told>,
     wall: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     node: String,
     network: String,
     limits: Limits,
-    /// What did not react within the node's process: it gets one of its own.
+    programs: Programs,
+    logs: Arc<Logs>,
+    book: Arc<Book>,
+    runs: Arc<Runs>,
+    told: mpsc::Sender<Told>,
     wedged: Mutex<HashSet<(String, i64)>>,
 }
 
 impl Runner {
-    /// On these ports.
     pub fn new(
         ports: &FleetPorts,
         settings: &FleetSettings,
@@ -69,64 +64,60 @@ impl Runner {
         runs: Arc<Runs>,
         told: mpsc::Sender<Told>,
     ) -> Self {
-        Self(Arc::new(Inner {
+        Self {
             runtime: ports.runtime.clone(),
             hosts: ports.hosts.clone(),
-            programs: Programs::new(ports.runtime.clone()),
-            logs,
-            book,
-            runs,
-            told,
             wall: ports.wall.clone(),
             entropy: ports.entropy.clone(),
             node: settings.node.clone(),
             network: settings.network.clone(),
             limits: settings.limits,
+            programs: Programs::new(ports.runtime.clone()),
+            logs,
+            book,
+            runs,
+            told,
             wedged: Mutex::default(),
-        }))
+        }
     }
 
-    /// Runs until the driver is gone; what runs then is ended. Scripts compute on threads of their own, so that one
-    /// task waits for all of them; those in processes are talked with by a task each.
-    pub async fn run(self, mut begins: mpsc::UnboundedReceiver<Begin>, tasks: Tasks) {
+    /// Runs what is begun until the driver has ended; then what still runs is ended.
+    pub async fn run(self, mut begins: mpsc::UnboundedReceiver<Begin>) {
         let mut running = FuturesUnordered::new();
         loop {
             tokio::select! {
-                biased;
                 begin = begins.recv() => match begin {
-                    Some(begin) => {
-                        let isolation = self.0.isolation(&begin);
-                        let over = self.0.clone().one(begin, isolation);
-                        match isolation {
-                            Isolation::Shared => running.push(over),
-                            Isolation::Process => tasks.spawn_connection("script-process", over),
-                        }
-                    }
-                    None => return,
+                    Some(begin) => running.push(self.one(begin)),
+                    None => break,
                 },
                 Some(()) = running.next(), if !running.is_empty() => {}
             }
         }
-    }
-}
-
-impl Inner {
-    fn isolation(&self, begin: &Begin) -> Isolation {
-        let wedged = self.wedged.lock().unwrap_or_else(PoisonError::into_inner);
-        if wedged.contains(&(begin.sid.clone(), begin.job.version)) {
-            return Isolation::Process;
+        self.runs.stop_all();
+        let rest = async { while running.next().await.is_some() {} };
+        if tokio::time::timeout(END_MAX, rest).await.is_err() {
+            tracing::warn!("some scripts did not end in time; they have no effects any more");
         }
-        begin.job.spec.isolation
     }
 
-    async fn one(self: Arc<Self>, begin: Begin, isolation: Isolation) {
-        let (sid, run, version) = (begin.sid.clone(), begin.run, begin.job.version);
+    async fn one(&self, begin: Begin) {
+        let (sid, run) = (begin.sid.clone(), begin.run);
+        let (end, error) = self.follow(begin).await;
+        self.runs.remove(run);
+        // an error says that the driver has ended
+        let _ = self.told.send(Told::Ended(Over { sid, run, end, error })).await;
+    }
+
+    async fn follow(&self, begin: Begin) -> (RunEnd, Option<String>) {
+        let Begin { sid, run, job, owner, started_at, right, stop } = begin;
+        let secrets = secrets_of(&job.spec.script);
+        let log: Arc<dyn LogSink> = Arc::new(RunLog::new(self.logs.clone(), secrets));
         let mut record = RunRecord {
             id: uuid(&*self.entropy),
             sid: sid.clone(),
-            version,
+            version: job.version,
             node: self.node.clone(),
-            epoch: begin.right.epoch(),
+            epoch: right.epoch(),
             started_at: self.wall.now(),
             ended_at: None,
             outcome: None,
@@ -134,96 +125,92 @@ impl Inner {
             calls: 0,
             cpu_ms: 0,
         };
-        self.book.began(record.clone());
-        let outcome = self.execute(begin, isolation).await;
-        self.runs.remove(run);
-        let end = RunEnd::from(&outcome.end);
-        let error = error(&outcome.end);
-        if let Some(error) = &error {
-            self.logs.add(&sid, Level::Error, error.clone());
-        }
-        if outcome.end == End::Wedged {
-            self.remember_wedged(&sid, version);
-        }
-        let name = outcome_name(end);
-        metrics::counter!("worker_runs_total", "outcome" => name).increment(1);
-        record.ended_at = Some(self.wall.now());
-        record.outcome = Some(name.to_owned());
-        record.error.clone_from(&error);
-        record.calls = i64::try_from(outcome.usage.calls).unwrap_or(i64::MAX);
-        record.cpu_ms = i64::try_from(outcome.usage.cpu.as_millis()).unwrap_or(i64::MAX);
-        self.book.ended(record);
-        // an error says that the driver has ended
-        let _ = self.told.send(Told::Ended(Over { sid, run, end, error })).await;
-    }
-
-    async fn execute(&self, begin: Begin, isolation: Isolation) -> Outcome {
-        let Begin { sid, owner, run, job, right, stop, since } = begin;
-        let spec = &job.spec;
-        let ended = |end| Outcome { end, usage: Usage::default() };
-        let program = match self.programs.of(spec).await {
-            Ok(program) => program,
-            Err(fault) => return ended(End::Threw(Thrown::new("SyntaxError", &fault.message, fault.place, ""))),
-        };
+        let prepared = self.programs.of(&job.spec).await;
         if stop.urgency() > Urgency::Run {
-            return ended(End::Stopped);
+            return (RunEnd::Stopped, None);
         }
+        let program = match prepared {
+            Ok(program) => program,
+            Err(fault) => {
+                let error = fault.to_string();
+                log.line(&sid, Level::Error, &error);
+                let (ended_at, outcome) = (Some(self.wall.now()), Some("failed".to_owned()));
+                self.book.ended(RunRecord { ended_at, outcome, error: Some(error.clone()), ..record });
+                return (RunEnd::Failed { network: false }, Some(error));
+            }
+        };
+        // an error says that the driver has ended
         let _ = self.told.send(Told::Began(sid.clone(), run)).await;
+        self.book.began(record.clone());
+        let isolation = if self.was_wedged(&sid, job.version) { Isolation::Process } else { job.spec.isolation };
         let setting = Setting {
             sid: sid.clone(),
             nid: self.node.clone(),
             network: self.network.clone(),
-            account: spec.account_id.clone(),
-            owner: Some(owner.to_string()),
-            start_time: since.millis(),
+            account: job.spec.account_id.clone(),
+            owner: Some(owner.clone()),
+            start_time: started_at.millis(),
             epoch: right.epoch(),
         };
-        let running = Running {
-            sid,
-            owner: owner.to_string(),
+        let host = self.hosts.host(Running {
+            sid: sid.clone(),
+            owner,
             node: self.node.clone(),
-            account: spec.account_id.clone(),
-            dry_run: spec.dry_run,
+            account: job.spec.account_id.clone(),
+            dry_run: job.spec.dry_run,
             right,
             stop: stop.clone(),
-            log: Arc::new(RunLog::new(self.logs.clone(), secrets_of(&spec.script))),
-        };
-        let host = self.hosts.host(running);
-        self.runtime.run(Run { program, host, setting, limits: self.limits, stop, isolation }).await
+            log: log.clone(),
+        });
+        let limits = self.limits;
+        let Outcome { end, usage } = self.runtime.run(Run { program, host, setting, limits, stop, isolation }).await;
+        if end == End::Wedged {
+            self.wedge(sid.clone(), job.version);
+        }
+        let error = error_of(&end);
+        if let Some(error) = &error {
+            log.line(&sid, Level::Error, error);
+        }
+        let ended = RunEnd::from(&end);
+        record.ended_at = Some(self.wall.now());
+        record.outcome = Some(name_of(ended).to_owned());
+        record.error.clone_from(&error);
+        record.calls = i64::try_from(usage.calls).unwrap_or(i64::MAX);
+        record.cpu_ms = i64::try_from(usage.cpu.as_millis()).unwrap_or(i64::MAX);
+        self.book.ended(record);
+        (ended, error)
     }
 
-    fn remember_wedged(&self, sid: &str, version: i64) {
+    fn was_wedged(&self, sid: &str, version: i64) -> bool {
+        let wedged = self.wedged.lock().unwrap_or_else(PoisonError::into_inner);
+        !wedged.is_empty() && wedged.contains(&(sid.to_owned(), version))
+    }
+
+    fn wedge(&self, sid: String, version: i64) {
+        tracing::warn!(sid, "a script does not react; it gets a process of its own");
         let mut wedged = self.wedged.lock().unwrap_or_else(PoisonError::into_inner);
         if wedged.len() >= WEDGED_MAX {
             wedged.clear();
         }
-        wedged.insert((sid.to_owned(), version));
-        tracing::warn!(sid, version, "a script did not react; it runs in a process of its own from now on");
+        wedged.insert((sid, version));
     }
 }
 
-fn outcome_name(end: RunEnd) -> &'static str {
+fn error_of(end: &End) -> Option<String> {
+    match end {
+        End::Returned(_) | End::Stopped => None,
+        End::Threw(thrown) => Some(thrown.to_string()),
+        End::Exceeded(what) => Some(format!("The script was ended: it {what}")),
+        End::Wedged => Some("The script was ended: it does not react".into()),
+        End::Failed(why) => Some(format!("The script could not be run: {why}")),
+    }
+}
+
+fn name_of(end: RunEnd) -> &'static str {
     match end {
         RunEnd::Good => "good",
         RunEnd::Stopped => "stopped",
         RunEnd::Failed { network: true } => "network",
         RunEnd::Failed { network: false } => "failed",
     }
-}
-
-/// What a run failed of, for its log.
-fn error(end: &End) -> Option<String> {
-    let mut text = match end {
-        End::Returned(_) | End::Stopped => return None,
-        End::Threw(thrown) => thrown.to_string(),
-        End::Exceeded(limit) => format!("the script {limit}"),
-        End::Wedged => "the script did not react and was given up; it runs in a process of its own next".to_owned(),
-        End::Failed(message) => message.clone(),
-    };
-    let mut end = text.len().min(ERROR_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
-    Some(text)
 }

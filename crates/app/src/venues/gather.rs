@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use orrery_venues::stream::Part;
 use orrery_venues::{Desk, ErrorClass, Number, Venue, VenueError};
 use orrery_wallets::Account;
 use serde_json::{Value, json};
 
+use super::follow::{Parts, together};
 use super::snapshot::{Coin, Digits, Holdings, Snapshot};
 use super::{Venues, open};
 
@@ -14,9 +16,9 @@ const UNIFIED: [Venue; 2] = [Venue::Bybit, Venue::Okx];
 /// Exchanges whose balances are without the profit of open positions.
 const PROFIT_APART: [Venue; 2] = [Venue::Bybit, Venue::Gate];
 /// Currencies of one account; those beyond are left out.
-const COINS_MAX: usize = 500;
+pub(super) const COINS_MAX: usize = 500;
 /// Positions of one account.
-const POSITIONS_MAX: usize = 200;
+pub(super) const POSITIONS_MAX: usize = 200;
 /// Open orders of one account.
 const OPEN_MAX: usize = 200;
 /// Markets whose past orders are asked for.
@@ -63,7 +65,7 @@ fn add_coins(coins: &mut BTreeMap<String, Coin>, balance: &Value) {
 }
 
 /// A structure without the exchange's own words and what hangs on it.
-fn trimmed(mut structure: Value) -> Value {
+pub(super) fn trimmed(mut structure: Value) -> Value {
     if let Value::Object(members) = &mut structure {
         for name in ["info", "trades", "fees"] {
             members.remove(name);
@@ -79,7 +81,7 @@ fn list(value: Value, most: usize) -> Vec<Value> {
     }
 }
 
-fn text<'v>(of: &'v Value, name: &str) -> &'v str {
+pub(super) fn text<'v>(of: &'v Value, name: &str) -> &'v str {
     of.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -97,6 +99,8 @@ pub(super) struct Looking<'a> {
 pub(super) struct Looked {
     pub snapshot: Snapshot,
     pub symbols: Vec<String>,
+    /// What of it each part of the account has.
+    pub parts: Parts,
     /// Did the exchange refuse to tell of contracts?
     pub no_contracts: bool,
 }
@@ -126,9 +130,9 @@ impl Venues {
         looking: &Looking<'_>,
         soon: impl AsyncFnOnce(&Snapshot),
     ) -> Result<Looked, VenueError> {
-        let (desk, mut coins) = (looking.desk, BTreeMap::new());
+        let (desk, mut parts) = (looking.desk, Parts::new());
         let balance = self.read(desk, "fetchBalance", &json!([])).await?;
-        add_coins(&mut coins, &balance);
+        add_coins(parts.entry(Part::Main).or_default(), &balance);
         let now = self.ports.clock.now().millis();
         let version = open::version(looking.account);
         let seen = |holdings, positions, orders| Snapshot {
@@ -140,7 +144,7 @@ impl Venues {
             positions,
             orders,
         };
-        soon(&seen(self.valued(looking, coins.clone(), &[]).await, Vec::new(), Vec::new())).await;
+        soon(&seen(self.valued(looking, together(&parts), &[]).await, Vec::new(), Vec::new())).await;
 
         let (mut positions, mut no_contracts) = (Vec::new(), false);
         if looking.has_contracts() {
@@ -151,16 +155,21 @@ impl Venues {
         }
         if looking.has_part() && !no_contracts {
             match self.read(desk, "fetchBalance", &json!([{"type": "swap"}])).await {
-                Ok(part) => add_coins(&mut coins, &part),
+                Ok(part) => add_coins(parts.entry(Part::Contracts).or_default(), &part),
                 Err(error) => no_contracts = refused(looking, &error),
             }
         }
-        let holdings = self.valued(looking, coins, &positions).await;
+        let holdings = self.valued(looking, together(&parts), &positions).await;
         let (orders, symbols) = self.orders_of(looking, &holdings, looking.has_part() && !no_contracts).await;
-        Ok(Looked { snapshot: seen(holdings, positions, orders), symbols, no_contracts })
+        Ok(Looked { snapshot: seen(holdings, positions, orders), symbols, parts, no_contracts })
     }
 
-    async fn valued(&self, looking: &Looking<'_>, coins: BTreeMap<String, Coin>, positions: &[Value]) -> Holdings {
+    pub(super) async fn valued(
+        &self,
+        looking: &Looking<'_>,
+        coins: BTreeMap<String, Coin>,
+        positions: &[Value],
+    ) -> Holdings {
         let settled = positions.iter().filter_map(|position| text(position, "symbol").split_once(':'));
         let settled = settled.map(|(_, settled)| settled.to_owned());
         let rates = self.rates(looking.desk, coins.keys().cloned().chain(settled)).await;

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::follow::Seen;
 use super::gather::{Looking, note};
 use super::snapshot::Snapshot;
 use super::{Place, VenueEvent, Venues, lock, open, place_of};
@@ -29,6 +30,8 @@ const SCAN_PERIOD: Duration = Duration::from_secs(10);
 const FAILING_MAX: Duration = Duration::from_secs(900);
 /// Time that one is left alone at least whose exchange wants fewer requests.
 const LIMITED: Duration = Duration::from_secs(60);
+/// Time until the next look after one in which news came.
+const NEWS_LOOK: Duration = Duration::from_secs(2);
 /// Before contracts are asked for again that the exchange refused to tell of.
 const REFUSED_FOR: Duration = Duration::from_secs(600);
 
@@ -102,9 +105,20 @@ impl Venues {
         self.wake.notify_one();
     }
 
+    /// Looks at an account within that time.
+    pub(super) fn look_within(&self, account: &Account, time: Duration) {
+        let latest = self.ports.clock.now().plus(time);
+        if let Some(turn) = lock(&self.due).get_mut(&place_of(account))
+            && turn.due > latest
+        {
+            (turn.due, turn.wanted) = (latest, true);
+        }
+    }
+
     /// An account was set: what is known of the one before is of no use.
     pub fn account_set(&self, account: &Account) {
         lock(&self.opened).forget(&place_of(account));
+        self.unfollow(&place_of(account));
         lock(&self.due).remove(&place_of(account));
         self.look_soon(account);
     }
@@ -157,11 +171,12 @@ impl Venues {
         }
     }
 
-    async fn look(&self, place: &Place, wanted: bool) {
+    async fn look(self: &Arc<Self>, place: &Place, wanted: bool) {
         let account = match self.ports.store.account(&place.0, &place.1).await {
             Ok(Some(account)) if is_open(&account) => account,
             Ok(_) => {
                 lock(&self.due).remove(place);
+                self.unfollow(place);
                 return;
             }
             Err(error) => return tracing::warn!(%error, "an account to look at was not read"),
@@ -192,6 +207,7 @@ impl Venues {
         let now = self.ports.clock.now();
         if let Some(turn) = lock(&self.due).get_mut(place)
             && turn.due > now
+            && !turn.wanted
         {
             // up to a fifth later, so that accounts do not stay together
             let apart = (self.jittered(wait) - wait / 2) * 2 / 5;
@@ -199,7 +215,7 @@ impl Venues {
         }
     }
 
-    async fn look_at(&self, account: &Account, before: Option<&Snapshot>) -> Result<(), VenueError> {
+    async fn look_at(self: &Arc<Self>, account: &Account, before: Option<&Snapshot>) -> Result<(), VenueError> {
         let desk = self.desk(account).await?;
         let place = place_of(account);
         let (symbols, contracts) = {
@@ -216,8 +232,15 @@ impl Venues {
                 self.tell(VenueEvent::Looked(Arc::new(account.clone())));
             }
         };
+        let news = self.news_of(&place);
         let looked = self.gather(&looking, soon).await?;
         self.keep(account, &looked.snapshot).await;
+        self.follow(account);
+        self.saw(account, Seen { snapshot: looked.snapshot, parts: looked.parts });
+        if self.news_of(&place) != news {
+            // it may have been said after it was asked for
+            self.look_within(account, NEWS_LOOK);
+        }
         let now = self.ports.clock.now();
         if let Some(turn) = lock(&self.due).get_mut(&place) {
             turn.failures = 0;

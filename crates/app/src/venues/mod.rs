@@ -5,6 +5,7 @@
 
 mod call;
 mod failure;
+mod follow;
 mod gather;
 mod look;
 mod open;
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use orrery_kernel::{Clock, Entropy};
+use orrery_kernel::{Clock, Entropy, Timestamp};
 use orrery_storage::Cache;
 use orrery_venues::{Exchanges, Venue};
 use orrery_wallets::{Account, WalletStore};
@@ -103,6 +104,8 @@ pub struct Venues {
     prices: Mutex<HashMap<String, value::Prices>>,
     due: Mutex<BTreeMap<Place, look::Turn>>,
     portfolios: Mutex<HashMap<Option<String>, portfolio::Added>>,
+    renewed: Mutex<BTreeMap<Venue, Timestamp>>,
+    followed: Mutex<HashMap<Place, follow::Followed>>,
     wake: Notify,
     events: broadcast::Sender<VenueEvent>,
 }
@@ -125,6 +128,8 @@ impl Venues {
             prices: Mutex::default(),
             due: Mutex::default(),
             portfolios: Mutex::default(),
+            renewed: Mutex::default(),
+            followed: Mutex::default(),
             wake: Notify::new(),
             events: broadcast::channel(EVENTS_KEPT).0,
         }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use orrery_kernel::Secret;
-use orrery_venues::{Credentials, Desk, ErrorClass, Venue, VenueError};
+use orrery_venues::{Credentials, Desk, ErrorClass, Exchange, Venue, VenueError};
 use orrery_wallets::{Account, Status};
 use serde::Deserialize;
 
@@ -15,6 +16,10 @@ use crate::paper::PaperExchange;
 pub(crate) const PAPER: &str = "paper";
 /// Accounts that stay open; beyond that the one goes that was not used the longest.
 const OPEN_MAX: usize = 1_000;
+/// Markets that are older are fetched anew: exchanges change steps and bounds, and list new ones.
+const MARKETS_MAX_AGE: Duration = Duration::from_secs(3_600);
+/// Time before that is tried again, if it failed.
+const MARKETS_RETRY: Duration = Duration::from_secs(600);
 /// Other names of exchanges.
 const ALSO: [(&str, Venue); 3] = [("gateio", Venue::Gate), ("huobi", Venue::Htx), ("okex", Venue::Okx)];
 
@@ -151,10 +156,11 @@ impl Venues {
 
     async fn live(&self, account: &Account) -> Result<Arc<dyn Desk>, VenueError> {
         let (place, version) = (place_of(account), version(account));
+        let venue = venue(&account.exchange)?;
         if let Some(desk) = lock(&self.opened).get(&place, &version) {
+            self.renew_markets(venue, &self.ports.exchanges.open(venue, None)?);
             return Ok(desk);
         }
-        let venue = venue(&account.exchange)?;
         let credentials = self.credentials(account)?;
         self.know_markets(venue).await?;
         let desk: Arc<dyn Desk> = self.ports.exchanges.open(venue, Some(credentials))?;
@@ -162,7 +168,7 @@ impl Venues {
         Ok(desk)
     }
 
-    fn credentials(&self, account: &Account) -> Result<Credentials, VenueError> {
+    pub(super) fn credentials(&self, account: &Account) -> Result<Credentials, VenueError> {
         let bad = |why: &str| {
             tracing::warn!(exchange = account.exchange, nid = account.nid, why, "an account's secrets are of no use");
             error(
@@ -191,7 +197,33 @@ impl Venues {
             let _one = loading.lock().await;
             nobody.load_markets().await?;
         }
+        self.renew_markets(venue, &nobody);
         Ok(())
+    }
+
+    /// Fetches markets anew that are old, beside what is going on: those that are known do until then.
+    fn renew_markets(&self, venue: Venue, nobody: &Arc<Exchange>) {
+        if nobody.markets_age().is_none_or(|age| age < MARKETS_MAX_AGE) {
+            return;
+        }
+        let now = self.ports.clock.now();
+        {
+            let mut renewed = lock(&self.renewed);
+            if renewed.get(&venue).is_some_and(|at| now.since(*at) < MARKETS_RETRY) {
+                return;
+            }
+            renewed.insert(venue, now);
+        }
+        let (nobody, stopping) = (nobody.clone(), self.tasks.stopping());
+        self.tasks.spawn_connection("venue-markets", async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                fetched = nobody.reload_markets() => match fetched {
+                    Ok(markets) => tracing::debug!(%venue, markets = markets.all().len(), "markets were fetched anew"),
+                    Err(error) => tracing::warn!(%venue, class = %error.class(), "markets could not be fetched anew"),
+                },
+            }
+        });
     }
 }
 

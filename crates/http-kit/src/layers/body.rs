@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// Most bytes of an unwanted body that are read and thrown away.
-const DISCARD_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+pub(super) const DISCARD_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 /// Longest time that is spent on it.
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(10);
 

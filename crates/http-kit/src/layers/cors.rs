@@ -1,6 +1,5 @@
 //! Pages of other origins: named ones may call, others may not read, and may not open sockets.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 
-use super::host::name_of;
+use super::host::is_loopback_host;
 
 /// Which origins.
 #[derive(Clone, Debug, Default)]
@@ -40,15 +39,12 @@ fn is_loopback(origin: &str) -> bool {
     let Some(authority) = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) else {
         return false;
     };
-    name_of(authority).is_some_and(|name| {
-        let bare = name.trim_start_matches('[').trim_end_matches(']');
-        name == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    })
+    is_loopback_host(authority)
 }
 
 /// Is the request from a page of the host that it is sent to? The scheme is not compared: a proxy
 /// may have taken TLS off.
-fn same_host(origin: &str, host: Option<&str>, uri: &Uri) -> bool {
+pub(crate) fn same_host(origin: &str, host: Option<&str>, uri: &Uri) -> bool {
     let authority = origin.split_once("://").map(|(_, a)| a);
     let host = host.or_else(|| uri.authority().map(http::uri::Authority::as_str));
     match (authority, host) {

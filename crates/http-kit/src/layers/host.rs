@@ -63,6 +63,14 @@ pub(crate) fn name_of(host: &str) -> Option<&str> {
     good.then(|| host.get(..authority.host().len())).flatten()
 }
 
+/// Is `host[:port]` a name that only this machine answers to?
+pub(crate) fn is_loopback_host(host: &str) -> bool {
+    name_of(host).is_some_and(|name| {
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,7 +50,7 @@ pub async fn note_route(request: Request, next: Next) -> Response {
 }
 
 /// A method of the standard, or `OTHER`.
-fn method_label(method: &Method) -> &'static str {
+pub(crate) fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",

@@ -79,7 +79,23 @@ pub struct PollerArguments {
     pub set: Vec<String>,
 }
 
-impl PollerArguments {
+/// Runs workers beside gateways on one Postgres: all nodes share the workers, and what a node that ends had goes to the
+/// others. Settings come from orrery.toml and the environment, as the gateway's do; ORRERY_NODE__ID names the node.
+#[derive(Debug, clap::Parser)]
+#[command(name = "orrery-node", version)]
+pub struct NodeArguments {
+    /// Configuration file [default: ./orrery.toml, then orrery.toml in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory of the log and the node's name [default: ./orrery-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Any other setting, as --set workers.capacity=500
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl NodeArguments {
     /// Hands the flags to the configuration.
     pub fn add_to(self, sources: &mut Sources) -> Result<()> {
         let Self { config, data_dir, set } = self;
@@ -87,35 +103,10 @@ impl PollerArguments {
     }
 }
 
-/// Runs workers, the scripts that wallets leave to run, beside gateways on one Postgres and Redis. Settings come from
-/// orrery.toml and the environment, as the gateway's do; ORRERY_NODE__ID names the node.
-#[derive(Debug, clap::Parser)]
-#[command(name = "orrery-node", version)]
-pub struct NodeArguments {
-    /// Configuration file [default: ./orrery.toml, then orrery.toml in the data directory]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Directory of the log and the node's name [default: ./orrery-data]
-    #[arg(long, global = true, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Any other setting, as --set workers.capacity=1000
-    #[arg(long, global = true, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// What to do; run workers when nothing is said.
-    #[command(subcommand)]
-    pub command: Option<NodeCommand>,
-}
-
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub enum NodeCommand {
-    /// Check configuration, machine and database, and say what to do
-    Doctor,
-}
-
-impl NodeArguments {
+impl PollerArguments {
     /// Hands the flags to the configuration.
     pub fn add_to(self, sources: &mut Sources) -> Result<()> {
-        let Self { config, data_dir, set, .. } = self;
+        let Self { config, data_dir, set } = self;
         Global { config, data_dir, listen: None, port: None, allow_plain_http: false, set }.add_to(sources)
     }
 }

@@ -41,11 +41,32 @@ struct Manifest {
     sha256: String,
 }
 
+/// A copy that was made.
+pub struct Copied {
+    /// Entries of the journal.
+    pub entries: i64,
+    /// The journal's head, hex.
+    pub head: String,
+    /// Bytes of the database's file.
+    pub bytes: u64,
+}
+
 /// Makes a consistent copy, also of a database in use.
 pub async fn backup(config: &Config, to: &Path) -> Result<()> {
     if let DatabaseUrl::Postgres(url) = &config.database.url {
         return super::dump::backup(config, url, to).await;
     }
+    let Copied { entries, head, bytes } = copy(config, to).await?;
+    say(&format!("copied {entries} entries ({bytes} bytes) to {}", to.display()));
+    say(&head);
+    Ok(())
+}
+
+/// Copies a SQLite database into a directory that holds no copy yet, without a word.
+///
+/// # Errors
+/// When it is not SQLite's, or cannot be read or written.
+pub async fn copy(config: &Config, to: &Path) -> Result<Copied> {
     let source = wire::open(config, false).await?;
     let Database::Sqlite(database) = &source.database else { bail!("the database is not SQLite's") };
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to).with_context(|| to.display().to_string())?;
@@ -76,9 +97,7 @@ pub async fn backup(config: &Config, to: &Path) -> Result<()> {
     };
     let text = serde_json::to_string_pretty(&manifest)?;
     write_synced(&manifest_path, text.as_bytes())?;
-    say(&format!("copied {} entries ({bytes} bytes) to {}", manifest.journal_entries, to.display()));
-    say(&manifest.journal_head);
-    Ok(())
+    Ok(Copied { entries: manifest.journal_entries, head: manifest.journal_head, bytes })
 }
 
 /// Checks a backup whole, then puts it where the server looks. A database that was there is kept

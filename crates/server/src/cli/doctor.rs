@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
+use orrery_exec::Runner;
 use orrery_kernel::Clock;
 use orrery_store_sqlite::Durability;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -77,6 +78,7 @@ pub async fn run(sources: &Sources) -> Result<ExitCode> {
                 }
             }
             indicators(&f, config);
+            sandbox(&mut f, config).await;
             listeners(&mut f, config).await;
             database(&mut f, config).await;
         }
@@ -180,6 +182,24 @@ async fn asks_like_us(spec: &config::ListenSpec) -> bool {
         Some(String::from_utf8_lossy(&answer).contains("\"market_source\""))
     };
     tokio::time::timeout(ASK_TIMEOUT, ask).await.ok().flatten().unwrap_or(false)
+}
+
+/// Which layers hold runs in.
+async fn sandbox(f: &mut Findings, config: &Config) {
+    if !config.exec.enabled {
+        return f.ok("commands", "switched off (exec.enabled)");
+    }
+    let layers = crate::exec::unix(config).layers().await;
+    for (layer, missing) in layers.report() {
+        let what = format!("sandbox {}", layer.name());
+        match missing {
+            None => f.ok(&what, "active"),
+            Some(why) if config.exec.required.contains(&layer) => {
+                f.fail(&what, &format!("required, and missing: {why}"))
+            }
+            Some(why) => f.warn(&what, why),
+        }
+    }
 }
 
 async fn database(f: &mut Findings, config: &Config) {

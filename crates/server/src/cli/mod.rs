@@ -1,7 +1,7 @@
 //! The command line.
 
 mod args;
-mod backup;
+pub(crate) mod backup;
 mod doctor;
 mod dump;
 mod keys;
@@ -14,10 +14,11 @@ mod wallet;
 mod worker;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use args::{Arguments, Command, ConfigCommand, NodeArguments, NodeCommand, PollerArguments};
+use args::{Arguments, Command, ConfigCommand, NodeArguments, PollerArguments};
 use clap::Parser;
 use output::say;
 
@@ -25,7 +26,7 @@ use crate::config::{self, Loaded, Sources};
 use crate::database::Database;
 use crate::lifecycle::Ended;
 use crate::system::SystemEntropy;
-use crate::{fleet, poller, router, secret, serve};
+use crate::{node, poller, router, secret, serve};
 
 /// How long a command that changed permissions waits, so that a running server, which looks four
 /// times a second, has seen it when the command ends.
@@ -33,14 +34,12 @@ const NOTICE_TIME: Duration = Duration::from_millis(600);
 /// Longest wait for background threads when the process ends.
 const END_TIME: Duration = Duration::from_secs(2);
 
-/// Is this the process of a script? Then it does nothing else.
-fn script_process() -> Option<ExitCode> {
-    let first = std::env::args_os().nth(1)?;
-    (first == orrery_script::CHILD).then(|| orrery_script::child(std::sync::Arc::new(SystemEntropy)))
-}
-
 /// Runs the program.
 pub fn main() -> ExitCode {
+    // before there is a thread
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == orrery_exec_unix::RUNNER) {
+        return orrery_exec_unix::child();
+    }
     if let Some(code) = script_process() {
         return code;
     }
@@ -77,7 +76,7 @@ pub fn poller_main() -> ExitCode {
     }
 }
 
-/// Runs `orrery-node`.
+/// Runs `orrery-node`, which takes no arguments but the environment and `orrery.toml`.
 pub fn node_main() -> ExitCode {
     if let Some(code) = script_process() {
         return code;
@@ -88,18 +87,22 @@ pub fn node_main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         let arguments = NodeArguments::parse();
-        let (mut sources, command) = (Sources::of_process(), arguments.command);
+        let mut sources = Sources::of_process();
         arguments.add_to(&mut sources)?;
-        match command {
-            Some(NodeCommand::Doctor) => doctor::run(&sources).await,
-            None => Ok(match fleet::run(config::load(&sources)?).await? {
-                Ended::Clean => ExitCode::SUCCESS,
-                Ended::Cut | Ended::Failed => ExitCode::FAILURE,
-            }),
-        }
+        node::run(config::load(&sources)?).await
     });
     runtime.shutdown_timeout(END_TIME);
-    outcome.unwrap_or_else(|error| fail(&error))
+    match outcome {
+        Ok(Ended::Clean) => ExitCode::SUCCESS,
+        Ok(Ended::Cut | Ended::Failed) => ExitCode::FAILURE,
+        Err(error) => fail(&error),
+    }
+}
+
+/// This process is one script's, and its node talks to it: nothing else happens here.
+fn script_process() -> Option<ExitCode> {
+    let asked = std::env::args_os().nth(1).is_some_and(|argument| argument == orrery_script::CHILD);
+    asked.then(|| orrery_script::child(Arc::new(SystemEntropy)))
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {

@@ -6,6 +6,7 @@
 mod alias;
 mod check;
 pub mod docs;
+mod exec;
 mod fred;
 mod print;
 mod problem;
@@ -26,7 +27,6 @@ pub use print::print;
 pub use problem::{ConfigError, Problem};
 use tree::Tree;
 pub use venues::Venues;
-pub use workers::Workers;
 
 /// Everything that values may come from.
 #[derive(Clone, Debug, Default)]
@@ -100,14 +100,20 @@ pub struct Config {
     pub realtime: Realtime,
     /// The STELS surface.
     pub stels: Stels,
+    /// Files and programs.
+    pub files: Files,
+    /// Folder of an outside web UI; absolute.
+    pub ui_dir: Option<PathBuf>,
     /// Exchanges.
     pub venues: Venues,
-    /// Scripts of wallets.
-    pub workers: Workers,
     /// Figures of the economy.
     pub fred: Fred,
+    /// `[exec]` and `[sandbox]`.
+    pub exec: exec::Exec,
     /// This node.
     pub node: Node,
+    /// Running scripts.
+    pub workers: workers::Workers,
     /// File of the master keys; absolute.
     pub key_file: PathBuf,
     /// Millionths of TST for each wallet's first login; only in `demo`.
@@ -199,6 +205,8 @@ pub struct Auth {
     pub hash_workers: usize,
     /// Waiting.
     pub hash_queue: usize,
+    /// Are requests from this machine the operator's?
+    pub local_operator: bool,
 }
 
 /// Where prices are from.
@@ -257,6 +265,16 @@ pub struct Limits {
     pub address_requests: u32,
     /// The window.
     pub window: Duration,
+    /// The Localhost document's routes from an address.
+    pub api: Policy,
+    /// Uploads from an address.
+    pub upload: Policy,
+    /// Commands from an address.
+    pub command: Policy,
+    /// Failed logins from an address.
+    pub auth: Policy,
+    /// Tunnels from an address.
+    pub tunnel: Policy,
     /// WebFix worker methods of a session.
     pub webfix_worker: Policy,
     /// `setAccount` of a session.
@@ -267,6 +285,17 @@ pub struct Limits {
     pub webfix_login: Policy,
     /// Trading methods of a session, or from an address.
     pub webfix_trade: Policy,
+}
+
+/// `[files]`.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Bytes of an owner's files, and as many of their programs.
+    pub quota: u64,
+    /// Largest file.
+    pub file_bytes: u64,
+    /// Refused suffixes.
+    pub blocked: orrery_storage::names::Blocked,
 }
 
 /// `[stels]`.
@@ -396,6 +425,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     if sources.demo {
         tree.add_text("server.data_dir", "./orrery-data/demo", "demo", &mut problems);
         tree.add_text("cors.allow_localhost", "true", "demo", &mut problems);
+        tree.add_text("auth.local_operator", "true", "demo", &mut problems);
         // nobody is asked for these prices, and a newcomer should see one move
         tree.add_text("market.price_poll_s", "2", "demo", &mut problems);
     }
@@ -500,6 +530,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         address_failures: r.whole("auth.address_failures", "", 1..=1_000_000),
         hash_workers: r.whole("auth.hash_workers", "", 1..=64),
         hash_queue: r.whole("auth.hash_queue", "", 1..=100_000),
+        local_operator: read_local_operator(r, &server),
     };
     let market = read_market(r);
     let ledger = Ledger {
@@ -512,6 +543,11 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         user_requests: r.whole("limits.bittrade_user_max", "", 1..=1_000_000_000),
         address_requests: r.whole("limits.bittrade_address_max", "", 1..=1_000_000_000),
         window: r.seconds("limits.bittrade_window_s", 1..=86_400),
+        api: read_tier(r, "api"),
+        upload: read_tier(r, "upload"),
+        command: read_tier(r, "command"),
+        auth: read_tier(r, "auth"),
+        tunnel: read_tier(r, "tunnel"),
         webfix_worker: read_tier(r, "webfix_worker"),
         webfix_account: read_tier(r, "webfix_account"),
         webfix_wallet: read_tier(r, "webfix_wallet"),
@@ -552,8 +588,14 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let welcome_tst = (sources.demo && tst > 0).then_some(tst);
     let realtime = read_realtime(r);
     let (stels, venues, node) = (read_stels(r), venues::read(r), read_node(r));
+    let files = read_files(r);
+    let ui_dir = r.optional("ui.dir").map(|path| sources.cwd.join(path));
+    if ui_dir.as_ref().is_some_and(|path| !path.is_dir()) {
+        r.fault("ui.dir", "must be a folder of pages (index.html, or templates and static)");
+    }
     let fred = fred::read(r);
     let workers = workers::read(r, &sources.cwd);
+    let exec = exec::read(r, sources);
     let key_file = match r.optional("secrets.key_file") {
         Some(path) => sources.cwd.join(path),
         None => server.data_dir.join(crate::master_keys::FILE),
@@ -572,10 +614,13 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         limits,
         realtime,
         stels,
+        files,
+        ui_dir,
         venues,
-        workers: workers?,
         fred,
+        exec,
         node,
+        workers,
         key_file,
         welcome_tst,
         cors,
@@ -587,10 +632,39 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     })
 }
 
+/// Nobody is asked who they are, so only this machine may reach it.
+fn read_local_operator(r: &mut check::Reader<'_>, server: &Server) -> bool {
+    const KEY: &str = "auth.local_operator";
+    let on = r.flag(KEY);
+    match server.listen.iter().find(|l| !l.is_loopback()).filter(|_| on) {
+        None => on,
+        // the demo's own wish, not the operator's
+        Some(_) if r.origin(KEY) == "demo" => false,
+        Some(beyond) => {
+            let text = format!("cannot be on while {beyond} is listened to: whoever reaches it could run commands");
+            r.fault(KEY, text);
+            false
+        }
+    }
+}
+
 /// A tier's `_max` and `_window_s`.
 fn read_tier(r: &mut check::Reader<'_>, name: &str) -> Policy {
     let max = r.whole(&format!("limits.{name}_max"), "", 1..=1_000_000_000);
     Policy::refuse(max, r.seconds(&format!("limits.{name}_window_s"), 1..=86_400))
+}
+
+fn read_files(r: &mut check::Reader<'_>) -> Files {
+    let suffixes = r.parsed_list("files.blocked_extensions", |text| {
+        let suffix = text.trim_start_matches('.');
+        let plain = (1..=16).contains(&suffix.len()) && suffix.bytes().all(|b| b.is_ascii_alphanumeric());
+        if plain { Ok(suffix.to_owned()) } else { Err(format!("{text:?} is no suffix such as exe")) }
+    });
+    Files {
+        quota: r.whole("files.quota_bytes", "bytes", 0..=i128::from(i64::MAX)),
+        file_bytes: r.whole("files.file_bytes_max", "bytes", 1..=i128::from(i64::MAX)),
+        blocked: orrery_storage::names::Blocked::new(&suffixes),
+    }
 }
 
 fn read_stels(r: &mut check::Reader<'_>) -> Stels {
@@ -774,13 +848,13 @@ impl Database {
 }
 
 impl Config {
-    /// Does this gateway run workers?
-    pub fn runs_workers(&self) -> bool {
-        self.workers.embedded.unwrap_or(self.database.file().is_some())
-    }
-
     /// Does this gateway fetch prices and run what follows from them?
     pub fn polls(&self) -> bool {
         self.market.poll.unwrap_or(self.database.file().is_some())
+    }
+
+    /// Does this gateway run workers?
+    pub fn runs_workers(&self) -> bool {
+        self.workers.embedded.unwrap_or(self.database.file().is_some())
     }
 }

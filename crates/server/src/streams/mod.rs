@@ -36,6 +36,8 @@ const HEARD_MAX: usize = 64;
 const LISTEN_WAIT: Duration = Duration::from_secs(2);
 /// Between two looks at an exchange's clock, by which ages are told.
 const CLOCK_PERIOD: Duration = Duration::from_secs(900);
+/// Markets that are older are fetched anew at the next of those looks.
+const MARKETS_MAX_AGE: Duration = Duration::from_secs(3_600);
 /// Between two words of the simulated exchange.
 const SIMULATED_PERIOD: Duration = Duration::from_millis(500);
 /// Its candles are told at each of so many.
@@ -235,7 +237,7 @@ async fn listen(bus: Arc<dyn Bus>, ears: mpsc::Sender<Bytes>, stopping: Cancella
     }
 }
 
-/// Keeps the clock of an exchange, by which ages are told.
+/// Keeps the clock of an exchange, by which ages are told, and its markets.
 async fn agree(exchanges: Arc<NetExchanges>, venue: Venue, stopping: CancellationToken) {
     loop {
         tokio::select! {
@@ -248,8 +250,22 @@ async fn agree(exchanges: Arc<NetExchanges>, venue: Venue, stopping: Cancellatio
         }
         tokio::select! {
             () = stopping.cancelled() => return,
+            () = renew_markets(&exchanges, venue) => {}
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
             () = tokio::time::sleep(CLOCK_PERIOD) => {}
         }
+    }
+}
+
+/// Fetches markets anew that are old, so that new ones can be streamed.
+async fn renew_markets(exchanges: &NetExchanges, venue: Venue) {
+    let Ok(nobody) = exchanges.open(venue, None) else { return };
+    if nobody.markets_age().is_some_and(|age| age >= MARKETS_MAX_AGE)
+        && let Err(error) = nobody.reload_markets().await
+    {
+        tracing::warn!(%venue, class = %error.class(), "markets could not be fetched anew");
     }
 }
 

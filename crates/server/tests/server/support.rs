@@ -51,6 +51,9 @@ pub fn options() -> Options {
         body_timeout: PATIENCE,
         hosts: HostPolicy::default(),
         trusted_proxies: Vec::new(),
+        tls: false,
+        tunnel: false,
+        recent: orrery_http_kit::layers::Recent::default(),
     }
 }
 

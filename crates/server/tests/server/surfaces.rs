@@ -43,7 +43,7 @@ async fn served() -> Served {
         metrics: true,
         dropped: Vec::new(),
     });
-    let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining);
+    let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining, None);
     Served { surfaces, tasks, _dir: dir, _draining: sender }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http_body_util::BodyExt as _;
 use orrery_kernel::{Clock, Entropy};
+use orrery_venues::stream::{Listener, News};
 use orrery_venues::{Answer, Credentials, ErrorClass, Exchange, Exchanges, Request, Transport, Venue, VenueError};
 
 use super::{Inner, Seen, StubVenue, rest};
@@ -57,12 +58,13 @@ pub struct StubExchanges {
     entropy: Arc<dyn Entropy>,
     known: Mutex<BTreeMap<Venue, (StubVenue, Arc<Exchange>)>>,
     synchronised: AtomicUsize,
+    listeners: Mutex<Vec<Arc<dyn Listener>>>,
 }
 
 impl StubExchanges {
     /// None is opened yet.
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { clock, entropy, known: Mutex::default(), synchronised: AtomicUsize::new(0) }
+        Self { clock, entropy, known: Mutex::default(), synchronised: AtomicUsize::new(0), listeners: Mutex::default() }
     }
 
     /// The stand-in of an exchange.
@@ -73,6 +75,17 @@ impl StubExchanges {
     /// How often a clock was to be made to agree.
     pub fn synchronised(&self) -> usize {
         self.synchronised.load(Ordering::SeqCst)
+    }
+
+    /// Tells all who listen to an account.
+    pub fn tell(&self, news: &News) {
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().for_each(|listener| listener.heard(news.clone()));
+    }
+
+    /// How often somebody began to listen to an account.
+    pub fn followed(&self) -> usize {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn known(&self, venue: Venue) -> (StubVenue, Arc<Exchange>) {
@@ -99,10 +112,13 @@ impl Exchanges for StubExchanges {
             return Ok(nobody);
         }
         let exchange = self.exchange(venue, credentials, &stub);
-        if let Some(markets) = nobody.known_markets() {
-            exchange.share_markets(markets);
-        }
-        Ok(Arc::new(exchange))
+        let shared = nobody.known_markets().is_some();
+        Ok(Arc::new(if shared { exchange.with_markets_of(&nobody) } else { exchange }))
+    }
+
+    async fn follow(&self, _: Venue, _: Credentials, listener: Arc<dyn Listener>) -> VenueError {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+        std::future::pending().await
     }
 
     async fn synchronise(&self, _: Venue) -> Result<(), VenueError> {

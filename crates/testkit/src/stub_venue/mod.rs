@@ -72,6 +72,7 @@ struct State {
     faults: VecDeque<(String, Fault)>,
     seen: Vec<Seen>,
     frames: Vec<String>,
+    handshakes: Vec<(String, String)>,
     on_frame: Vec<(String, Vec<String>)>,
     orders: BTreeMap<String, binance::Kept>,
 }
@@ -155,6 +156,11 @@ impl StubVenue {
     /// All frames that came over sockets so far.
     pub fn frames(&self) -> Vec<String> {
         self.inner.state().frames.clone()
+    }
+
+    /// Where connections were asked for, and the `Authorization` of each.
+    pub fn handshakes(&self) -> Vec<(String, String)> {
+        self.inner.state().handshakes.clone()
     }
 
     /// Sends messages to a socket whenever a frame comes over it that holds `part`.

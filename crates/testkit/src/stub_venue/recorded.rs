@@ -45,10 +45,10 @@ pub(super) fn answers(venue: Venue) -> Vec<Answer> {
     let list = |of: &Value| of["cases"].as_array().unwrap_or(&none).clone();
     let asked = list(&requests);
     let mut answers: Vec<Answer> = Vec::new();
-    if venue == Venue::Kucoin {
-        // where its streams are is asked for first
-        let asked = Asked::Path(Verb::Post, "/bullet-public".to_owned());
-        answers.push(Answer { asked, status: 200, body: BULLET.to_owned() });
+    // where its streams are, and the right to listen, are asked for first
+    for (path, body) in tokens(venue) {
+        let asked = Asked::Path(Verb::Post, (*path).to_owned());
+        answers.push(Answer { asked, status: 200, body: (*body).to_owned() });
     }
     for case in list(&responses) {
         for (place, answer) in case["http"].as_array().unwrap_or(&none).iter().enumerate() {
@@ -71,6 +71,29 @@ pub(super) fn answers(venue: Venue) -> Vec<Answer> {
         }
     }
     answers
+}
+
+/// What is asked for before streams are listened to, by the end of its path.
+const fn tokens(venue: Venue) -> &'static [(&'static str, &'static str)] {
+    match venue {
+        Venue::Binance => &[("/listenKey", r#"{"listenKey":"KEY"}"#)],
+        Venue::Kraken => &[("/GetWebSocketsToken", r#"{"error":[],"result":{"token":"TOKEN","expires":900}}"#)],
+        Venue::Kucoin => &[("/bullet-public", BULLET), ("/bullet-private", BULLET)],
+        _ => &[],
+    }
+}
+
+/// What answers a frame that says whose connection it is; none for a frame that does not.
+pub(super) fn login(venue: Venue, frame: &str) -> Option<&'static str> {
+    let (part, answer) = match venue {
+        Venue::Bybit => (r#""op":"auth""#, r#"{"success":true,"ret_msg":"","op":"auth","conn_id":"c"}"#),
+        Venue::Okx => (r#""op":"login""#, r#"{"event":"login","msg":"","code":"0","connId":"c"}"#),
+        Venue::Bitget => (r#""op":"login""#, r#"{"event":"login","code":0}"#),
+        Venue::Htx if frame.contains(r#""op":"auth""#) => (r#""op":"auth""#, r#"{"op":"auth","err-code":0,"ts":1}"#),
+        Venue::Htx => (r#""ch":"auth""#, r#"{"action":"req","code":200,"ch":"auth","data":{}}"#),
+        _ => return None,
+    };
+    frame.contains(part).then_some(answer)
 }
 
 /// Messages of the exchange's streams.

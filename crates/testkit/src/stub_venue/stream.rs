@@ -7,6 +7,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
 use super::{Inner, Word, recorded};
 
@@ -24,7 +25,13 @@ pub(super) async fn serve(listener: TcpListener, inner: Arc<Inner>) {
 /// A frame that asks for something is answered by what a test has said, else by all that was recorded.
 async fn talk(stream: TcpStream, inner: &Inner) {
     let mut words = inner.words.subscribe();
-    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+    let asked = |request: &Request, response: Response| {
+        let token = request.headers().get("authorization").and_then(|token| token.to_str().ok());
+        let address = request.uri().to_string();
+        inner.state().handshakes.push((address, token.unwrap_or_default().to_owned()));
+        Ok(response)
+    };
+    let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, asked).await else { return };
     loop {
         tokio::select! {
             word = words.recv() => match word {
@@ -50,6 +57,9 @@ async fn talk(stream: TcpStream, inner: &Inner) {
 fn replies(inner: &Inner, frame: &str) -> Vec<String> {
     let mut state = inner.state();
     state.frames.push(frame.to_owned());
+    if let Some(answer) = recorded::login(inner.venue, frame) {
+        return vec![answer.to_owned()];
+    }
     let asks = frame.to_lowercase().contains("sub") || frame.contains("ticket");
     if !asks || frame.to_lowercase().contains("unsub") {
         return Vec::new();

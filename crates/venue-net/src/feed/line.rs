@@ -45,6 +45,8 @@ pub(super) struct Line<'f> {
     questions: Vec<Want>,
     /// When each want that has no stream is asked for next.
     due: HashMap<Want, Instant>,
+    /// The number of the connection's last message, where the exchange counts them.
+    number: Option<u64>,
 }
 
 /// Why a connection ended.
@@ -57,7 +59,14 @@ enum End {
 
 impl<'f> Line<'f> {
     pub(super) fn new(feed: &'f Feed) -> Self {
-        Self { feed, ways: BTreeMap::new(), books: Books::default(), questions: Vec::new(), due: HashMap::new() }
+        Self {
+            feed,
+            ways: BTreeMap::new(),
+            books: Books::default(),
+            questions: Vec::new(),
+            due: HashMap::new(),
+            number: None,
+        }
     }
 
     /// Carries what it is told to, until it is told nothing more.
@@ -73,6 +82,7 @@ impl<'f> Line<'f> {
             let End::Lost(why) = end else { return };
             metrics::counter!("venue_reconnects_total", "venue" => venue.id()).increment(1);
             self.books.begin_anew();
+            self.number = None;
             self.ways.values_mut().for_each(|way| *way = None);
             if begun.elapsed() >= GOOD_AFTER {
                 wait = self.feed.options.reconnect_wait;
@@ -178,7 +188,7 @@ impl<'f> Line<'f> {
         }
         let url = url.unwrap_or_default();
         let frames = self.all_frames();
-        let ended = self.carry(&mut socket, &url, &markets, frames, orders, stopping).await;
+        let ended = self.carry(&mut socket, &url, markets, frames, orders, stopping).await;
         if let Some(socket) = socket.filter(|_| matches!(ended, End::Over)) {
             socket.close().await;
         }
@@ -189,7 +199,7 @@ impl<'f> Line<'f> {
         &mut self,
         socket: &mut Option<Socket>,
         url: &str,
-        markets: &Arc<Markets>,
+        mut markets: Arc<Markets>,
         mut frames: Vec<String>,
         orders: &mut mpsc::Receiver<Order>,
         stopping: &CancellationToken,
@@ -212,6 +222,8 @@ impl<'f> Line<'f> {
                 () = stopping.cancelled() => return End::Over,
                 order = orders.recv() => {
                     let Some(order) = order else { return End::Over };
+                    // it may be of a market that there was not when the connection began
+                    markets = self.feed.exchange.known_markets().unwrap_or(markets);
                     if let Some(more) = self.reordered(order, socket.is_some()).await {
                         match more {
                             Ok(more) => frames.splice(0..0, more).for_each(drop),
@@ -223,7 +235,7 @@ impl<'f> Line<'f> {
                     Ok(text) => {
                         heard_at = Instant::now();
                         if let Some(text) = text
-                            && let Err(end) = self.message(&text, url, markets, socket, &mut frames, &mut leave).await
+                            && let Err(end) = self.message(&text, url, &markets, socket, &mut frames, &mut leave).await
                         {
                             return end;
                         }
@@ -297,6 +309,9 @@ impl<'f> Line<'f> {
     ) -> Result<(), End> {
         let venue = self.feed.venue();
         metrics::counter!("venue_messages_total", "venue" => venue.id()).increment(1);
+        if let Some(number) = venue.number(text) {
+            self.counted(number, frames)?;
+        }
         for event in venue.heard(url, text, markets) {
             match event {
                 Event::Ticker(ticker) => self.ticker(ticker),
@@ -331,11 +346,33 @@ impl<'f> Line<'f> {
         Ok(())
     }
 
+    /// Takes a message's number. If any are missing, nobody knows what they said: books are begun anew, and what was
+    /// traded is asked for.
+    fn counted(&mut self, number: u64, frames: &mut Vec<String>) -> Result<(), End> {
+        let last = self.number.replace(number);
+        if last.is_none_or(|last| number <= last.saturating_add(1)) {
+            return Ok(());
+        }
+        let venue = self.feed.venue();
+        metrics::counter!("venue_book_resyncs_total", "venue" => venue.id(), "why" => "gap").increment(1);
+        tracing::debug!(%venue, number, ?last, "messages are missing");
+        self.books.begin_anew();
+        for want in self.ways.keys().cloned().collect::<Vec<_>>() {
+            match want.what {
+                What::Book => self.resubscribe(&want, frames)?,
+                What::Trades => self.questions.push(want),
+                What::Ticker | What::Candles(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a book's stream back and asks for it again; where that cannot be, the connection is made anew.
     fn resubscribe(&self, want: &Want, frames: &mut Vec<String>) -> Result<(), End> {
         let way = self.ways.get(want).and_then(Option::as_ref);
         let Some(Way::Stream(subscription)) = way else { return Ok(()) };
         match (subscription.unsubscribe(), &subscription.subscribe) {
+            (Some(_), Some(subscribe)) if frames.contains(subscribe) => Ok(()),
             (Some(unsubscribe), Some(subscribe)) => {
                 // the last of them goes out first
                 frames.push(subscribe.clone());

@@ -6,6 +6,7 @@
     reason = "for tests, where a panic is a failed test, tasks end with the runtime and time is the machine's"
 )]
 
+mod accounts;
 mod requests;
 mod streams;
 mod support;

@@ -68,6 +68,36 @@ fn best(book: &OrderBook) -> String {
 }
 
 #[tokio::test]
+async fn a_book_is_begun_anew_when_messages_of_its_connection_are_missing() {
+    let stub = StubVenue::start(Venue::Coinbase).await;
+    stub.answer(
+        Verb::Get,
+        "/api/v3/brokerage/market/products",
+        r#"{"products":[{"product_id":"BTC-USD","product_type":"SPOT","base_currency_id":"BTC",
+            "quote_currency_id":"USD","base_increment":"0.00000001","price_increment":"0.01"}]}"#,
+    );
+    let said = |number: u64, kind: &str, amount: &str| {
+        format!(
+            r#"{{"channel":"l2_data","client_id":"","timestamp":"2023-02-09T20:32:50.714Z","sequence_num":{number},
+                "events":[{{"type":"{kind}","product_id":"BTC-USD","updates":[{{"side":"bid",
+                "event_time":"1970-01-01T00:00:00Z","price_level":"100","new_quantity":"{amount}"}}]}}]}}"#
+        )
+    };
+    stub.on_frame("level2", &[&said(0, "snapshot", "1")]);
+    let running = Running::start(Venue::Coinbase, stub, &[want("BTC/USD", What::Book)]).await;
+    eventually("the snapshot", || running.book(|book| best(book) == "100 1")).await;
+    running.stub.push(&said(1, "update", "2"));
+    eventually("the next change", || running.book(|book| best(book) == "100 2")).await;
+    running.ears.0.lock().unwrap().clear();
+    running.stub.push(&said(3, "update", "3"));
+    eventually("the snapshot again", || running.book(|book| best(book) == "100 1")).await;
+    assert!(!running.book(|book| best(book) == "100 3"), "nobody knows what the missing one said");
+    let frames = running.stub.frames();
+    assert!(frames.iter().any(|frame| frame.contains("unsubscribe") && frame.contains("BTC-USD")), "{frames:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_book_is_whole_after_a_gap_and_after_the_connection_was_lost() {
     let stub = StubVenue::start(Venue::Binance).await;
     snapshot(&stub, 10, r#"[["100.00","1"]]"#);

@@ -1,5 +1,7 @@
 //! Messages of streams.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::Dialect;
@@ -88,6 +90,7 @@ fn event(raw: &Json<'_>, contract: bool, markets: &Markets) -> Vec<Event> {
         Some("ACCOUNT_UPDATE") => said.account(),
         Some("BALANCE_POSITION_UPDATE") => said.options(),
         Some("forceOrder") => said.liquidation().into_iter().collect(),
+        Some("listenKeyExpired" | "eventStreamTerminated") => vec![Event::Leave(Duration::ZERO)],
         Some("price") => raw.get("rates").each(|rate| Event::Ticker(Said { raw: rate, ..said }.stock_price())),
         Some(_) => Vec::new(),
         None if raw.get("A").is_some() && raw.get("b").is_some() => vec![Event::BidAsk(said.bid_ask())],

@@ -50,7 +50,7 @@ pub(super) fn request(exchange: &Exchange, api: Api, verb: Verb, path: &str, fie
     let fields = Fields::new().with("timestamp", exchange.now()).and(fields).with("recvWindow", window);
     let query = fields.query();
     let signature = mac::sha256(credentials.secret.expose().as_bytes(), &[query.as_bytes()])?;
-    let signed = format!("{query}&signature={}", hex::encode(signature));
+    let signed = format!("{query}&signature={}", mac::hex(signature));
     let key = ("X-MBX-APIKEY", credentials.api_key.expose().clone());
     Ok(match verb {
         Verb::Get | Verb::Delete => Request { verb, url: format!("{url}?{signed}"), headers: vec![key], body: None },

@@ -49,7 +49,7 @@ fn account(exchange: &Exchange) -> Result<String> {
     let credentials = exchange.credentials()?;
     let (key, now, id) = (credentials.api_key.expose(), exchange.now(), exchange.next_request().to_string());
     let fields = Fields::new().with("apiKey", key.as_str()).with("recvWindow", WINDOW).with("timestamp", now);
-    let signature = hex::encode(mac::sha256(credentials.secret.expose().as_bytes(), &[fields.query().as_bytes()])?);
+    let signature = mac::hex(mac::sha256(credentials.secret.expose().as_bytes(), &[fields.query().as_bytes()])?);
     let params = json!({ "apiKey": key, "recvWindow": WINDOW, "timestamp": now, "signature": signature });
     Ok(json!({ "id": id, "method": "userDataStream.subscribe.signature", "params": params }).to_string())
 }
@@ -86,6 +86,17 @@ impl Streams for Dialect {
 
     fn heard(&self, url: &str, message: &str, markets: &Markets) -> Vec<Event> {
         heard::events(url, message, markets)
+    }
+
+    /// "Keepalive User Data Stream": a key holds for an hour, and its use is said every half of one at least.
+    fn keeps_listening(&self, url: &str) -> Option<Duration> {
+        const KEPT: Duration = Duration::from_secs(20 * 60);
+        url.contains("listenKey=").then_some(KEPT)
+    }
+
+    async fn keep_listening(&self, exchange: &Exchange, _url: &str) -> Result<()> {
+        let request = request(exchange, Api::LinearKey, Verb::Put, "listenKey", Fields::new())?;
+        exchange.ask(request, |_| ()).await
     }
 
     /// "How to manage a local order book correctly"; contracts say which update each one follows.

@@ -40,6 +40,6 @@ fn signed(exchange: &Exchange, said: &str) -> Result<Vec<(&'static str, String)>
         ("X-BAPI-API-KEY", credentials.api_key.expose().clone()),
         ("X-BAPI-TIMESTAMP", time),
         ("X-BAPI-RECV-WINDOW", RECEIVE_WINDOW.to_owned()),
-        ("X-BAPI-SIGN", hex::encode(signature)),
+        ("X-BAPI-SIGN", mac::hex(signature)),
     ])
 }

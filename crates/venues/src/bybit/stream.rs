@@ -25,7 +25,7 @@ fn login(exchange: &Exchange) -> Result<String> {
     let credentials = exchange.credentials()?;
     let ends = exchange.now().saturating_add(LOGIN_HOLDS).to_string();
     let signature = mac::sha256(credentials.secret.expose().as_bytes(), &[b"GET/realtime", ends.as_bytes()])?;
-    let arguments = [credentials.api_key.expose().clone(), ends, hex::encode(signature)].map(Value::from);
+    let arguments = [credentials.api_key.expose().clone(), ends, mac::hex(signature)].map(Value::from);
     Ok(Fields::new().with("op", "auth").with("args", Value::List(arguments.to_vec())).json())
 }
 

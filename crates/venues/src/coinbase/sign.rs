@@ -1,7 +1,8 @@
 //! Addresses and signed requests: "Coinbase App API Key Authentication" and the older keys.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ed25519_dalek::KEYPAIR_LENGTH;
 use p256::SecretKey;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
@@ -55,7 +56,7 @@ pub(super) fn signed(exchange: &Exchange, verb: Verb, path: &str, fields: &Field
             _ => body.clone().unwrap_or_default(),
         };
         let parts = [seconds.as_str(), verb.name(), "/", path, &payload].map(str::as_bytes);
-        headers.push(("CB-ACCESS-SIGN", hex::encode(mac::sha256(secret.as_bytes(), &parts)?)));
+        headers.push(("CB-ACCESS-SIGN", mac::hex(mac::sha256(secret.as_bytes(), &parts)?)));
         headers.push(("CB-ACCESS-KEY", key.clone()));
         headers.push(("CB-ACCESS-TIMESTAMP", seconds));
     }
@@ -65,11 +66,12 @@ pub(super) fn signed(exchange: &Exchange, verb: Verb, path: &str, fields: &Field
 /// Whether the account's key signs tokens; older keys sign each request.
 pub(super) fn cloud(exchange: &Exchange) -> Result<bool> {
     let credentials = exchange.credentials()?;
-    let pem = credentials.secret.expose().starts_with("-----BEGIN");
+    let secret = credentials.secret.expose();
+    let pem = secret.starts_with("-----BEGIN") || edwards(secret).is_some();
     Ok(pem || credentials.api_key.expose().contains("organizations/"))
 }
 
-/// A JSON Web Token of the account (RFC 7519, ES256); one for a request names it.
+/// A JSON Web Token of the account (RFC 7519, ES256 or EdDSA as its key is); one for a request names it.
 pub(super) fn token(exchange: &Exchange, uri: Option<&str>) -> Result<String> {
     let credentials = exchange.credentials()?;
     let key = credentials.api_key.expose().as_str();
@@ -77,20 +79,40 @@ pub(super) fn token(exchange: &Exchange, uri: Option<&str>) -> Result<String> {
         let message = "coinbase: the API key is the name of the key, organizations/…, and not the public key";
         return Err(VenueError::new(ErrorClass::ArgumentsRequired, message));
     }
+    let edwards = edwards(credentials.secret.expose());
+    let (algorithm, audience, issuer) = match edwards {
+        Some(_) => ("EdDSA", "cdp_service", "cdp"),
+        None => ("ES256", "retail_rest_api_proxy", "coinbase-cloud"),
+    };
     let head =
-        Fields::new().with("alg", "ES256").with("typ", "JWT").with("kid", key).with("nonce", exchange.unique(32));
+        Fields::new().with("alg", algorithm).with("typ", "JWT").with("kid", key).with("nonce", exchange.unique(32));
     let seconds = exchange.now().div_euclid(1_000);
     let claims = Fields::new()
-        .with("aud", Value::List(vec!["retail_rest_api_proxy".into()]))
-        .with("iss", "coinbase-cloud")
+        .with("aud", Value::List(vec![audience.into()]))
+        .with("iss", issuer)
         .with("nbf", seconds)
         .with("exp", seconds.saturating_add(TOKEN_SECONDS))
         .with("sub", key)
-        .with("iat", seconds)
-        .with_some("uri", uri);
+        .with("iat", seconds);
+    let claims = match edwards {
+        Some(_) => claims.with_some("uris", uri.map(|uri| Value::List(vec![uri.into()]))),
+        None => claims.with_some("uri", uri),
+    };
     let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(head.json()), URL_SAFE_NO_PAD.encode(claims.json()));
-    let signature: Signature = signing_key(credentials.secret.expose())?.sign(text.as_bytes());
-    Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.normalize_s().to_bytes())))
+    let signature = match edwards {
+        Some(key) => key.sign(text.as_bytes()).to_bytes().to_vec(),
+        None => {
+            let signature: Signature = signing_key(credentials.secret.expose())?.sign(text.as_bytes());
+            signature.normalize_s().to_bytes().to_vec()
+        }
+    };
+    Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
+/// The private key of the curve Ed25519, if the secret is one: the base64 of its seed and of its public half.
+fn edwards(secret: &str) -> Option<ed25519_dalek::SigningKey> {
+    let bytes: [u8; KEYPAIR_LENGTH] = STANDARD.decode(secret).ok()?.try_into().ok()?;
+    ed25519_dalek::SigningKey::from_keypair_bytes(&bytes).ok()
 }
 
 /// The private key of a PEM file, in either form.
@@ -99,7 +121,7 @@ fn signing_key(pem: &str) -> Result<SigningKey> {
     let pem = pem.replace("\\n", "\n");
     let key = SecretKey::from_sec1_pem(&pem).ok().or_else(|| SecretKey::from_pkcs8_pem(&pem).ok());
     let none = || {
-        let message = "coinbase: the secret is no private key of the curve P-256 (ECDSA) in PEM";
+        let message = "coinbase: the secret is no private key of P-256 (ECDSA) in PEM, or of Ed25519 in base64";
         VenueError::new(ErrorClass::AuthenticationError, message)
     };
     key.map(|key| SigningKey::from(&key)).ok_or_else(none)
@@ -143,6 +165,29 @@ mod tests {
         let expected =
             r#"{"aud":["retail_rest_api_proxy"],"iss":"coinbase-cloud","nbf":1700000000,"exp":1700000120,"sub":"#;
         assert!(String::from_utf8(claims).unwrap().starts_with(expected));
+    }
+
+    #[test]
+    fn a_key_of_the_other_curve_signs_tokens_of_the_other_kind() {
+        // RFC 8032, section 7.1, test 1
+        let seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+        let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        let pair = STANDARD.encode([hex::decode(seed).unwrap(), hex::decode(public).unwrap()].concat());
+        let exchange = nowhere(Venue::Coinbase, "d2efa49a", &pair);
+        assert!(cloud(&exchange).unwrap());
+        let token = token(&exchange, Some("GET api.coinbase.com/x")).unwrap();
+        let (text, signature) = token.rsplit_once('.').unwrap();
+        let signature = ed25519_dalek::Signature::from_slice(&URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
+        let key = ed25519_dalek::SigningKey::from_bytes(&hex::decode(seed).unwrap().try_into().unwrap());
+        key.verify(text.as_bytes(), &signature).unwrap();
+        let (head, claims) = text.split_once('.').unwrap();
+        let read = |part: &str| String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+        assert!(read(head).starts_with(r#"{"alg":"EdDSA","typ":"JWT","kid":"d2efa49a","nonce":"#));
+        let expected = r#"{"aud":["cdp_service"],"iss":"cdp","nbf":1700000000,"exp":1700000120,"sub":"d2efa49a","iat":1700000000,"uris":["GET api.coinbase.com/x"]}"#;
+        assert_eq!(read(claims), expected);
+        // one byte is wrong: it is no pair, and an older key as far as anybody can say
+        let odd = format!("A{}", &pair[1..]);
+        assert!(!cloud(&nowhere(Venue::Coinbase, "k", &odd)).unwrap());
     }
 
     #[test]

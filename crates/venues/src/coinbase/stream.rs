@@ -23,7 +23,7 @@ fn signed(exchange: &Exchange, channel: &str, ids: &[String]) -> Result<Fields> 
     let seconds = exchange.now().div_euclid(1_000).to_string();
     let named = ids.join(",");
     let parts = [seconds.as_str(), channel, &named].map(str::as_bytes);
-    let signature = hex::encode(mac::sha256(credentials.secret.expose().as_bytes(), &parts)?);
+    let signature = mac::hex(mac::sha256(credentials.secret.expose().as_bytes(), &parts)?);
     let key = credentials.api_key.expose().as_str();
     Ok(Fields::new().with("api_key", key).with("timestamp", seconds).with("signature", signature))
 }
@@ -67,9 +67,18 @@ impl Streams for Dialect {
     }
 
     /// The channel begins with a snapshot. Its numbers count all messages of the connection, of every channel and
-    /// market, and say nothing of one book.
+    /// market (see [`Self::number`]), and say nothing of one book.
     fn rule(&self, _market: &Market) -> Rule {
         Rule { follows: Follows::Unsaid, asked: false, checksum: None, depth: None }
+    }
+
+    /// "Sequence Numbers": of all that comes over a connection.
+    fn number(&self, message: &str) -> Option<u64> {
+        const NAME: &str = "\"sequence_num\":";
+        // it stands before what the message says
+        let after = message.get(message.find(NAME)? + NAME.len()..)?.trim_start();
+        let end = after.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(after.len());
+        after.get(..end)?.parse().ok()
     }
 
     /// "Heartbeats Channel": connections over which nothing comes for a minute or so are closed; who listens to it
@@ -78,5 +87,17 @@ impl Streams for Dialect {
         let frame = Fields::new().with("type", "subscribe").with("product_ids", Value::List(Vec::new()));
         let frame = frame.with("channel", "heartbeats");
         Heartbeat { every: Duration::from_secs(20), ping: Some(frame.json()), silence: Duration::from_secs(60) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_numbered() {
+        let message = r#"{"channel":"l2_data","client_id":"","timestamp":"","sequence_num": 417,"events":[]}"#;
+        assert_eq!(Dialect.number(message), Some(417));
+        assert_eq!(Dialect.number(r#"{"type":"error","message":"x"}"#), None);
     }
 }

@@ -34,13 +34,13 @@ fn address(path: &str, fields: &Fields) -> String {
 fn signed(exchange: &Exchange, verb: Verb, path: &str, fields: &Fields, body: Option<String>) -> Result<Request> {
     let credentials = exchange.credentials()?;
     let time = exchange.now().div_euclid(1000).to_string();
-    let digest = hex::encode(Sha512::digest(body.as_deref().unwrap_or_default()));
+    let digest = mac::hex(Sha512::digest(body.as_deref().unwrap_or_default()));
     let lines = [verb.name(), &format!("{ROOT}/{path}"), &fields.plain_query(), &digest, &time].join("\n");
     let signature = mac::sha512(credentials.secret.expose().as_bytes(), &[lines.as_bytes()])?;
     let headers = vec![
         ("KEY", credentials.api_key.expose().clone()),
         ("Timestamp", time),
-        ("SIGN", hex::encode(signature)),
+        ("SIGN", mac::hex(signature)),
         ("Content-Type", "application/json".to_owned()),
     ];
     Ok(Request { verb, url: address(path, fields), headers, body })

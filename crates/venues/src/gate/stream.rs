@@ -127,7 +127,7 @@ fn private(topic: Topic, q: &Query<'_>, market: Option<&Market>) -> Result<Subsc
     let auth = Fields::new()
         .with("method", "api_key")
         .with("KEY", credentials.api_key.expose().as_str())
-        .with("SIGN", hex::encode(signature));
+        .with("SIGN", mac::hex(signature));
     let payload = (!payload.is_empty()).then(|| list(payload));
     let rest = scope.params.clone().without(&["uid", "trigger", "stop", "subType", "defaultSubType"]);
     let frame = frame(q, &channel).with("auth", Value::Object(auth)).with_some("payload", payload).and(rest);

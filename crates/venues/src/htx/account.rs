@@ -10,6 +10,9 @@ use crate::unified::{
 };
 use crate::{ErrorClass, Exchange, Fields, Number, Request, Value, Venue};
 
+/// What the list of the account's parts is kept by.
+const ACCOUNTS: &str = "accounts";
+
 /// Chains by the common names of their networks, where the two differ.
 const CHAINS: [(&str, &str); 6] =
     [("TRC20", "TRX"), ("ERC20", "ETH"), ("SOL", "SOLANA"), ("HRC20", "HECO"), ("BEP20", "BSC"), ("XEC", "ECASH")];
@@ -33,14 +36,14 @@ pub(super) async fn spot_account(exchange: &Exchange) -> Result<Option<String>> 
 }
 
 async fn accounts<T>(exchange: &Exchange, read: impl FnOnce(&[Json<'_>]) -> T + Send) -> Result<T> {
-    if let Some(known) = exchange.learnt() {
+    if let Some(known) = exchange.learnt(ACCOUNTS) {
         return Ok(read(json::parse(&known).as_ref().list().unwrap_or_default()));
     }
     let request = get(exchange, Host::Spot, "v1/account/accounts", Fields::new())?;
     let answer = |body: &Json<'_>| {
         let all = body.get("data").list().unwrap_or_default();
         if let Some(data) = body.get("data").filter(|_| !all.is_empty()) {
-            exchange.learn(&data.to_string());
+            exchange.learn(ACCOUNTS, &data.to_string());
         }
         read(all)
     };

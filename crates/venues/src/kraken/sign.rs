@@ -43,7 +43,7 @@ pub(super) fn batch(exchange: &Exchange, path: &str, fields: Fields) -> Result<R
 }
 
 fn numbered(exchange: &Exchange, fields: Fields) -> Fields {
-    Fields::new().with("nonce", exchange.now().to_string()).and(fields)
+    Fields::new().with("nonce", exchange.next_nonce().to_string()).and(fields)
 }
 
 fn signed(exchange: &Exchange, path: &str, fields: &Fields, body: String, kind: &str) -> Result<Request> {
@@ -61,4 +61,23 @@ fn signed(exchange: &Exchange, path: &str, fields: &Fields, body: String, kind: 
         ("Content-Type", kind.to_owned()),
     ];
     Ok(Request { verb: Verb::Post, url: format!("{HOST}{address}"), headers, body: Some(body) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Venue;
+    use crate::transport::tests::nowhere;
+
+    #[test]
+    fn requests_of_one_millisecond_have_numbers_of_their_own() {
+        let (one, other) = (nowhere(Venue::Kraken, "k", "c2VjcmV0"), nowhere(Venue::Kraken, "k", "c2VjcmV0"));
+        let other = other.numbered_with(&one);
+        let nonce = |of: &Exchange| {
+            let request = private(of, "Balance", Fields::new()).unwrap();
+            request.body.unwrap().strip_prefix("nonce=").unwrap().parse::<i64>().unwrap()
+        };
+        let first = nonce(&one);
+        assert_eq!([nonce(&one), nonce(&other), nonce(&one)], [first + 1, first + 2, first + 3]);
+    }
 }

@@ -45,7 +45,7 @@ impl Dialect {
             let request = private(q.exchange, Api::Spot, Verb::Get, "v1/hf/accounts/opened", &Fields::new())?;
             let opened = permitted(q.exchange.ask(request, |body| data(body).flag()).await)?;
             if let Some(fast) = opened.flatten() {
-                q.exchange.note(HIGH_FREQUENCY, fast);
+                q.exchange.learn(HIGH_FREQUENCY, if fast { "true" } else { "false" });
             }
         }
         let mut all = spot?;

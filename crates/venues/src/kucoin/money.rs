@@ -54,10 +54,10 @@ impl Dialect {
     pub(super) async fn entries(&self, mut q: Query<'_>, currency: Option<&str>) -> Result<Vec<LedgerEntry>> {
         classic(&mut q)?;
         let markets = q.markets().await?;
-        if q.exchange.noted(ACCOUNTS).is_none() {
+        if q.exchange.learnt(ACCOUNTS).is_none() {
             let request = private(q.exchange, Api::Spot, Verb::Get, "v1/accounts", &Fields::new())?;
             permitted(q.exchange.ask(request, |_| ()).await)?;
-            q.exchange.note(ACCOUNTS, true);
+            q.exchange.learn(ACCOUNTS, "true");
         }
         let fast = high_frequency(q.exchange, &mut q.params);
         let contract = part(&kind(&mut q.params, None)) == Some("contract");

@@ -35,7 +35,7 @@ pub(super) fn margin_mode(params: &mut Fields) -> Option<String> {
 pub(super) fn high_frequency(exchange: &Exchange, params: &mut Fields) -> bool {
     let asked = params.get(HIGH_FREQUENCY).is_some().then(|| params.flag(HIGH_FREQUENCY));
     drop(params, &[HIGH_FREQUENCY]);
-    asked.or_else(|| exchange.noted(HIGH_FREQUENCY)).unwrap_or(false)
+    asked.or_else(|| exchange.learnt(HIGH_FREQUENCY).map(|said| &*said == "true")).unwrap_or(false)
 }
 
 /// Until when, under the exchange's name of it.

@@ -27,8 +27,15 @@ impl Fixed {
     /// ```
     pub fn parse(text: &str) -> Option<Self> {
         let (mut mantissa, mut digits, mut point, mut seen) = (0_i64, 0_u8, false, false);
+        // so few digits cannot be too many
+        let few = text.len() <= usize::from(DIGITS_MAX);
         for byte in text.bytes() {
             match byte {
+                b'0'..=b'9' if few => {
+                    mantissa = mantissa * 10 + i64::from(byte - b'0');
+                    digits += u8::from(point);
+                    seen = true;
+                }
                 b'0'..=b'9' => {
                     mantissa = mantissa.checked_mul(10)?.checked_add(i64::from(byte - b'0'))?;
                     digits += u8::from(point);

@@ -3,6 +3,7 @@
 //! A connector makes the frames and reads the messages; it opens no socket. Whoever does keeps a [`Synced`] for each
 //! book, and asks for snapshots where the exchange's [`Rule`] wants it.
 
+mod account;
 mod book;
 mod checksum;
 mod event;
@@ -13,6 +14,7 @@ mod sync;
 mod tests;
 mod watch;
 
+pub use account::{Listener, News, Part};
 pub use book::{Book, Change, LEVELS_MAX, TooLong};
 pub use checksum::Checksum;
 pub use event::Event;

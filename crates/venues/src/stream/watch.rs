@@ -163,6 +163,20 @@ pub(crate) trait Streams: Connector {
         Ok(Vec::new())
     }
 
+    /// How often the right to listen at this address is made to last longer; none where it does not run out.
+    fn keeps_listening(&self, url: &str) -> Option<Duration> {
+        let _ = url;
+        None
+    }
+
+    /// Makes the right to listen at this address last longer.
+    ///
+    /// Errors: those of the way there, and what the exchange refused.
+    async fn keep_listening(&self, exchange: &Exchange, url: &str) -> Result<()> {
+        let _ = (exchange, url);
+        Ok(())
+    }
+
     /// How this market's book is kept.
     fn rule(&self, market: &Market) -> Rule {
         let _ = market;
@@ -178,6 +192,13 @@ pub(crate) trait Streams: Connector {
     /// How deep a snapshot has to be for this market's book; none for as deep as the exchange gives unasked.
     fn snapshot_depth(&self, market: &Market) -> Option<i64> {
         let _ = market;
+        None
+    }
+
+    /// The message's number among all of its connection, where the exchange counts them: each is one more than the
+    /// one before.
+    fn number(&self, message: &str) -> Option<u64> {
+        let _ = message;
         None
     }
 
@@ -249,6 +270,12 @@ impl crate::Venue {
     /// How deep a snapshot has to be for this market's book; none for as deep as the exchange gives unasked.
     pub fn snapshot_depth(self, market: &Market) -> Option<i64> {
         self.streams().snapshot_depth(market)
+    }
+
+    /// The message's number among all of its connection, where the exchange counts them: each is one more than the
+    /// one before.
+    pub fn number(self, message: &str) -> Option<u64> {
+        self.streams().number(message)
     }
 
     /// How a connection to this address is kept alive.

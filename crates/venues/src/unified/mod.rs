@@ -40,7 +40,7 @@ pub struct Raw(Box<str>);
 impl Raw {
     /// Of a part of an answer.
     pub fn of(value: &crate::json::Json<'_>) -> Self {
-        Self(value.to_string().into())
+        Self(crate::json::text(value).into())
     }
 
     /// An object of one member.

@@ -95,8 +95,9 @@ impl Ticker {
         let (mut open, mut change, mut percentage) = (self.open, price(self.change), price(self.percentage));
         let mut average = price(self.average);
         let hundred = Number::from(100);
-        let share = percentage.and_then(|percentage| percentage.over(hundred));
-        let grown = share.and_then(|share| share.plus(Number::from(1)));
+        // quotients are made where they are needed only: they are most of what a ticker costs
+        let share = || percentage?.over(hundred);
+        let grown = || share()?.plus(Number::from(1));
         if let Some(change) = change {
             let half = || change.over(Number::from(2));
             close = close.or_else(|| average?.plus(half()?));
@@ -105,23 +106,23 @@ impl Ticker {
             close = close.or_else(|| {
                 let first = open.or_else(|| {
                     let both = average?.times(Number::from(2))?;
-                    both.over(share?.plus(Number::from(2))?)
+                    both.over(share()?.plus(Number::from(2))?)
                 });
-                first?.times(grown?)
+                first?.times(grown()?)
             });
-            open = open.or_else(|| close?.over(grown?));
+            open = open.or_else(|| close?.over(grown()?));
         }
         change = change.or_else(|| match (open, close) {
             (Some(open), Some(close)) => close.minus(open),
-            (None, Some(close)) => share?.times(close)?.over(grown?),
-            (Some(open), None) => open.times(share?),
+            (None, Some(close)) => share()?.times(close)?.over(grown()?),
+            (Some(open), None) => open.times(share()?),
             (None, None) => None,
         });
         close = close.or_else(|| open?.plus(change?));
         percentage = percentage.or_else(|| change?.over(open?)?.times(hundred));
         average = average.or_else(|| {
             let digits = market.and_then(|market| market.precision.price).map_or(18, Number::digits);
-            open?.plus(close?)?.over_to(Number::from(2), digits)
+            open?.plus(close?)?.halved_to(digits)
         });
         self.vwap = self.vwap.or_else(|| price(self.quote_volume)?.over(self.base_volume?));
         Self { open, close, last: close, change, percentage, average, ..self }

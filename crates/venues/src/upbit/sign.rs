@@ -35,7 +35,7 @@ pub(super) fn token(exchange: &Exchange, asked: &str) -> Result<String> {
     let mut claims =
         Fields::new().with("access_key", credentials.api_key.expose().as_str()).with("nonce", exchange.uuid());
     if !asked.is_empty() {
-        claims.set("query_hash", hex::encode(Sha512::digest(asked)));
+        claims.set("query_hash", mac::hex(Sha512::digest(asked)));
         claims.set("query_hash_alg", "SHA512");
     }
     let header = Fields::new().with("alg", "HS256").with("typ", "JWT");

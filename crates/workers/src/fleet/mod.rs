@@ -13,6 +13,7 @@ pub use patience::Patience;
 pub use placement::{Place, weight};
 pub use schedule::Schedule;
 pub use store::{
-    Beat, FleetStore, Grant, Intended, Intent, IntentState, LeaseSeen, NodeSeen, RunRecord, Settled, Totals,
+    Beat, FleetStore, Grant, Intended, Intent, IntentState, LeaseSeen, NodeSeen, NodeTotals, RunRecord, Settled,
+    SettledSeen, Totals,
 };
 pub use supervisor::{Action, Counters, Event, Job, Reason, RunEnd, State, Supervisor};

@@ -66,6 +66,11 @@ impl LeaseSeen {
     pub fn held(&self) -> bool {
         self.expires_at > self.now
     }
+
+    /// The name of the holder's node.
+    pub fn node(&self) -> &str {
+        self.lease.holder.rsplit_once('/').map_or(&self.lease.holder, |(node, _)| node)
+    }
 }
 
 /// A run, under way or over.
@@ -133,6 +138,32 @@ pub struct Settled {
     pub version: i64,
     /// Why.
     pub reason: Reason,
+}
+
+/// A version that was settled, as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettledSeen {
+    /// What was written down.
+    pub settled: Settled,
+    /// Whose the worker is.
+    pub owner: String,
+    /// When, by the clock of the node that settled it.
+    pub at: Timestamp,
+}
+
+/// What a node counted of all workers together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeTotals {
+    /// The node.
+    pub node: String,
+    /// Runs that ended by themselves.
+    pub executions: i64,
+    /// Of these, failed.
+    pub errors: i64,
+    /// Of these, by the network.
+    pub network_errors: i64,
+    /// Workers that run, or wait to run again.
+    pub running: i64,
 }
 
 /// How far an order came.
@@ -232,8 +263,15 @@ pub trait FleetStore: Send + Sync {
     /// What every node counted of an owner's workers.
     async fn totals_of(&self, owner: &str) -> Result<Vec<Totals>, StoreError>;
 
+    /// What every node counted of everybody's workers together, by name.
+    async fn totals_by_node(&self) -> Result<Vec<NodeTotals>, StoreError>;
+
     /// Writes down that a version is not to run again; with a fence, only while that is held. `false`: it is not.
     async fn settle(&self, settled: &Settled, fence: Option<&Lease>, at: Timestamp) -> Result<bool, StoreError>;
+    /// An owner's workers whose newest version is settled, at most 100,000.
+    async fn settled_of(&self, owner: &str) -> Result<Vec<SettledSeen>, StoreError>;
+    /// Versions that were settled for their errors after `at`, oldest first.
+    async fn given_up_after(&self, at: Timestamp, limit: u32) -> Result<Vec<SettledSeen>, StoreError>;
     /// Workers that are active, with their versions; without those whose version is settled on all nodes or on
     /// `node`. At most `limit`, by id.
     async fn due_workers(&self, node: &str, limit: u32) -> Result<Vec<(String, i64)>, StoreError>;

@@ -47,8 +47,10 @@ pub struct HostPorts {
     pub egress: Arc<dyn Egress>,
     /// Tells clients what scripts say.
     pub publisher: Arc<dyn Publisher>,
-    /// Time.
+    /// The node's own clock, by which rights end.
     pub clock: Arc<dyn Clock>,
+    /// What the time is.
+    pub wall: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
 }

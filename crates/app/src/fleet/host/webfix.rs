@@ -82,7 +82,7 @@ impl WorkerHost {
         if channel.len() > NAME_MAX {
             return Err(type_error(format!("a channel's name has at most {NAME_MAX} bytes")));
         }
-        let now = self.shared.ports.clock.now().millis();
+        let now = self.shared.ports.wall.now().millis();
         let timestamp = message.timestamp.map_or(now, |ms| ms as i64);
         let module = message.module.as_deref().unwrap_or_default();
         let nothing = RawValue::NULL;

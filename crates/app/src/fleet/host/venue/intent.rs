@@ -97,7 +97,7 @@ impl WorkerHost {
             body: serde_json::to_string(&meant).unwrap_or_default(),
             state: IntentState::Open,
             order_id: None,
-            at: self.shared.ports.clock.now(),
+            at: self.shared.ports.wall.now(),
         };
         (intent, meant, given.is_some())
     }

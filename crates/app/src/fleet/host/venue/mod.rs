@@ -1,4 +1,4 @@
-//! `Stels.runtime.cex`: CCXT's methods of exchanges, by the worker's account, by keys that the script has, or as nobody.
+//! `Stels.runtime.cex`: the methods of exchanges, by the worker's account, by keys that the script has, or as nobody.
 
 mod effect;
 mod intent;

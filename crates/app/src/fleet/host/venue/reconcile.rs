@@ -83,7 +83,7 @@ impl WorkerHost {
         if OnItsWay::is(&self.shared, &intent.client_order_id) {
             return false;
         }
-        let age = self.shared.ports.clock.now().since(intent.at);
+        let age = self.shared.ports.wall.now().since(intent.at);
         // the epoch's holder is this process, which knows what it sends
         self.running.right.fence.is_some() && intent.epoch <= self.running.right.epoch() || age >= SETTLED
     }

@@ -80,8 +80,8 @@ impl Seat {
     }
 }
 
-fn authentication(text: String) -> HostError {
-    refused(&VenueError::new(ErrorClass::AuthenticationError, &text))
+fn authentication(text: &str) -> HostError {
+    refused(&VenueError::new(ErrorClass::AuthenticationError, text))
 }
 
 /// Are these names of one exchange?
@@ -111,10 +111,10 @@ impl WorkerHost {
                 Some(account) if is_same(&account.exchange, venue) => return self.of_account(account).await,
                 Some(account) if named.is_some() || !open => {
                     let text = format!("account {nid} is of {}, not of {venue}", account.exchange);
-                    return Err(authentication(text));
+                    return Err(authentication(&text));
                 }
                 None if named.is_some() || !open => {
-                    return Err(authentication(format!("this worker's wallet has no account {nid}")));
+                    return Err(authentication(&format!("this worker's wallet has no account {nid}")));
                 }
                 _ => {}
             }
@@ -123,7 +123,7 @@ impl WorkerHost {
             return self.on_paper(&format!("worker/{}", running.sid)).await;
         }
         if !open {
-            return Err(authentication(format!("{venue} requires \"apiKey\" credential")));
+            return Err(authentication(&format!("{venue} requires \"apiKey\" credential")));
         }
         let desk = if config.is_testnet() {
             let venue = venues::venue(venue).map_err(|error| refused(&error))?;

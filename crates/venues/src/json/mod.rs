@@ -1,12 +1,13 @@
 //! JSON as an exchange sent it: borrowed, and with every number as its digits.
 
+mod read;
+mod write;
+
 use std::borrow::Cow;
 
-use hifijson::SliceLexer;
-use hifijson::token::Lex as _;
-use hifijson::value::parse_bounded;
-
 use crate::Number;
+
+pub(crate) use write::text;
 
 /// Deepest nesting that is read; no exchange goes beyond ten.
 const DEPTH_MAX: usize = 64;
@@ -25,8 +26,26 @@ pub type Json<'t> = hifijson::value::Value<&'t str, Cow<'t, str>>;
 /// assert_eq!(book.get("size").get("base").text(), None);
 /// ```
 pub fn parse(text: &str) -> Option<Json<'_>> {
-    let mut lexer = SliceLexer::new(text.as_bytes());
-    lexer.exactly_one(hifijson::SliceLexer::ws_peek, |next, lexer| parse_bounded(DEPTH_MAX, next, lexer)).ok()
+    read::Reader::new(text).only(DEPTH_MAX)
+}
+
+/// Which bytes stand in a string as they are.
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        plain[byte] = false;
+        byte += 1;
+    }
+    (plain[b'"' as usize], plain[b'\\' as usize]) = (false, false);
+    plain
+};
+
+/// How many bytes from the first on stand in a string as they are.
+fn plain(bytes: &[u8]) -> usize {
+    #[expect(clippy::indexing_slicing, reason = "the table has a place for every byte")]
+    let special = |byte: &u8| !PLAIN[usize::from(*byte)];
+    bytes.iter().position(special).unwrap_or(bytes.len())
 }
 
 /// Largest whole number that a double holds with all others below it.
@@ -174,11 +193,46 @@ impl<'v, 't> Access<'v, 't> for &'v Json<'t> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn texts_are_read_as_others_read_them(text in r#"[\[\]{}",:\\u0-9eE+\-. a-ctrufalsn\n]{0,24}"#) {
+            let read = parse(&text);
+            let other = serde_json::from_str::<serde_json::Value>(&text);
+            // numbers that no double holds are numbers here, and one member may be there twice
+            let huge = other.as_ref().is_err_and(|error| error.to_string().contains("out of range"));
+            prop_assert!(huge || read.is_some() == other.is_ok(), "{text:?} {other:?}");
+            if let (Some(read), Ok(other)) = (read, other) {
+                prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&super::text(&read)).unwrap(), other);
+            }
+        }
+
+        #[test]
+        fn strings_come_back(string in any::<String>()) {
+            let text = serde_json::Value::from(string.as_str()).to_string();
+            let read = parse(&text).unwrap();
+            prop_assert_eq!(Some(&read).text(), Some(string.as_str()));
+            let written = super::text(&read);
+            prop_assert_eq!(serde_json::from_str::<String>(&written).unwrap(), string);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_as_long_as_was_thought() {
+        for text in ["[]", "{}", "[1]", r#"{"a":[1,null,true,false,{"b":"c"}],"d":-1.5e3}"#] {
+            let written = super::text(&parse(text).unwrap());
+            assert_eq!((written.as_str(), written.capacity()), (text, text.len()));
+        }
+    }
 
     #[test]
     fn what_is_not_json_is_nothing() {
-        for text in ["", "<html></html>", "{\"a\":1", "{\"a\":1} x", "01", "nul", "\"\\ud800\""] {
+        for text in
+            ["", "<html></html>", "{\"a\":1", "{\"a\":1} x", "01", "nul", "\"\\ud800\"", "[1,]", "{,}", "1.", "-"]
+        {
             assert!(parse(text).is_none(), "{text}");
         }
         assert!(parse(&("[".repeat(63) + &"]".repeat(63))).is_some());

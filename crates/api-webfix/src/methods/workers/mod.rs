@@ -1,4 +1,8 @@
-//! Workers (document, "Worker Management API").
+//! Workers (document, "Worker Management API"), and what is beyond it: their history, runs, nodes, and moving them.
+
+mod figures;
+mod history;
+mod moving;
 
 use http::StatusCode;
 use orrery_app::workers::Stopped;
@@ -11,26 +15,29 @@ use serde_json::{Value, json};
 use crate::call::{Call, text};
 use crate::reply::Reply;
 
+pub(super) use figures::{leader, nodes, runs, stats};
+pub(super) use history::{diff, history, rollback};
+pub(super) use moving::{export, import};
+
 async fn session(call: &Call<'_>) -> Result<Session> {
     let session = call.session().await?;
     call.shared.tiers.worker(&session, call.ctx.now).await?;
     Ok(session)
 }
 
-fn channel(sid: &str) -> String {
+/// The channel of a worker.
+pub(crate) fn channel(sid: &str) -> String {
     format!("ami.worker.{sid}")
 }
 
-fn raw(sid: &str, nid: &str, spec: &Spec, made: i64) -> Value {
+/// What a worker is told to be, with the document's names.
+fn spec(spec: &Spec) -> Value {
     json!({
-        "sid": sid,
-        "nid": nid,
         "active": spec.active,
         "note": spec.note,
         "script": spec.script,
         "dependencies": spec.dependencies,
         "version": spec.version,
-        "timestamp": made,
         "executionMode": spec.execution_mode.name(),
         "priority": spec.priority.name(),
         "mode": spec.mode.name(),
@@ -43,6 +50,14 @@ fn raw(sid: &str, nid: &str, spec: &Spec, made: i64) -> Value {
     })
 }
 
+fn raw(sid: &str, nid: &str, of: &Spec, made: i64) -> Value {
+    let mut raw = spec(of);
+    raw["sid"] = sid.into();
+    raw["nid"] = nid.into();
+    raw["timestamp"] = made.into();
+    raw
+}
+
 fn entry(worker: &Worker) -> Value {
     json!({
         "key": ["ami", "worker", worker.sid],
@@ -53,8 +68,21 @@ fn entry(worker: &Worker) -> Value {
             "widget": format!("widget.ami.worker.{}", worker.sid),
             "timestamp": worker.updated_at.millis(),
         },
-        "versionstamp": format!("{:020x}", worker.version),
+        "versionstamp": stamp(worker.version),
     })
+}
+
+/// A version as the document's store would show it.
+pub(crate) fn stamp(version: i64) -> String {
+    format!("{version:020x}")
+}
+
+/// A version that the body may name.
+fn version(call: &Call<'_>, field: &'static str) -> Result<Option<i64>> {
+    let Some(text) = call.maybe_text(field)? else { return Ok(None) };
+    let digits = text.len() <= 20 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let version = digits.then(|| i64::from_str_radix(text, 16).ok()).flatten();
+    version.map(Some).ok_or_else(|| Error::invalid(field, format!("{field} has to be a versionstamp")))
 }
 
 /// The fields of a worker; `script` is their name for the source.
@@ -120,93 +148,39 @@ pub(super) async fn update(call: &Call<'_>) -> Result<Reply> {
     if named != channel(sid) {
         return Err(Error::invalid("channel", "channel is not the one of raw.sid"));
     }
-    let seen = match call.maybe_text("versionstamp")? {
-        None => None,
-        Some(stamp) => {
-            let seen = i64::from_str_radix(stamp, 16).ok();
-            Some(seen.ok_or_else(|| Error::invalid("versionstamp", "versionstamp is none"))?)
-        }
-    };
+    let seen = version(call, "versionstamp")?;
     let changed = call.shared.app.workers.update(&call.ctx, &session, sid, draft(raw, "script")?, seen).await?;
     Ok(Reply::ok(entry(&changed)))
-}
-
-pub(super) async fn history(call: &Call<'_>) -> Result<Reply> {
-    let session = session(call).await?;
-    let sid = call.text("workerId")?;
-    let workers = &call.shared.app.workers;
-    let (worker, versions) = (workers.get(&session, sid).await?, workers.versions(&session, sid).await?);
-    let line = |version: &orrery_workers::Version| {
-        json!({
-            "versionstamp": format!("{:020x}", version.version),
-            "timestamp": version.at.millis(),
-            "raw": raw(&worker.sid, &worker.nid, &version.spec, worker.created_at.millis()),
-        })
-    };
-    Ok(Reply::ok(Value::Array(versions.iter().map(line).collect())))
-}
-
-pub(super) async fn leader(call: &Call<'_>) -> Result<Reply> {
-    let session = session(call).await?;
-    let worker = call.shared.app.workers.get(&session, call.text("workerId")?).await?;
-    Ok(Reply::ok(json!({
-        "workerId": worker.sid,
-        "hasLeader": false,
-        "leader": null,
-        "timestamp": 0,
-        "expiresAt": 0,
-        "renewedAt": 0,
-        "expiresIn": 0,
-        "isExpired": true,
-        "message": "No node leads this worker",
-    })))
-}
-
-pub(super) async fn stats(call: &Call<'_>) -> Result<Reply> {
-    let session = session(call).await?;
-    let workers = call.shared.app.workers.list(&session).await?;
-    let line = |worker: &Worker| {
-        json!({
-            "sid": worker.sid,
-            "executions": 0,
-            "errors": 0,
-            "errorRate": "0.00%",
-            "networkErrors": 0,
-            "criticalErrors": 0,
-            "isRunning": false,
-        })
-    };
-    let total = workers.len();
-    Ok(Reply::ok(json!({
-        "workers": workers.iter().map(line).collect::<Vec<_>>(),
-        "totalWorkers": total,
-        "runningWorkers": 0,
-        "stoppedWorkers": total,
-        "totals": { "executions": 0, "errors": 0, "networkErrors": 0, "criticalErrors": 0 },
-    })))
 }
 
 pub(super) async fn stop_all(call: &Call<'_>) -> Result<Reply> {
     let session = session(call).await?;
     let done = call.shared.app.workers.stop_all(&call.ctx, &session).await?;
-    let count = |wanted: Stopped| done.iter().filter(|(_, stopped)| *stopped == wanted).count();
-    let status = |stopped: Stopped| match stopped {
-        Stopped::Now => "stopped",
-        Stopped::Already => "already_stopped",
-        Stopped::Failed => "failed",
-    };
-    let failed = count(Stopped::Failed);
-    let line = |(worker, stopped): &(Worker, Stopped)| json!({ "channel": channel(&worker.sid), "sid": worker.sid, "status": status(*stopped) });
-    let errors = done.iter().filter(|(_, stopped)| *stopped == Stopped::Failed);
+    let (mut stopped, mut errors, mut lines) = (0, Vec::new(), Vec::with_capacity(done.len()));
+    for (worker, how) in &done {
+        let status = match how {
+            Stopped::Now => {
+                stopped += 1;
+                "stopped"
+            }
+            Stopped::Already => "already_stopped",
+            Stopped::Failed(why) => {
+                errors.push(format!("{}: {why}", channel(&worker.sid)));
+                "failed"
+            }
+        };
+        lines.push(json!({ "channel": channel(&worker.sid), "sid": worker.sid, "status": status }));
+    }
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::MULTI_STATUS };
     let mut body = json!({
-        "stopped": count(Stopped::Now),
-        "failed": failed,
+        "stopped": stopped,
+        "failed": errors.len(),
         "total": done.len(),
-        "errors": errors.map(|(worker, _)| format!("{} changed meanwhile", worker.sid)).collect::<Vec<_>>(),
-        "workers": done.iter().map(line).collect::<Vec<_>>(),
+        "errors": errors,
+        "workers": lines,
     });
     if done.is_empty() {
         body["message"] = "There are no workers".into();
     }
-    Ok(Reply { status: if failed > 0 { StatusCode::MULTI_STATUS } else { StatusCode::OK }, body })
+    Ok(Reply { status, body })
 }

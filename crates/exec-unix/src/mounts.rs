@@ -1,0 +1,64 @@
+//! What a run sees of the file system: a copy of the mounts in which some places are empty.
+
+use std::ffi::CStr;
+use std::fs;
+use std::io::Result;
+use std::path::Path;
+
+use rustix::fs::CWD;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, mount_change, move_mount,
+    open_tree,
+};
+
+use crate::wire::Spec;
+
+/// `/tmp` of a run, and its shared memory; both are gone with it.
+const TMP: &CStr = c"mode=1777,size=512m";
+const SHM: &CStr = c"mode=1777,size=256m";
+/// What stands in place of a directory that is hidden.
+const EMPTY: &CStr = c"mode=755,size=64k";
+
+fn tmpfs(at: &Path, options: &CStr) -> Result<()> {
+    Ok(mount("tmpfs", at, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options)?)
+}
+
+/// Arranges the mounts of this process, which has a mount namespace of its own.
+///
+/// # Errors
+/// Those of the mounts: then nothing must run in here.
+pub(crate) fn arrange(spec: &Spec) -> Result<()> {
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    // taken before its place may be hidden
+    let workspace = open_tree(CWD, &spec.workspace, flags)?;
+    if spec.spaces.pid {
+        proc()?;
+    }
+    tmpfs(Path::new("/tmp"), TMP)?;
+    if Path::new("/dev/shm").is_dir() {
+        tmpfs(Path::new("/dev/shm"), SHM)?;
+    }
+    for place in &spec.hidden {
+        match fs::symlink_metadata(place) {
+            Ok(data) if data.is_dir() => tmpfs(place, EMPTY)?,
+            Ok(data) if data.is_file() => mount_bind("/dev/null", place)?,
+            // sockets: as files
+            Ok(data) if !data.is_symlink() => mount_bind("/dev/null", place)?,
+            // what is not there, or lies in what is hidden already
+            Ok(_) | Err(_) => {}
+        }
+    }
+    fs::create_dir_all(&spec.workspace)?;
+    Ok(move_mount(&workspace, "", CWD, &spec.workspace, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+}
+
+/// The processes of this namespace alone. Where the machine hides parts of its own `/proc`, nobody may mount another:
+/// then there is none.
+fn proc() -> Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    match mount("proc", "/proc", "proc", flags, None) {
+        Ok(()) => Ok(()),
+        Err(_) => tmpfs(Path::new("/proc"), EMPTY),
+    }
+}
