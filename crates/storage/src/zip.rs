@@ -268,7 +268,7 @@ pub fn checked_path(path: &str) -> Result<String, ZipError> {
         let trimmed = part.trim_end_matches(['.', ' ']) == *part && part.trim_start() == *part;
         trimmed && !matches!(check_part(part), Err(NameError::Empty | NameError::Long | NameError::Reserved))
     };
-    if parts.len() <= DEPTH_MAX && parts.iter().all(|p| harmless(&p)) { Ok(path) } else { Err(ZipError::Path) }
+    if parts.len() <= DEPTH_MAX && parts.iter().all(|p| harmless(p)) { Ok(path) } else { Err(ZipError::Path) }
 }
 
 /// Paths as the least of systems tells them apart: without case.

@@ -7,11 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use orrery_kernel::{Clock, StoreError, Timestamp};
 use orrery_storage::Lease;
-use orrery_workers::{Worker, WorkerStore};
 use orrery_workers::fleet::{
     Beat, FleetStore, Grant, Intended, Intent, IntentState, LeaseSeen, NodeSeen, NodeTotals, Reason, RunRecord,
     Settled, SettledSeen, Totals,
 };
+use orrery_workers::{Worker, WorkerStore};
 
 use crate::MemoryWorkers;
 

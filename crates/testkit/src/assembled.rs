@@ -17,8 +17,7 @@ use orrery_kernel::{Clock, Entropy, Secret};
 use orrery_market::{Multipliers, PriceFeed, SentimentFeed};
 use orrery_store_memory::{
     MemoryBlobs, MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryFleet, MemoryFolders, MemoryIdentity,
-    MemoryKept, MemoryLedger, MemoryLogs,
-    MemoryMarket, MemoryPlans, MemoryRates, MemoryWallets, MemoryWorkers,
+    MemoryKept, MemoryLedger, MemoryLogs, MemoryMarket, MemoryPlans, MemoryRates, MemoryWallets, MemoryWorkers,
 };
 
 use crate::fakes::{PlainScripts, keyring};

@@ -93,6 +93,15 @@ impl Exchanges for NetExchanges {
         let known = self.known(venue, false).map_err(|error| unusable(venue, &error))?;
         known.clock.synchronise(&known.nobody).await
     }
+
+    async fn follow(&self, venue: Venue, credentials: Credentials, listener: Arc<dyn Listener>) -> VenueError {
+        let exchange = match self.open(venue, Some(credentials)) {
+            Ok(exchange) => exchange,
+            Err(error) => return error,
+        };
+        let bases = self.options.get(&venue).map(|options| options.bases.clone()).unwrap_or_default();
+        AccountStreams { exchange, bases, entropy: self.entropy.clone(), listener }.run().await
+    }
 }
 
 impl NetExchanges {
@@ -112,14 +121,5 @@ impl NetExchanges {
         // one that an account fetches may say what is the account's only: nobody's has to be known first
         let shared = known.nobody.known_markets().is_some();
         Ok(Arc::new(if shared { exchange.with_markets_of(&known.nobody) } else { exchange }))
-    }
-
-    async fn follow(&self, venue: Venue, credentials: Credentials, listener: Arc<dyn Listener>) -> VenueError {
-        let exchange = match self.open(venue, Some(credentials)) {
-            Ok(exchange) => exchange,
-            Err(error) => return error,
-        };
-        let bases = self.options.get(&venue).map(|options| options.bases.clone()).unwrap_or_default();
-        AccountStreams { exchange, bases, entropy: self.entropy.clone(), listener }.run().await
     }
 }
