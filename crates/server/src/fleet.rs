@@ -60,7 +60,7 @@ pub fn start(
     tasks: &Tasks,
 ) -> Result<()> {
     let node = node_id(&config.node.id, &config.server.data_dir, &*parts.entropy)?;
-    let (database, clock) = (&parts.database, Arc::new(MonotonicClock));
+    let (database, clock) = (&parts.database, Arc::new(MonotonicClock::new()));
     let egress = NetEgress::new(config.workers.egress.clone(), Arc::new(SystemResolver), Times::default())?;
     let host_ports = HostPorts {
         kv: database.kv(),

@@ -1,5 +1,7 @@
 //! The one real clock, the one real source of randomness, and how the machine is.
 
+use std::time::Duration;
+
 use orrery_kernel::{Clock, Entropy, Timestamp};
 use rand::Rng;
 
@@ -17,16 +19,37 @@ impl Clock for SystemClock {
     }
 }
 
-/// Time since the machine was started, the time that it slept included: goes on while a process is stopped, and never
-/// goes back. What it shows is no date.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MonotonicClock;
+/// Shows the system's time of when it was made and goes on from there, whatever is done to the system's clock: also
+/// while a process is stopped or the machine sleeps, and never back. Schedules of workers go by it, so it shows dates.
+#[derive(Clone, Copy, Debug)]
+pub struct MonotonicClock {
+    made: Timestamp,
+    since_boot: Duration,
+}
+
+impl MonotonicClock {
+    /// One that shows the system's time now.
+    pub fn new() -> Self {
+        Self { made: SystemClock.now(), since_boot: since_boot() }
+    }
+}
+
+impl Default for MonotonicClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Clock for MonotonicClock {
     fn now(&self) -> Timestamp {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        Timestamp::from_micros(time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1_000))
+        self.made.plus(since_boot().saturating_sub(self.since_boot))
     }
+}
+
+/// Time since the machine was started, the time that it slept included.
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// A generator seeded, and reseeded, by the operating system.
@@ -55,5 +78,19 @@ pub fn figures() -> orrery_api_webfix::Figures {
         load,
         resident: kilobytes("/proc/self/status", "VmRSS:") * 1_024,
         memory: kilobytes("/proc/meminfo", "MemTotal:") * 1_024,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nodes_clock_shows_dates_and_goes_on() {
+        let (system, clock) = (SystemClock.now(), MonotonicClock::new());
+        let (first, second) = (clock.now(), clock.now());
+        assert!(first <= second);
+        // schedules of workers are read by it: the same day and hour, give or take a start at its end
+        assert!(first.since(system) < Duration::from_secs(3_600) && system.since(first) < Duration::from_secs(3_600));
     }
 }

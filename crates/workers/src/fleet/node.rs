@@ -224,6 +224,8 @@ pub struct Node {
     beating: bool,
     renewing: bool,
     taking: bool,
+    /// How many were asked for last.
+    taken: usize,
     giving_now: bool,
     give_soon: bool,
     draining: bool,
@@ -256,6 +258,7 @@ impl Node {
             beating: false,
             renewing: false,
             taking: false,
+            taken: 0,
             giving_now: false,
             give_soon: false,
             draining: false,
@@ -311,6 +314,10 @@ impl Node {
             Input::Beaten => self.beating = false,
             Input::Taken { asked, grants } => {
                 self.taking = false;
+                // where most are had the rest need not wait
+                if grants.as_ref().is_some_and(|had| !had.is_empty() && had.len() * 2 >= self.taken) {
+                    self.next_look = now;
+                }
                 for grant in grants.into_iter().flatten() {
                     self.granted(grant, asked, now, &mut out);
                 }
@@ -610,6 +617,7 @@ impl Node {
             let sids: Vec<String> = self.electing.iter().filter(|sid| self.asks_for(sid)).take(room).cloned().collect();
             if !sids.is_empty() {
                 self.taking = true;
+                self.taken = sids.len();
                 out.push(Output::Take(sids));
             }
         }

@@ -156,6 +156,26 @@ fn a_node_that_is_rather_the_one_asks_first() {
 }
 
 #[test]
+fn where_most_leases_are_had_the_rest_is_asked_for_at_once() {
+    let sids: Vec<String> = (0..4_500).map(|n| format!("w{n:04}")).collect();
+    let mut node = node(10_000);
+    for sid in &sids {
+        node.step(Input::Want(sid.clone(), job("leader")), at(10));
+    }
+    let asked = |out: Vec<Output>| {
+        let take = out.into_iter().find_map(|output| if let Output::Take(sids) = output { Some(sids) } else { None });
+        take.unwrap_or_default()
+    };
+    let first = asked(node.step(Input::Tick, at(1_000)));
+    assert_eq!(first.len(), TAKEN_AT_ONCE);
+    let had = |sids: &[String]| taken(1_000, sids.iter().map(|sid| grant(sid, 1, true)).collect());
+    let second = asked(node.step(had(&first), at(1_001)));
+    assert_eq!(second.len(), TAKEN_AT_ONCE, "at the same moment");
+    assert!(asked(node.step(had(&second[..9]), at(1_002))).is_empty(), "others have most of these: no hurry");
+    assert!(!asked(node.step(Input::Tick, at(2_001))).is_empty());
+}
+
+#[test]
 fn draining_hands_over_and_says_when_it_is_done() {
     let mut node = node(10);
     leads(&mut node, "l");
