@@ -97,10 +97,6 @@ fn landlock(spec: &Spec) -> Result<(), landlock::RulesetError> {
     };
     let mut rules = grant(rules, readable.iter().map(PathBuf::as_path), read)?;
     if spec.spaces.mount {
-        if spec.profile == Profile::Standard {
-            // what is hidden is not there, so that names may be listed anywhere
-            rules = grant(rules, [Path::new("/")], AccessFs::ReadDir.into())?;
-        }
         rules = grant(rules, ["/tmp", "/dev/shm"].map(Path::new), all)?;
         if spec.spaces.pid {
             rules = grant(rules, [Path::new("/proc")], read)?;

@@ -77,15 +77,6 @@ async fn its_environment_is_its_own() {
 }
 
 #[tokio::test]
-async fn names_are_listed_but_those_that_are_hidden() {
-    let machine = machine();
-    if machine.unix.layers().await.has(Layer::MountNamespace) {
-        assert!(machine.says("ls /").await.contains("usr"));
-        assert_eq!(machine.says(&format!("ls {}", machine.data.display())).await, "workspaces\n");
-    }
-}
-
-#[tokio::test]
 async fn it_gets_no_descriptors() {
     for machine in [machine(), without(&NAMESPACES[1..])] {
         let listed = machine.shell("ls -l /proc/self/fd 2>/dev/null").await.stdout.text;
