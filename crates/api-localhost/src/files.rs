@@ -153,7 +153,7 @@ impl StorageBody {
 pub(crate) fn bounded(headers: &HeaderMap, file_bytes: u64) -> Result<()> {
     let declared = headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|bytes| bytes > file_bytes.saturating_add(FORM_BYTES)) {
-        let text = format!("File too large: at most {} bytes are taken", file_bytes);
+        let text = format!("File too large: at most {file_bytes} bytes are taken");
         return Err(Error::new(ErrorCode::TooLarge, text));
     }
     Ok(())

@@ -30,7 +30,7 @@ pub(crate) fn pretty(json: &str) -> String {
             }
             '{' | '[' => {
                 out.push(c);
-                while chars.peek().is_some_and(|c| c.is_ascii_whitespace()) {
+                while chars.peek().is_some_and(char::is_ascii_whitespace) {
                     chars.next();
                 }
                 if let Some(end) = chars.next_if(|c| matches!(c, '}' | ']')) {

@@ -45,13 +45,13 @@ fn bare(status: StatusCode) -> Response {
 }
 
 /// A request of another version is answered with ours.
-fn versioned(headers: &HeaderMap) -> std::result::Result<(), Response> {
+fn other_version(headers: &HeaderMap) -> Option<Response> {
     if headers.get(RESUMABLE).is_some_and(|v| v == VERSION) {
-        return Ok(());
+        return None;
     }
     let mut response = bare(StatusCode::PRECONDITION_FAILED);
     set(&mut response, HeaderName::from_static("tus-version"), VERSION);
-    Err(response)
+    Some(response)
 }
 
 fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
@@ -103,7 +103,7 @@ pub(crate) async fn options(State(app): State<Arc<App>>) -> Response {
 pub(crate) async fn create(State(app): State<Arc<App>>, Known(ctx, _): Known<Localhost>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     ctx.authorize(Action::Store)?;
-    if let Err(refusal) = versioned(&parts.headers) {
+    if let Some(refusal) = other_version(&parts.headers) {
         return Ok(refusal);
     }
     let progress = begin(&app, &ctx, &parts, body).await?;
@@ -142,7 +142,7 @@ async fn begin(app: &App, ctx: &Ctx, parts: &Parts, body: Body) -> Result<Progre
 async fn append(app: &App, ctx: &Ctx, id: &str, offset: u64, mut body: Body) -> Result<Progress> {
     let mut part = app.files.next_part(ctx, id, offset).await?;
     while let Some(frame) = body.frame().await {
-        let written = match frame.map(|frame| frame.into_data()) {
+        let written = match frame.map(http_body::Frame::into_data) {
             Ok(Ok(bytes)) => part.write(bytes).await,
             Ok(Err(_)) => Ok(()),
             Err(_) => break,
@@ -168,7 +168,7 @@ pub(crate) async fn look(
     Segment(id, _): Segment<Localhost>,
 ) -> Answer {
     ctx.authorize(Action::Store)?;
-    if let Err(refusal) = versioned(&headers) {
+    if let Some(refusal) = other_version(&headers) {
         return Ok(refusal);
     }
     let progress = app.files.upload(&ctx, &id).await?;
@@ -204,7 +204,7 @@ pub(crate) async fn part(
 async fn next(app: &App, ctx: &Ctx, id: &str, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     ctx.authorize(Action::Store)?;
-    if let Err(refusal) = versioned(&parts.headers) {
+    if let Some(refusal) = other_version(&parts.headers) {
         return Ok(refusal);
     }
     if parts.headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != PART) {
@@ -241,7 +241,7 @@ pub(crate) async fn drop_upload(
     Segment(id, _): Segment<Localhost>,
 ) -> Answer {
     ctx.authorize(Action::Store)?;
-    if let Err(refusal) = versioned(&headers) {
+    if let Some(refusal) = other_version(&headers) {
         return Ok(refusal);
     }
     app.files.abandon_upload(&ctx, &id).await?;
@@ -268,7 +268,7 @@ pub(crate) async fn overridden(State(app): State<Arc<App>>, request: Request) ->
     match meant {
         Some(Ok(Method::PATCH)) => next(&app, &ctx, &id, Request::from_parts(parts, body)).await,
         Some(Ok(Method::DELETE)) => {
-            if let Err(refusal) = versioned(&parts.headers) {
+            if let Some(refusal) = other_version(&parts.headers) {
                 return Ok(refusal);
             }
             app.files.abandon_upload(&ctx, &id).await?;

@@ -54,7 +54,7 @@ async fn bytes_are_there_whole_or_not_at_all() {
     let mut file = blobs.open(&arrived.blob).await.unwrap().unwrap();
     assert_eq!(file.read(999_990, 100).await.unwrap().len(), 10);
     assert_eq!(file.read(2_000_000, 100).await.unwrap().len(), 0);
-    assert_eq!(blobs.old().await.unwrap(), [arrived.blob.clone()]);
+    assert_eq!(blobs.old().await.unwrap(), std::slice::from_ref(&arrived.blob));
 
     let mut dropped = blobs.begin().await.unwrap();
     dropped.write(Bytes::from(vec![0; 300_000])).await.unwrap();
@@ -129,7 +129,7 @@ async fn archives_hold_no_more_than_they_say() {
         let mut folder = folders.begin().await.unwrap();
         folder.create_archive().await.unwrap();
         folder.write(bytes.clone().into()).await.unwrap();
-        let refused = folder.unpack(&[lie.clone()]).await.unwrap_err();
+        let refused = folder.unpack(std::slice::from_ref(&lie)).await.unwrap_err();
         assert!(matches!(refused, UnpackError::Archive(ZipError::Bomb | ZipError::Malformed)), "{lie:?}: {refused}");
     }
     assert_eq!(files_in(&root.path().join("arriving")), 0, "nothing is left");

@@ -174,14 +174,6 @@ impl Database {
         }
     }
 
-    /// The scripts' store.
-    pub fn kv(&self) -> Arc<dyn KvStore> {
-        match self {
-            Self::Sqlite(db) => db.kv(),
-            Self::Postgres(db) => db.kv(),
-        }
-    }
-
     /// The port of the workers' logs.
     pub fn worker_logs(&self) -> Arc<dyn LogStore> {
         match self {

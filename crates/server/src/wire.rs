@@ -142,10 +142,6 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         sentiment_feed,
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
-        fleet: parts.database.fleet(),
-        worker_logs: parts.database.worker_logs(),
-        scripts: scripts(parts)?,
-        bus: parts.bus.clone(),
     })
 }
 

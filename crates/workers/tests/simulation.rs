@@ -194,7 +194,7 @@ impl World {
         let (life, lost) = (self.processes[index].life, cut && self.random.random_bool(0.5));
         let asked = at(self.now);
         if cut && !lost {
-            self.unanswered(index, question, life, asked);
+            self.unanswered(index, &question, life, asked);
             return;
         }
         self.push(self.now + delay, index, What::Asked { question, life, asked, lost });
