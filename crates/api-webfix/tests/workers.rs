@@ -93,6 +93,8 @@ impl Server {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             agent: "test".into(),
             now: self.clock.now(),
+            local: false,
+            tls: false,
         });
         self.router.clone().oneshot(request).await.unwrap()
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use orrery_app::auth::{Algorithm, AuthSettings};
+use orrery_app::files::{FileParts, FileSettings};
 use orrery_app::fleet::host::{HostPorts, HostSettings, NoPublisher, WorkerHosts};
 use orrery_app::hub::HubSettings;
 use orrery_app::ledger_writer::LedgerSettings;
@@ -22,12 +23,14 @@ use orrery_identity::rate::Policy as RatePolicy;
 use orrery_kernel::{Clock, Entropy, Secret};
 use orrery_market::Multipliers;
 use orrery_store_memory::{
-    MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryFleet, MemoryIdentity, MemoryKv, MemoryLedger,
-    MemoryMarket, MemoryPaper, MemoryPlans, MemoryRates, MemoryWallets, MemoryWorkers,
+    MemoryBlobs, MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryFleet, MemoryFolders, MemoryIdentity,
+    MemoryKept, MemoryKv, MemoryLedger, MemoryLogs, MemoryMarket, MemoryPaper, MemoryPlans, MemoryRates, MemoryWallets,
+    MemoryWorkers,
 };
 use orrery_venue_net::{NetExchanges, VenueOptions};
 use orrery_venues::paper::Walk;
 use orrery_workers::egress::Policy;
+use orrery_workers::script::ScriptRuntime;
 use zeroize::Zeroizing;
 
 use crate::system::{SystemClock, SystemEntropy};
@@ -46,14 +49,16 @@ pub struct Alone {
 }
 
 impl Alone {
-    /// With prices of this seed; the script may reach what the policy admits.
+    /// With prices of this seed; the script, which `scripts` runs, may reach what the policy admits.
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub async fn start(seed: u64, policy: Policy, tasks: &Tasks) -> Result<Self> {
+    pub async fn start(seed: u64, policy: Policy, scripts: Arc<dyn ScriptRuntime>, tasks: &Tasks) -> Result<Self> {
         let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        let app = App::start(ports(seed, &clock, &entropy), settings(&*entropy)?, tasks).await?;
-        let fleet = Arc::new(MemoryFleet::new(clock.clone(), Arc::new(MemoryWorkers::default())));
+        let workers = Arc::new(MemoryWorkers::default());
+        let fleet = Arc::new(MemoryFleet::new(clock.clone(), workers.clone()));
+        let ports = ports(seed, (workers, fleet.clone()), scripts, &clock, &entropy);
+        let app = App::start(ports, settings(&*entropy)?, tasks).await?;
         let egress = NetEgress::new(policy, Arc::new(SystemResolver), Times::default())?;
         let ports = HostPorts {
             kv: Arc::new(MemoryKv::new(clock.clone(), fleet.clone())),
@@ -63,13 +68,21 @@ impl Alone {
             egress: Arc::new(egress),
             publisher: Arc::new(NoPublisher),
             clock: clock.clone(),
+            wall: clock.clone(),
             entropy: entropy.clone(),
         };
         Ok(Self { hosts: WorkerHosts::new(ports, HostSettings::default(), tasks), clock, entropy })
     }
 }
 
-fn ports(seed: u64, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Ports {
+fn ports(
+    seed: u64,
+    (workers, fleet): (Arc<MemoryWorkers>, Arc<MemoryFleet>),
+    scripts: Arc<dyn ScriptRuntime>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Ports {
+    let kept = Arc::new(MemoryKept::default());
     let feed = Arc::new(Simulated::new(seed, LEVEL_USD));
     let exchanges = NetExchanges::new(VenueOptions::default(), clock.clone(), entropy.clone());
     let paper = PaperParts {
@@ -81,9 +94,21 @@ fn ports(seed: u64, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Ports
         broker: Arc::new(MemoryBroker::new(entropy.clone())),
         channels: Arc::new(MemoryChannels::default()),
         wallets: Arc::new(MemoryWallets::default()),
-        workers: Arc::new(MemoryWorkers::default()),
+        workers,
+        fleet,
+        worker_logs: Arc::new(MemoryLogs::default()),
+        scripts,
+        bus: Arc::new(MemoryBus::default()),
+        data: kept.clone(),
+        files: FileParts {
+            index: kept.clone(),
+            blobs: Arc::new(MemoryBlobs::new(entropy.clone())),
+            programs: kept,
+            folders: Arc::new(MemoryFolders::default()),
+        },
         exchanges: Arc::new(exchanges),
         paper: Some(paper),
+        exec: None,
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),
@@ -118,12 +143,14 @@ fn settings(entropy: &dyn Entropy) -> Result<Settings> {
             bcrypt_cost: 12,
             hash_workers: 1,
             hash_queue: 1,
+            local_operator: false,
         },
         market: MarketSettings { multipliers, max_age: Duration::from_secs(90) },
         ledger: LedgerSettings::default(),
         hub: HubSettings::default(),
         wallets: WalletSettings::new(Arc::new(Arc::new(keys))),
         venues: VenueSettings::default(),
+        files: FileSettings::default(),
         requests: RequestPolicies { address: none, user: none },
         welcome: None,
     })

@@ -150,6 +150,7 @@ mod tests {
             address_failures: 1,
             hash_workers: 1,
             hash_queue: 1,
+            local_operator: false,
         }
     }
 

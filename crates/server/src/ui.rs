@@ -57,7 +57,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x").unwrap();
         };
-        ["index.html", "static/main.js", ".git/config", "static/.env"].map(write);
+        ["index.html", "static/main.js", ".git/config", "static/.env"].into_iter().for_each(write);
         std::os::unix::fs::symlink("/etc/passwd", folder.path().join("passwd")).unwrap();
         let files = read(folder.path()).unwrap();
         assert_eq!(files.keys().collect::<Vec<_>>(), ["index.html", "static/main.js"]);

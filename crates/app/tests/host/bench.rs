@@ -149,6 +149,7 @@ async fn bench_on(hosts: &[String], clock: Arc<ManualClock>, (fleet, kv): Shared
         egress: Arc::new(NetEgress::new(policy, Arc::new(Trap), Times::default()).unwrap()),
         publisher: heard.clone(),
         clock: clock.clone(),
+        wall: clock.clone(),
         entropy,
     };
     let hosts = WorkerHosts::new(ports.clone(), HostSettings::default(), &tasks);

@@ -19,7 +19,7 @@ async fn the_server_s_files_are_not_there() {
             format!("ls {data}; cat {data}/../data/secret"),
             format!("cp {data}/secret copy; cat copy"),
             format!("ln -s {data}/secret link; cat link"),
-            format!("cat /proc/self/cwd/../../secret"),
+            "cat /proc/self/cwd/../../secret".to_owned(),
             format!("cat /proc/1/root{data}/secret"),
             format!("grep -r planted {data} --include=secret"),
         ] {

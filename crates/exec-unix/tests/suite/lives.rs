@@ -71,6 +71,7 @@ async fn a_runner_that_is_killed_is_started_again() {
         let mark = mark(n);
         let command = Command::program("sleep", &[&mark], &machine.workspace);
         let unix = machine.unix.clone();
+        #[expect(clippy::disallowed_methods, reason = "awaited below")]
         let run = tokio::spawn(async move { unix.run(command, limits(Duration::from_secs(600)), None).await });
         until("it starts", || runs(&mark)).await;
         let runner = machine.unix.runner_pid().await.unwrap();

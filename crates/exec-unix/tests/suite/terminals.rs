@@ -1,12 +1,13 @@
 //! Programs in terminals: do they wait for input, and what do they write?
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use orrery_exec::{
     Bounds, Command, Exit, Foreground, NetPolicy, Session, Settled, Size, TerminalHandle, Terminals as _, Timing,
     TtyMode,
 };
+
+use tokio::time::Instant;
 
 use crate::{Machine, NAMESPACES, machine, without};
 

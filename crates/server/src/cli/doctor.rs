@@ -195,7 +195,7 @@ async fn sandbox(f: &mut Findings, config: &Config) {
         match missing {
             None => f.ok(&what, "active"),
             Some(why) if config.exec.required.contains(&layer) => {
-                f.fail(&what, &format!("required, and missing: {why}"))
+                f.fail(&what, &format!("required, and missing: {why}"));
             }
             Some(why) => f.warn(&what, why),
         }

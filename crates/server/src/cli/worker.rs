@@ -21,6 +21,7 @@ use orrery_workers::{SCRIPT_BYTES_MAX, Stop, VERSIONS};
 use super::args::{WorkerCommand, WorkerRun};
 use super::output::{complain, say};
 use crate::alone::Alone;
+use crate::system::SystemEntropy;
 
 /// What a process ends with that was interrupted, as shells have it.
 const INTERRUPTED: u8 = 130;
@@ -64,9 +65,10 @@ async fn run_file(command: &WorkerRun) -> Result<ExitCode> {
     let text = read(&command.file)?;
     let policy = Policy::new(command.allow_private, &command.allow_host)?;
     let tasks = Tasks::new();
-    let alone = Alone::start(command.seed, policy, &tasks).await?;
     let handle = tokio::runtime::Handle::current();
-    let engine = Engine::new(1, handle, alone.entropy.clone(), modules(command.modules.as_deref())?)?;
+    let modules = modules(command.modules.as_deref())?;
+    let engine = Arc::new(Engine::new(1, handle, Arc::new(SystemEntropy), modules)?);
+    let alone = Alone::start(command.seed, policy, engine.clone(), &tasks).await?;
     let mut dependencies = vec!["gliesereum".to_owned()];
     dependencies.extend(command.dependency.iter().cloned());
     let version = VERSIONS.last().copied().unwrap_or_default();
