@@ -213,3 +213,6 @@ async fn answer<T>(question: impl Future<Output = Result<T, StoreError>>) -> Res
     let late = |_| StoreError::Unavailable("no answer in time".into());
     tokio::time::timeout(ANSWER_MAX, question).await.map_err(late)?
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! Nothing here waits for anything but the leases' store, and never for one answer alone: a slow store delays no
 //! decision that time brings.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,13 @@ use futures_util::stream::FuturesUnordered;
 use orrery_kernel::{Clock, StoreError, Timestamp};
 use orrery_storage::{Bus, Lease};
 use orrery_workers::Stop;
-use orrery_workers::fleet::{Beat, Counted, FleetStore, Input, Node, Output, RunEnd, Settled, Totals};
+use orrery_workers::fleet::{Beat, Counted, FleetStore, Grant, Input, Node, Output, RunEnd, Settled, Totals};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::book::Book;
+use super::look::WORKERS_MAX;
 use super::runner::Begin;
 use super::running::Right;
 use super::runs::Runs;
@@ -192,10 +193,17 @@ impl Driver {
                     inputs
                 });
             }
-            Output::Take(sids) => self.ask(async move {
-                let grants = store.take_leases(&holder, &sids, timing.lease, timing.late);
-                vec![Input::Taken { asked: now, grants: answer("leases", most, grants).await }]
-            }),
+            Output::Take(sids) => {
+                let node = self.settings.node.clone();
+                self.ask(async move {
+                    let grants = answer("leases", most, store.take_leases(&holder, &sids, timing.lease, timing.late));
+                    let grants = match grants.await {
+                        Some(grants) if !grants.is_empty() => still_due(&*store, &node, &holder, grants).await,
+                        grants => grants,
+                    };
+                    vec![Input::Taken { asked: now, grants }]
+                });
+            }
             Output::Renew => self.ask(async move {
                 let held = answer("prolonging leases", most, store.renew_leases(&holder, timing.lease)).await;
                 vec![Input::Renewed { asked: now, held }]
@@ -292,6 +300,19 @@ impl Driver {
             sid,
         }
     }
+}
+
+/// Of what was had, what is still to run: who led before may have settled a worker just before it gave the lease
+/// back, and this node has not looked since. The others are given back.
+async fn still_due(store: &dyn FleetStore, node: &str, holder: &str, grants: Vec<Grant>) -> Option<Vec<Grant>> {
+    let due = answer("workers that are due", ANSWER_MAX, store.due_workers(node, WORKERS_MAX)).await?;
+    let due: HashSet<String> = due.into_iter().map(|(sid, _)| sid).collect();
+    let (due, settled): (Vec<Grant>, Vec<Grant>) = grants.into_iter().partition(|grant| due.contains(&grant.sid));
+    if !settled.is_empty() {
+        let leases: Vec<(String, i64)> = settled.into_iter().map(|grant| (grant.sid, grant.epoch)).collect();
+        answer("giving leases back", ANSWER_MAX, store.give_leases(holder, &leases)).await?;
+    }
+    Some(due)
 }
 
 /// How long the store of leases that last `lease` may take to answer.

@@ -23,7 +23,7 @@ const SOON: Duration = Duration::from_millis(20);
 /// Longest time for the store to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Most workers of a fleet that a node knows of; further ones, by id, are not seen.
-const WORKERS_MAX: u32 = 200_000;
+pub(super) const WORKERS_MAX: u32 = 200_000;
 /// Workers that are read at once.
 const READ_AT_ONCE: usize = 500;
 

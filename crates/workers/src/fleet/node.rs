@@ -1,6 +1,7 @@
 //! A node as a machine that only decides: which workers it runs, which leases it asks for, when it gives up.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::time::Duration;
 
 use orrery_kernel::Timestamp;
@@ -231,6 +232,8 @@ pub struct Node {
     draining: bool,
     drained: bool,
     looks: u64,
+    /// The last worker whose lease was asked for.
+    asked: String,
     runs: u64,
 }
 
@@ -264,6 +267,7 @@ impl Node {
             draining: false,
             drained: false,
             looks: 0,
+            asked: String::new(),
             runs: 0,
         }
     }
@@ -614,8 +618,13 @@ impl Node {
         self.give(out);
         if !self.taking && !self.draining {
             let room = self.capacity.saturating_sub(self.busy()).min(TAKEN_AT_ONCE);
-            let sids: Vec<String> = self.electing.iter().filter(|sid| self.asks_for(sid)).take(room).cloned().collect();
-            if !sids.is_empty() {
+            // each look goes on where the last one ended, for who has little room must not ask for the same ones always
+            let (later, first) = (Bound::Excluded(&self.asked), Bound::Included(&self.asked));
+            let turn = self.electing.range::<String, _>((later, Bound::Unbounded));
+            let turn = turn.chain(self.electing.range::<String, _>((Bound::Unbounded, first)));
+            let sids: Vec<String> = turn.filter(|sid| self.asks_for(sid)).take(room).cloned().collect();
+            if let Some(last) = sids.last() {
+                self.asked.clone_from(last);
                 self.taking = true;
                 self.taken = sids.len();
                 out.push(Output::Take(sids));

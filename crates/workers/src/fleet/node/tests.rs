@@ -202,3 +202,52 @@ fn it_wakes_for_the_next_thing_that_is_due() {
     node.step(Input::Ended("p".into(), 1, RunEnd::Good), at(200));
     assert_eq!(node.wake_at(), at(300), "the next pass");
 }
+
+fn peer(holder: &str, draining: bool) -> NodeSeen {
+    let (node, _) = holder.split_once('/').unwrap();
+    let beat =
+        Beat { holder: holder.into(), node: node.into(), version: "1".into(), capacity: 10, running: 0, draining };
+    NodeSeen { beat, ago: Duration::ZERO }
+}
+
+fn takes(out: &[Output]) -> bool {
+    out.iter().any(|output| matches!(output, Output::Take(_)))
+}
+
+/// A node that waits for a lease which is rather another's, between two looks at all.
+fn outweighed(sid: &str) -> Node {
+    let mut node = node(10);
+    node.step(Input::Peers(vec![peer("s-1/a", false), peer("s-2/b", false)]), at(10));
+    node.step(Input::Want(sid.into(), job("leader")), at(20));
+    for second in 1.. {
+        let out = node.step(Input::Tick, at(second * 1_000));
+        if takes(&out) {
+            node.step(taken(second * 1_000, Vec::new()), at(second * 1_000 + 10));
+            return node;
+        }
+    }
+    unreachable!("a node asks for all from time to time")
+}
+
+#[test]
+fn who_leaves_or_is_heard_no_more_is_replaced_at_once() {
+    let sid = (0..).map(|n| format!("w{n}")).find(|sid| weight(sid, "s-2/b") > weight(sid, "s-1/a")).unwrap();
+    let now = at(60_000);
+    assert!(!takes(&outweighed(&sid).step(Input::Free, now)), "the other one is rather the one for it");
+    assert!(takes(&outweighed(&sid).step(Input::Leaving("s-2/b".into()), now)));
+    assert!(takes(&outweighed(&sid).step(Input::Peers(vec![peer("s-1/a", false)]), now)));
+    let draining = vec![peer("s-1/a", false), peer("s-2/b", true)];
+    assert!(takes(&outweighed(&sid).step(Input::Peers(draining), now)));
+}
+
+#[test]
+fn what_was_counted_of_a_worker_outlives_it() {
+    let mut node = node(10);
+    node.step(Input::Want("p".into(), job("parallel")), at(10));
+    node.step(Input::Began("p".into(), 1), at(20));
+    node.step(Input::Ended("p".into(), 1, RunEnd::Good), at(30));
+    node.step(Input::Unwant("p".into()), at(40));
+    let counted = node.take_changed();
+    assert_eq!((counted.len(), counted[0].counters.executions, counted[0].running), (1, 1, false));
+    assert!(node.take_changed().is_empty() && node.worker("p").is_none());
+}
