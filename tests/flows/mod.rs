@@ -8,6 +8,7 @@ mod defects;
 mod desk;
 mod desks;
 mod files;
+mod fleet;
 mod js;
 mod lifecycle;
 mod market;

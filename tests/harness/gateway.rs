@@ -35,6 +35,33 @@ pub fn poller_binary() -> &'static Path {
     BINARY.get_or_init(|| named_or_built("ORRERY_TEST_POLLER", "orrery-poller"))
 }
 
+/// The program that runs workers; `ORRERY_TEST_NODE` names one to take as it is.
+pub fn node_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| named_or_built("ORRERY_TEST_NODE", "orrery-node"))
+}
+
+/// The server's programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `orrery-gateway`.
+    Gateway,
+    /// `orrery-poller`.
+    Poller,
+    /// `orrery-node`.
+    Node,
+}
+
+impl Program {
+    fn binary(self) -> &'static Path {
+        match self {
+            Self::Gateway => gateway_binary(),
+            Self::Poller => poller_binary(),
+            Self::Node => node_binary(),
+        }
+    }
+}
+
 fn named_or_built(variable: &str, name: &str) -> PathBuf {
     match std::env::var_os(variable) {
         Some(path) => {
@@ -74,8 +101,8 @@ const VENUES: [&str; 10] =
 pub struct Options {
     /// Command and flags; `serve` unless changed.
     pub args: Vec<String>,
-    /// The poller instead of the gateway.
-    pub poller: bool,
+    /// Which program.
+    pub program: Program,
     /// Environment. Nothing else of the test's own reaches the server but `PATH` and `HOME`.
     pub env: BTreeMap<String, String>,
 }
@@ -104,7 +131,7 @@ impl Default for Options {
             env.insert(format!("ORRERY_VENUES__{venue}__REST_URL"), "http://127.0.0.1:9".into());
             env.insert(format!("ORRERY_VENUES__{venue}__WS_URL"), "ws://127.0.0.1:9".into());
         }
-        Self { args: vec!["serve".into()], poller: false, env }
+        Self { args: vec!["serve".into()], program: Program::Gateway, env }
     }
 }
 
@@ -132,7 +159,13 @@ impl Options {
     /// Starts `orrery-poller`, which takes no arguments.
     #[must_use]
     pub fn poller(self) -> Self {
-        Self { poller: true, args: Vec::new(), ..self }
+        Self { program: Program::Poller, args: Vec::new(), ..self }
+    }
+
+    /// Starts `orrery-node`, which takes no arguments.
+    #[must_use]
+    pub fn node(self) -> Self {
+        Self { program: Program::Node, args: Vec::new(), ..self }
     }
 
     /// Sets command and flags.
@@ -144,7 +177,7 @@ impl Options {
 
     /// The program with this environment and a data directory, ready for arguments.
     pub fn command(&self, data_dir: &Path) -> Command {
-        let mut command = Command::new(if self.poller { poller_binary() } else { gateway_binary() });
+        let mut command = Command::new(self.program.binary());
         command.env_clear().envs(&self.env).env("ORRERY_DATA_DIR", data_dir).current_dir(data_dir);
         for name in ["PATH", "HOME"] {
             if let Some(value) = std::env::var_os(name) {

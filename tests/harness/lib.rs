@@ -13,7 +13,8 @@ use std::time::Duration;
 pub use client::{Answer, Client};
 pub use exchange::Exchange;
 pub use gateway::{
-    Exported, Gateway, Options, documented_routes, entries_of, gateway_binary, poller_binary, repository,
+    Exported, Gateway, Options, Program, documented_routes, entries_of, gateway_binary, node_binary, poller_binary,
+    repository,
 };
 pub use proxy::Proxy;
 pub use upstream::{Mode, Upstream};
