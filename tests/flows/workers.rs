@@ -1,9 +1,14 @@
-//! Workers through the real program: what can be saved, what they were, how they move, what their logs answer.
+//! Workers through the real program: what can be saved, what they were, how they move, how they run and what they write.
 
-use e2e::{Answer, Gateway};
+use std::time::Duration;
+
+use e2e::{Answer, Gateway, eventually};
 use serde_json::{Value, json};
 
-use super::webfix::{Holder, roomy};
+use super::webfix::{Holder, roomy, until};
+
+/// A budget of errors lasts a quarter of a minute; this machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 async fn made(holder: &Holder, body: Value) -> Value {
     holder.call("setWorker", &[], &body).await.expect(200).body
@@ -127,4 +132,100 @@ async fn logs_are_their_owners() {
     let (text, status) = tokio::join!(open.text(), gateway.stop());
     let text = text.unwrap();
     assert!(status.success() && text.ends_with("\"type\":\"error\"}\n\n"), "{status} {text}");
+}
+
+/// What is counted of a worker once it is `so`.
+async fn counted(holder: &Holder, sid: &str, what: &str, so: impl Fn(&Value) -> bool) -> Value {
+    eventually(what, PATIENCE, async || {
+        let stats = holder.call("getWorkerStats", &[], &json!({})).await.expect(200).body;
+        let line = stats["workers"].as_array().unwrap().iter().find(|line| line["sid"] == sid).unwrap().clone();
+        if so(&line) { Ok(line) } else { Err(line.to_string()) }
+    })
+    .await
+}
+
+/// All that a worker wrote, once it has `part` in it.
+async fn written(holder: &Holder, sid: &str, part: &str) -> String {
+    eventually(part, PATIENCE, async || {
+        let answer = holder.get(&format!("/api/worker/logs/stream?sid={sid}&follow=false")).await.expect(200);
+        let text = String::from_utf8_lossy(&answer.bytes).into_owned();
+        if text.contains(part) { Ok(text) } else { Err(text) }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_worker_runs_and_is_watched() {
+    let gateway = Gateway::start(roomy().env("ORRERY_NODE__ID", "s-0001")).await;
+    let ann = Holder::login(&gateway, 1).await;
+    let script = "logger.info(`beat of ${Stels.config.nid}`)\nawait Stels.sleep(50)";
+    let worker = made(&ann, json!({"scriptContent": script, "executionMode": "leader", "active": true})).await;
+    let sid = sid(&worker);
+    let mut stream = ann.open(&gateway, &format!("/api/worker/logs/stream?sid={sid}")).await;
+    let mut text = String::new();
+    while text.matches("[INFO] beat of s-0001").count() < 3 {
+        let more = tokio::time::timeout(PATIENCE, stream.chunk()).await.expect("lines come").unwrap();
+        text.push_str(std::str::from_utf8(&more.expect("the stream goes on")).unwrap());
+    }
+    let counts = counted(&ann, &sid, "runs are counted", |line| line["executions"].as_i64() >= Some(3)).await;
+    assert_eq!((&counts["isRunning"], &counts["nodes"]), (&json!(true), &json!(["s-0001"])));
+    assert_eq!((&counts["errors"], &counts["errorRate"]), (&json!(0), &json!("0.00%")));
+    assert!(counts["lastRun"].is_i64());
+    let leader = ann.call("getLeaderInfo", &[], &json!({"workerId": sid})).await.expect(200).body;
+    assert_eq!((&leader["hasLeader"], &leader["leader"]), (&json!(true), &json!("s-0001")));
+    assert!(leader["expiresIn"].as_i64().is_some_and(|left| left > 0 && left <= 60_000), "{leader}");
+    let nodes = ann.call("listNodes", &[], &json!({})).await.expect(200).body;
+    assert_eq!((&nodes["total"], &nodes["nodes"][0]["nid"]), (&json!(1), &json!("s-0001")));
+    eventually("runs are written down", PATIENCE, async || {
+        let runs = ann.call("getWorkerRuns", &[], &json!({"workerId": sid})).await.expect(200).body;
+        let good = runs["runs"].as_array().unwrap().iter().any(|run| run["outcome"] == "good");
+        good.then_some(()).ok_or_else(|| runs.to_string())
+    })
+    .await;
+    // another script is another run
+    let mut raw = worker["value"]["raw"].clone();
+    raw["script"] = json!("logger.warn('changed')\nawait Stels.sleep(86400000)");
+    let change = json!({"channel": worker["value"]["channel"], "raw": raw});
+    ann.call("updateWorker", &[], &change).await.expect(200);
+    written(&ann, &sid, "[WARN] changed").await;
+    let stopped = ann.call("stopAllWorkers", &[], &json!({})).await.expect(200).body;
+    assert_eq!((&stopped["stopped"], &stopped["failed"]), (&json!(1), &json!(0)));
+    counted(&ann, &sid, "it is stopped", |line| line["isRunning"] == false).await;
+    eventually("nobody leads it", PATIENCE, async || {
+        let leader = ann.call("getLeaderInfo", &[], &json!({"workerId": sid})).await.expect(200).body;
+        (leader["hasLeader"] == false).then_some(()).ok_or_else(|| leader.to_string())
+    })
+    .await;
+    let sizes = ann.get(&format!("/api/worker/logs?sid={sid}")).await.expect(200).body;
+    assert!(sizes["logs"][0]["lines"].as_u64() >= Some(4), "{sizes}");
+}
+
+#[tokio::test]
+async fn a_budget_of_errors_ends_and_its_owner_hears_of_it() {
+    let gateway = Gateway::start(roomy()).await;
+    let ann = Holder::login(&gateway, 1).await;
+    let mut socket = ann.socket(&gateway).await;
+    let body = json!({"scriptContent": "throw new Error('no luck')", "priority": "low", "active": true});
+    let sid = sid(&made(&ann, body).await);
+    until(&mut socket, |frame| frame["channel"] == format!("worker.alert.{sid}")).await;
+    let counts = counted(&ann, &sid, "it gave up", |line| line["stopped"][0]["reason"] == "errors").await;
+    assert_eq!(
+        (&counts["errors"], &counts["executions"], &counts["criticalErrors"]),
+        (&json!(5), &json!(5), &json!(5))
+    );
+    assert!(counts["lastError"].as_str().unwrap().contains("no luck"), "{counts}");
+    assert_eq!((&counts["isRunning"], &counts["errorRate"]), (&json!(false), &json!("100.00%")));
+}
+
+#[tokio::test]
+async fn a_dry_run_places_paper_orders() {
+    let gateway = Gateway::start(roomy().args(&["demo"])).await;
+    let ann = Holder::login(&gateway, 1).await;
+    let script = "const cex = new Stels.runtime.cex.bybit({ apiKey: 'k', secret: 's' })\n\
+        const order = await cex.createMarketBuyOrder('BTC/USDT', 0.001)\n\
+        logger.info(`order ${order.id} is ${order.status}`)\n";
+    let body = json!({"scriptContent": script, "mode": "single", "dryRun": true, "active": true});
+    let sid = sid(&made(&ann, body).await);
+    written(&ann, &sid, "[INFO] order BTCUSDT-").await;
+    counted(&ann, &sid, "it is done", |line| line["stopped"][0]["reason"] == "done").await;
 }
