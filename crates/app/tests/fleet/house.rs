@@ -293,7 +293,7 @@ impl House {
             log_bounds: LogBounds::default(),
         };
         let (tasks, held) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
-        let driver = start(ports, settings, &tasks);
+        let driver = start(&ports, settings, &tasks);
         let driver = tokio::spawn(Held(Box::pin(driver.run(self.fleet.clone())), held.clone()));
         Process { tasks, driver, held }
     }
