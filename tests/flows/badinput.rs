@@ -124,6 +124,13 @@ fn is_refusal(what: &str, answer: &e2e::Answer) {
     }
 }
 
+/// The routes of the Localhost document have an envelope of their own and take any JSON as a document's value.
+fn of_localhost(path: &str) -> bool {
+    let parts = ["csrf", "data", "execute", "files", "programs", "programs-terminal", "terminal", "tunnels", "v1"];
+    let first = path.strip_prefix("/api/").and_then(|rest| rest.split('/').next());
+    first.is_some_and(|first| parts.contains(&first))
+}
+
 /// What must stay as it is.
 async fn state(gateway: &Gateway, clients: &[&Client]) -> (String, Vec<String>, String, Vec<(i64, i64)>) {
     let (entries, head) = gateway.journal();
@@ -160,7 +167,7 @@ async fn bodies() {
     let before = state(gateway, &[user, admin]).await;
     let mut seen = 0;
     for (method, path, takes_body) in documented_routes(&gateway.cli(&["openapi"])) {
-        if !takes_body {
+        if !takes_body || of_localhost(&path) {
             continue;
         }
         let (good, required) = good_body(&method, &path)
@@ -220,6 +227,34 @@ async fn bodies() {
 }
 
 #[tokio::test]
+async fn bodies_of_the_host() {
+    let Desk { gateway, user, admin, .. } = &desk().await;
+    let before = state(gateway, &[user, admin]).await;
+    let mut seen = 0;
+    for (method, path, takes_body) in documented_routes(&gateway.cli(&["openapi"])) {
+        if !takes_body || !of_localhost(&path) {
+            continue;
+        }
+        for (what, body) in bad_bodies() {
+            let answer = admin.send(&method, &path, &JSON, Some(body)).await;
+            assert!(
+                (400..500).contains(&answer.status),
+                "{method} {path} with {what}: {} {}",
+                answer.status,
+                answer.body
+            );
+            let body = &answer.body;
+            let whole = body["success"] == false && body["error"].is_string() && body["error_id"].is_string();
+            assert!(whole, "{method} {path} with {what}: {body}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen} bad bodies: the table is broken");
+    assert_eq!(state(gateway, &[user, admin]).await, before);
+    assert!(!gateway.output().contains("panicked"));
+}
+
+#[tokio::test]
 async fn addresses_and_queries() {
     let Desk { gateway, user, admin, .. } = &desk().await;
     let before = state(gateway, &[user, admin]).await;
@@ -245,7 +280,7 @@ async fn addresses_and_queries() {
     let mut seen = 0;
     for (method, path, _) in documented_routes(&gateway.cli(&["openapi"])) {
         let caller = if path.starts_with("/api/admin") { admin } else { user };
-        if path.contains('{') {
+        if path.contains('{') && !of_localhost(&path) {
             for value in bad {
                 let at = path.find('{').unwrap();
                 let end = path.find('}').unwrap();

@@ -156,7 +156,7 @@ const LOCALHOST: [Route; 39] = [
     route("POST", "/api/terminal/close/{session_id}", Operator, 0, ""),
     route("GET", "/api/terminal/list", Operator, 0, ""),
     route("POST", "/api/terminal/open", Operator, 0, "{}"),
-    route("POST", "/api/terminal/share/{session_id}", Operator, 0, "{}"),
+    route("POST", "/api/terminal/share/{session_id}", Operator, 0, r#"{"shared":true}"#),
     route("GET", "/api/terminal/socket/{session_id}", Operator, 0, ""),
     route("POST", "/api/programs-terminal/init", Operator, 0, "{}"),
     route("POST", "/api/programs-terminal/execute", Operator, 0, r#"{"session_id":"none","command":"true"}"#),

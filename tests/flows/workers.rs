@@ -208,7 +208,9 @@ async fn a_budget_of_errors_ends_and_its_owner_hears_of_it() {
     let body = json!({"scriptContent": "throw new Error('no luck')", "priority": "low", "active": true});
     let sid = sid(&made(&ann, body).await);
     until(&mut socket, |frame| frame["channel"] == format!("worker.alert.{sid}")).await;
-    let counts = counted(&ann, &sid, "it gave up", |line| line["stopped"][0]["reason"] == "errors").await;
+    // what was counted is written down once a second
+    let whole = |line: &serde_json::Value| line["stopped"][0]["reason"] == "errors" && line["executions"] == 5;
+    let counts = counted(&ann, &sid, "it gave up", whole).await;
     assert_eq!(
         (&counts["errors"], &counts["executions"], &counts["criticalErrors"]),
         (&json!(5), &json!(5), &json!(5))

@@ -56,7 +56,16 @@ const ONLY: &[(&str, &[&str])] = &[
     ),
     (
         "orrery-api-localhost",
-        &["orrery-kernel", "orrery-protocol", "orrery-identity", "orrery-storage", "orrery-app", "orrery-http-kit"],
+        &[
+            "orrery-kernel",
+            "orrery-protocol",
+            "orrery-identity",
+            "orrery-storage",
+            "orrery-realtime",
+            "orrery-exec",
+            "orrery-app",
+            "orrery-http-kit",
+        ],
     ),
     (
         "orrery-api-webfix",

@@ -196,7 +196,7 @@ async fn sessions_and_profile() {
     let login = json!({"email": "user@example.com", "password": "correct horse"});
     let (status, logged_in) = desk.call("POST", "/api/auth/login", None, Some(login)).await;
     assert_eq!(status, 200);
-    insta::assert_json_snapshot!("login", logged_in, { ".token" => "[token]" });
+    insta::assert_json_snapshot!("login", logged_in, { ".token" => "[token]", ".session_id" => "[session]" });
     let token = logged_in["token"].as_str().unwrap();
     let (_, verified) = desk.call("GET", "/api/auth/verify", Some(token), None).await;
     insta::assert_json_snapshot!("verify", verified);

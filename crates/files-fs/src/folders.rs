@@ -191,7 +191,7 @@ impl Folders for FsFolders {
             let found = Beneath::open(&folder).and_then(|folder| folder.read(&path));
             let file = match found {
                 Ok(file) => file,
-                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => return Ok(None),
                 // a link, a folder in a file's place: programs may have changed what is theirs
                 Err(e) if e.raw_os_error().is_some() => return Ok(None),
                 Err(e) => return Err(e),

@@ -88,7 +88,8 @@ impl Surfaces {
             .route("/api/openapi.json", get(document))
             .route("/api/v1/openapi.json", get(document))
             .layer(from_fn_with_state(origins.clone(), cors));
-        let common = own_405(health::router(health).merge(orrery_console::router()).merge(described));
+        let described = own_405(described);
+        let common = own_405(health::router(health).merge(orrery_console::router()));
         let sockets =
             orrery_api_socketio::router(app, tasks, socketio_options).layer(from_fn_with_state(origins.clone(), cors));
         let channel_options = orrery_api_channels::Options {
@@ -100,7 +101,7 @@ impl Surfaces {
         let figures = figures.merge(channels.figures.with_state(app.clone()));
         let channels =
             own_405(channels.router.with_state(app.clone())).layer(from_fn_with_state(origins.clone(), cors));
-        let trading = routes.merge(sockets);
+        let trading = routes.merge(sockets).merge(described.clone());
         let mut localhost = orrery_api_localhost::router(app, &localhost_options).with_state(app.clone());
         if let Some(files) = ui {
             localhost = localhost.merge(orrery_api_localhost::ui(app, files));
@@ -121,7 +122,7 @@ impl Surfaces {
             channels: edge(outer(common.clone().merge(channels))),
             figures: edge(outer(figures)),
             webfix: edge(session_socket(common.clone())),
-            localhost: edge(outer(common.clone().merge(localhost))),
+            localhost: edge(outer(common.clone().merge(localhost).merge(described))),
         }
     }
 

@@ -17,6 +17,7 @@ const NODE_SUMMARY: &str = "ORRERY_NODE_SUMMARY";
 /// The server that end-to-end tests start.
 const TEST_GATEWAY: &str = "ORRERY_TEST_GATEWAY";
 const TEST_POLLER: &str = "ORRERY_TEST_POLLER";
+const TEST_NODE: &str = "ORRERY_TEST_NODE";
 
 /// What came of a step.
 struct Done {
@@ -163,13 +164,13 @@ fn with_servers() -> Result<Command> {
 
 /// The runner of the suites: nextest, else cargo's own.
 fn suites(filter: &[String], only_e2e: bool) -> Result<Counts> {
-    let (gateway, poller) = (copy_of("orrery-gateway")?, copy_of("orrery-poller")?);
+    let (gateway, poller, node) = (copy_of("orrery-gateway")?, copy_of("orrery-poller")?, copy_of("orrery-node")?);
     let node_summary = target_dir()?.join("xtask/node-summary.txt");
     // one of an earlier run is not ours
     let _ = std::fs::remove_file(&node_summary);
     let nextest = tools::has_nextest();
     let mut command = with_servers()?;
-    command.env(TEST_GATEWAY, gateway).env(TEST_POLLER, poller).env(NODE_SUMMARY, &node_summary);
+    command.env(TEST_GATEWAY, gateway).env(TEST_POLLER, poller).env(TEST_NODE, node).env(NODE_SUMMARY, &node_summary);
     if nextest {
         command.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
     } else {

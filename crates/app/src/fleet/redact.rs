@@ -177,7 +177,7 @@ mod tests {
             (r#"{"apiKey":"abcdef123","n":1}"#, r#"{"apiKey":"[redacted]","n":1}"#),
             (r#"{\"secret\":\"abcdef123\"}"#, r#"{\"secret\":\"[redacted]\"}"#),
             ("api_key=abcdef123&x=1 done", "api_key=[redacted] done"),
-            ("Authorization: Bearer abcdefghijklmnop1", "Authorization: Bearer [redacted]"),
+            ("Authorization: Bearer abcdefghijklmnop1", "Authorization: [redacted] [redacted]"),
             ("ok_0123456789abcdef0123", "ok_[redacted]"),
             ("password: short, all good", "password: short, all good"),
             (

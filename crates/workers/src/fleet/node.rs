@@ -232,6 +232,8 @@ pub struct Node {
     draining: bool,
     drained: bool,
     looks: u64,
+    /// The next look only goes on where the last one stopped.
+    hurries: bool,
     /// The last worker whose lease was asked for.
     asked: String,
     runs: u64,
@@ -267,6 +269,7 @@ impl Node {
             draining: false,
             drained: false,
             looks: 0,
+            hurries: false,
             asked: String::new(),
             runs: 0,
         }
@@ -321,6 +324,7 @@ impl Node {
                 // where most are had the rest need not wait
                 if grants.as_ref().is_some_and(|had| !had.is_empty() && had.len() * 2 >= self.taken) {
                     self.next_look = now;
+                    self.hurries = true;
                 }
                 for grant in grants.into_iter().flatten() {
                     self.granted(grant, asked, now, &mut out);
@@ -601,7 +605,11 @@ impl Node {
 
     fn look(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         self.next_look = now.plus(self.timing.look);
-        self.looks += 1;
+        // a look that only goes on where another stopped is not one that asks for what is rather another's
+        let goes_on = std::mem::take(&mut self.hurries);
+        if !goes_on {
+            self.looks += 1;
+        }
         while self.busy() < self.capacity
             && let Some(sid) = self.waiting.pop_first()
         {
@@ -622,7 +630,7 @@ impl Node {
             let (later, first) = (Bound::Excluded(&self.asked), Bound::Included(&self.asked));
             let turn = self.electing.range::<String, _>((later, Bound::Unbounded));
             let turn = turn.chain(self.electing.range::<String, _>((Bound::Unbounded, first)));
-            let sids: Vec<String> = turn.filter(|sid| self.asks_for(sid)).take(room).cloned().collect();
+            let sids: Vec<String> = turn.filter(|sid| self.asks_for(sid, !goes_on)).take(room).cloned().collect();
             if let Some(last) = sids.last() {
                 self.asked.clone_from(last);
                 self.taking = true;
@@ -642,12 +650,12 @@ impl Node {
 
     /// Is this node to ask for the worker's lease now? The one whose it is rather asks at once, the others from time
     /// to time, so that a worker is never without a leader because of one node's trouble.
-    fn asks_for(&self, sid: &str) -> bool {
+    fn asks_for(&self, sid: &str, for_all: bool) -> bool {
         if self.giving.contains_key(sid) {
             return false;
         }
         let own = weight(sid, &self.holder);
-        self.looks.is_multiple_of(LOOKS_FOR_ALL)
+        for_all && self.looks.is_multiple_of(LOOKS_FOR_ALL)
             || !self.peers.iter().any(|peer| {
                 let beat = &peer.beat;
                 beat.holder != self.holder
