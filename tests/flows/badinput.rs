@@ -232,7 +232,8 @@ async fn bodies_of_the_host() {
     let before = state(gateway, &[user, admin]).await;
     let mut seen = 0;
     for (method, path, takes_body) in documented_routes(&gateway.cli(&["openapi"])) {
-        if !takes_body || !of_localhost(&path) {
+        // a terminal is opened without any field, and passes others over
+        if !takes_body || !of_localhost(&path) || path == "/api/terminal/open" {
             continue;
         }
         // some routes need nothing in theirs

@@ -1,6 +1,6 @@
 //! The Localhost Web Server document's HTTP API.
 //!
-//! Every handler: extract, call one use case, render. Answers are [`Reply`](reply::Reply)s, errors leave in the shape
+//! Every handler: extract, call one use case, render. Answers are `Reply`s, errors leave in the shape
 //! [`Localhost`]. Every route of the document stands below `/api` and, the same, below `/api/v1`.
 
 mod data;

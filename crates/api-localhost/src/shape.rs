@@ -28,7 +28,7 @@ impl ErrorShape for Localhost {
         }
     }
 
-    /// All but what only the request knows; see [`complete`].
+    /// All but what only the request knows; see `complete`.
     fn body(error: &Error) -> Value {
         let category = Category::of(error);
         let text = match error.code {

@@ -69,8 +69,9 @@ impl Runner for Unix {
     async fn run(&self, command: Command, limits: Limits, heard: Option<Arc<dyn Heard>>) -> Result<Finished, RunError> {
         let ((out, out_writer), (err, err_writer)) = (from_run()?, from_run()?);
         let input = input(command.input.clone()).await?;
-        let control = self.start(&command, limits, [input, out_writer, err_writer], false).await?;
+        // a short run may be over before its start is told
         let started = Instant::now();
+        let control = self.start(&command, limits, [input, out_writer, err_writer], false).await?;
         let (mut stdout, mut stderr) = (Output::new(limits.output), Output::new(limits.output));
         let (ending, took) = {
             let streams = async {
