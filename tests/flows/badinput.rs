@@ -233,7 +233,7 @@ async fn bodies_of_the_host() {
     let mut seen = 0;
     for (method, path, takes_body) in documented_routes(&gateway.cli(&["openapi"])) {
         // a terminal is opened without any field, and passes others over
-        if !takes_body || !of_localhost(&path) || path == "/api/terminal/open" {
+        if !takes_body || !of_localhost(&path) || path.ends_with("/terminal/open") {
             continue;
         }
         // some routes need nothing in theirs
