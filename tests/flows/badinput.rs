@@ -232,12 +232,13 @@ async fn bodies_of_the_host() {
     let before = state(gateway, &[user, admin]).await;
     let mut seen = 0;
     for (method, path, takes_body) in documented_routes(&gateway.cli(&["openapi"])) {
-        // a terminal is opened without any field, and passes others over
-        if !takes_body || !of_localhost(&path) || path.ends_with("/terminal/open") {
+        if !takes_body || !of_localhost(&path) {
             continue;
         }
-        // some routes need nothing in theirs
-        for (what, body) in bad_bodies().into_iter().filter(|(what, _)| *what != "an empty object") {
+        // a terminal needs no field to be opened: an empty object will do, and one whose only field it does not know
+        let enough =
+            |what: &str| path.ends_with("/terminal/open") && ["an empty object", "deep objects"].contains(&what);
+        for (what, body) in bad_bodies().into_iter().filter(|(what, _)| !enough(what)) {
             let answer = admin.send(&method, &path, &JSON, Some(body)).await;
             assert!(
                 (400..500).contains(&answer.status),

@@ -92,9 +92,12 @@ pub async fn read_body(request: Request, max: usize) -> Result<Bytes, Error> {
     }
 }
 
-/// Parses JSON strictly: whole input, UTF-8, nested at most 128 deep; errors name the place.
+/// Parses JSON strictly: whole input, UTF-8, nested at most 128 deep where it is kept (fields that nobody asks for are
+/// passed over without going deeper on the stack); errors name the place.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    let mut parser = serde_json::Deserializer::from_slice(bytes);
+    // the parser itself looks only at texts that are kept, not at those of fields it passes over
+    let text = std::str::from_utf8(bytes).map_err(|e| Error::new(ErrorCode::Invalid, "Malformed JSON").because(e))?;
+    let mut parser = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut parser).map_err(|e| {
         let path = e.path().to_string();
         match e.inner().classify() {
