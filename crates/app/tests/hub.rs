@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use orrery_app::hub::{Connecting, Delivery, Dialect, Ending, Hub, HubPorts, HubSettings, Notice, Publish, Who};
 use orrery_kernel::{StoreError, Timestamp};
-use orrery_realtime::{Appended, Broker, ChannelConfig, Keep, Live, Mode, Position, Publication, Sink, Tail};
+use orrery_realtime::{Appended, Broker, ChannelConfig, Keep, Live, Mode, Position, Publication, Seats, Sink, Tail};
 use orrery_store_memory::{MemoryBroker, MemoryChannels, MemoryRates};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
 use orrery_testkit::ledger::START;
@@ -72,6 +72,12 @@ impl Broker for Script {
     }
     async fn restore(&self, _: &str, _: &ChannelConfig, _: &Tail) -> Result<(), StoreError> {
         Ok(())
+    }
+    async fn take_seats(&self, _: &str, _: &Seats, _: Option<u32>, _: Timestamp) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+    async fn seats(&self, _: &str, _: Timestamp) -> Result<Vec<Seats>, StoreError> {
+        Ok(Vec::new())
     }
     async fn forget(&self, _: &str) -> Result<(), StoreError> {
         Ok(())

@@ -279,8 +279,8 @@ impl Conn {
                     return;
                 }
             }
-            match unwritten.write(&**socket) {
-                Ok(()) => wrote = true,
+            match unwritten.write(&**socket, &mut wrote) {
+                Ok(()) => {}
                 Err(error) => {
                     let full = error.kind() == std::io::ErrorKind::WouldBlock;
                     (if full { &self.blocked } else { &self.broken }).store(true, Ordering::SeqCst);
