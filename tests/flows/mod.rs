@@ -20,6 +20,7 @@ mod scripts;
 mod secrets;
 mod streams;
 mod trade;
+mod tunnels;
 mod venues;
 mod webfix;
 mod workers;

@@ -25,5 +25,6 @@ pub mod streams;
 pub mod system;
 pub mod telemetry;
 pub mod tls;
+pub mod tunnels;
 pub mod ui;
 pub mod wire;
