@@ -26,6 +26,12 @@ async fn a_session_of_the_web_client() {
     run(Options::default().env("ORRERY_LISTEN", listeners), &["client.test.mjs"]).await;
 }
 
+/// What the operator at the machine itself does, told on topics.
+#[tokio::test]
+async fn topics_of_the_host() {
+    run(Options::default(), &["host.test.mjs"]).await;
+}
+
 #[test]
 fn every_file_of_tests_is_run() {
     let here = include_str!("js.rs");

@@ -231,6 +231,7 @@ impl App {
         let exec = exec
             .map(|parts| exec::Exec::new(parts, auth.clone(), events.clone(), clock.clone(), entropy.clone(), tasks));
         let topics = topics::Topics::new(hub.clone());
+        tasks.spawn("topics", topics.clone().follow(events.clone(), tasks.clone()));
         let tunnels = tunnels
             .map(|parts| tunnels::Tunnels::new(parts, auth.clone(), topics.clone(), clock.clone(), tasks));
         let limits = limits::RequestLimits::new(rates, settings.requests);

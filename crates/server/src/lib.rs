@@ -21,6 +21,7 @@ pub mod poller;
 pub mod router;
 pub mod secret;
 pub mod serve;
+mod status;
 pub mod streams;
 pub mod system;
 pub mod telemetry;

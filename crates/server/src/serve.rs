@@ -21,7 +21,7 @@ use crate::router::Surfaces;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Tls;
 use crate::tunnels::{self, LoopbackDoors};
-use crate::{fleet, poller, secret, streams, telemetry, wire};
+use crate::{fleet, poller, secret, status, streams, telemetry, wire};
 
 /// Marks a data directory whose ledger holds the demo's gifts.
 const DEMO_MARK: &str = "DEMO";
@@ -61,6 +61,7 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
         port,
         surface: Surface::Figures,
     }));
+    crate::exec::require_layers(&config).await?;
     let bound = listen::bind(&specs).await?;
     let addresses: Vec<SocketAddr> = bound.iter().map(|b| b.address).collect();
 
@@ -84,6 +85,7 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
         dropped: log.dropped(),
     });
     tasks.spawn("venues", app.venues.clone().run(tasks.stopping()));
+    tasks.spawn("status", status::tell(health.clone(), tasks.clone()));
     let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining, &doors, ui);
     tasks.spawn("figures", fold_figures(tasks.clone()));
     announce(&bound, tls.is_some());

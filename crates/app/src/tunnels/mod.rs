@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::Ctx;
 use crate::auth::Auth;
 use crate::tasks::Tasks;
-use crate::topics::Topics;
+use crate::topics::{Notice, Topics};
 
 /// Changes that wait to be told on the topic; of more, the newest are not.
 const TELLING_MAX: usize = 256;
@@ -122,6 +122,7 @@ pub struct Tunnels {
     doors: Arc<dyn Doors>,
     settings: TunnelSettings,
     auth: Arc<Auth>,
+    topics: Topics,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
 }
@@ -138,8 +139,8 @@ impl Tunnels {
         let (told, changes) = mpsc::channel(TELLING_MAX);
         let slot = |provider: Arc<dyn TunnelProvider>| (provider.kind(), Arc::new(Slot::new(provider, told.clone())));
         let slots = providers.into_iter().map(slot).collect();
-        tasks.spawn("tunnel-topic", tell(changes, topics, tasks.clone()));
-        Arc::new(Self { slots, doors, settings, auth, clock, tasks: tasks.clone() })
+        tasks.spawn("tunnel-topic", tell(changes, topics.clone(), tasks.clone()));
+        Arc::new(Self { slots, doors, settings, auth, topics, clock, tasks: tasks.clone() })
     }
 
     fn slot(&self, kind: Kind) -> Result<&Arc<Slot>> {
@@ -153,7 +154,7 @@ impl Tunnels {
     /// `Forbidden`; `Unavailable` when its program is not there, in words that say how to get it; `Upstream` with the
     /// provider's words; `Timeout` is not among them: what takes too long is `Upstream` too, and is ended.
     pub async fn start(&self, ctx: &Ctx, kind: Kind, asked: Asked) -> Result<Tunnel> {
-        ctx.authorize(Action::Tunnel)?;
+        let user = ctx.authorize(Action::Tunnel)?.user;
         if self.settings.open_to_others {
             let text = "No tunnel is opened while requests from beyond this machine may act as operator";
             return Err(Error::new(ErrorCode::Forbidden, text));
@@ -184,6 +185,9 @@ impl Tunnels {
             }
             (false, _) => {
                 self.auth.record_outcome(ctx, "tunnel_start", kind.name().to_owned(), "ok").await;
+                let message = format!("{} leads to this server", tunnel.url.as_deref().unwrap_or_default());
+                let notice = Notice { kind: "tunnel", title: "Tunnel", message: &message, severity: "warning" };
+                self.topics.notify(user, notice).await;
                 return Ok(tunnel);
             }
         };
