@@ -93,6 +93,10 @@ pub(crate) async fn run(
                 () = seat.wake.notified() => {
                     let news = seat.news.swap(0, Ordering::AcqRel);
                     talk.tell(news, seat.take_filled()).await?;
+                    if news & News::Access as u8 != 0 {
+                        let caller = talk.caller().await?;
+                        topics.identify(caller.as_ref()).await;
+                    }
                 }
                 Some(command) = inbox.recv() => talk.command(command, &mut topics).await?,
                 more = topics.next(&mut batch) => talk.topic_messages(&mut batch, more.is_some()).await?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use orrery_app::App;
-use orrery_app::hub::{Conn, Connecting, Delivery, Dialect, DirectSocket, Ending, Notice, Who};
+use orrery_app::hub::{Conn, Connecting, Credential, Delivery, Dialect, DirectSocket, Ending, Notice, Who};
 use orrery_app::topics::{channels_of, topic_of};
 use orrery_identity::Caller;
 use orrery_kernel::{Error, ErrorCode, UserId};
@@ -140,6 +140,8 @@ impl Topics {
             None => Arc::new(TopicDialect),
         };
         let conn = self.app.hub.connect(Connecting { who, dialect, exclusive: false })?;
+        // the socket's task looks at its token by itself
+        conn.prove(Credential::Surface, None);
         if let Some(direct) = &self.direct {
             self.app.hub.write_to(&conn, direct.clone());
         }
