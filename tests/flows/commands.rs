@@ -18,8 +18,14 @@ async fn a_command_runs_to_its_end() {
     let answer = run(json!({"command": "echo out; echo err >&2; exit 3"})).await.expect(200);
     let body = &answer.body;
     assert_eq!((answer.text("stdout"), answer.text("stderr"), answer.int("return_code")), ("out\n", "err\n", 3));
-    assert_eq!((&body["success"], &body["completed"], &body["output"]), (&json!(true), &json!(true), &json!("out\nerr\n")));
-    assert!(body["execution_time"].is_f64() && body["truncated"] == false && body["waiting_for_input"] == false, "{body}");
+    assert_eq!(
+        (&body["success"], &body["completed"], &body["output"]),
+        (&json!(true), &json!(true), &json!("out\nerr\n"))
+    );
+    assert!(
+        body["execution_time"].is_f64() && body["truncated"] == false && body["waiting_for_input"] == false,
+        "{body}"
+    );
     let late = run(json!({"command": "sleep 100 & sleep 100", "timeout": 1})).await.expect(408);
     assert!(late.text("error").contains("timed out after 1 seconds"), "{}", late.body);
     for slip in ["rm -rf /", "dd if=/dev/zero of=/dev/sda", "mkfs.ext4 /dev/sda"] {
@@ -41,7 +47,10 @@ async fn sessions_answer_as_the_document_and_the_page_ask() {
     let (body, session) = (&started.body, started.text("session_id").to_owned());
     assert_eq!(started.text("message"), "Interactive session started");
     assert_eq!((&body["stdout"], &body["output"]), (&json!(">>> "), &json!(">>> ")), "{body}");
-    assert_eq!((&body["completed"], &body["return_code"], &body["waiting_for_input"]), (&json!(false), &json!(null), &json!(true)));
+    assert_eq!(
+        (&body["completed"], &body["return_code"], &body["waiting_for_input"]),
+        (&json!(false), &json!(null), &json!(true))
+    );
     // the document's input is sent as it is, without an echo
     let input = json!({"session_id": session, "input": "print('Hello World')\n"});
     let answer = client.post("/api/execute/send-input", &input).await.expect(200);
@@ -84,7 +93,10 @@ async fn what_runs_is_held_in() {
     let layers = health.body["data"]["sandbox"].as_object().unwrap_or_else(|| panic!("{}", health.body)).clone();
     let doctor = String::from_utf8_lossy(&gateway.command(&["doctor"], "").stdout).into_owned();
     for (layer, state) in &layers {
-        let line = doctor.lines().find(|line| line.contains(&format!("sandbox {layer}"))).unwrap_or_else(|| panic!("{doctor}"));
+        let line = doctor
+            .lines()
+            .find(|line| line.contains(&format!("sandbox {layer}")))
+            .unwrap_or_else(|| panic!("{doctor}"));
         assert_eq!(line.contains("active"), state == "active", "{layer}: {state} and {line}");
     }
     assert_eq!(layers.len(), 11);
@@ -106,7 +118,8 @@ async fn what_runs_is_held_in() {
     let (code, said) = run(format!("kill -9 {}", gateway.pid())).await;
     assert_ne!(code, 0, "{said}");
     let port = gateway.host().rsplit(':').next().unwrap();
-    let (code, _) = run(format!("exec 3<>/dev/tcp/127.0.0.1/{port} || bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'")).await;
+    let (code, _) =
+        run(format!("exec 3<>/dev/tcp/127.0.0.1/{port} || bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'")).await;
     assert_ne!(code, 0, "commands do not reach the server");
     client.get("/health").await.expect(200);
 }

@@ -106,7 +106,8 @@ async fn a_lost_connection_loses_nothing() {
     far.says(json!({"type": "resize", "rows": 40, "columns": 132})).await;
     far.says(json!({"type": "input", "data": "stty size\n"})).await;
     far.sees("40 132").await;
-    for bad in [json!({"type": "resize", "rows": 0, "columns": 132}), json!({"type": "resize", "rows": 40, "columns": 5000})]
+    for bad in
+        [json!({"type": "resize", "rows": 0, "columns": 132}), json!({"type": "resize", "rows": 40, "columns": 5000})]
     {
         let before = far.texts.len();
         far.says(bad).await;
@@ -119,7 +120,12 @@ async fn a_lost_connection_loses_nothing() {
     drop(far);
 
     let listed = client.get("/api/terminal/list").await.expect(200);
-    assert_eq!((listed.int("count"), &listed.body["sessions"][0]["session_id"]), (1, &json!(session)), "{}", listed.body);
+    assert_eq!(
+        (listed.int("count"), &listed.body["sessions"][0]["session_id"]),
+        (1, &json!(session)),
+        "{}",
+        listed.body
+    );
     assert_eq!(listed.body["sessions"][0]["rows"], 40);
     let mut again = Far::open(&client, &session).await;
     again.sees("300").await;

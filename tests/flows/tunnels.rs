@@ -73,9 +73,8 @@ impl Programs {
 async fn gone(processes: &[PathBuf]) {
     eventually("every process of it is gone", PATIENCE, async || {
         // what ended and is not waited for yet runs no more
-        let runs = |place: &&PathBuf| {
-            std::fs::read_to_string(place.join("stat")).is_ok_and(|stat| !stat.contains(") Z"))
-        };
+        let runs =
+            |place: &&PathBuf| std::fs::read_to_string(place.join("stat")).is_ok_and(|stat| !stat.contains(") Z"));
         let left: Vec<_> = processes.iter().filter(runs).collect();
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
     })

@@ -61,9 +61,8 @@ impl LocaltunnelHost {
                 });
                 let before = place.lock().unwrap_or_else(PoisonError::into_inner).replace(bring);
                 before.iter().for_each(JoinHandle::abort);
-                let body = format!(
-                    r#"{{"id":"{name}","port":{port},"max_conn_count":3,"url":"http://{name}.lt.example"}}"#
-                );
+                let body =
+                    format!(r#"{{"id":"{name}","port":{port},"max_conn_count":3,"url":"http://{name}.lt.example"}}"#);
                 log.lock().unwrap_or_else(PoisonError::into_inner).push(path);
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
                 let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
@@ -109,7 +108,8 @@ impl LocaltunnelHost {
         let mut stream = self.connection().await;
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n");
+        let head =
+            format!("{method} {path} HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n");
         let mut answer = Vec::new();
         let talk = async {
             stream.write_all(&[head.as_bytes(), body].concat()).await?;

@@ -138,9 +138,10 @@ async fn asked(request: Request) -> Result<Asked> {
         if body.is_empty() { TunnelRequest::default() } else { parse_json(&body)? };
     let name = match subdomain.filter(|name| !name.is_empty()) {
         None => None,
-        Some(name) => Some(Name::new(&name).ok_or_else(|| {
-            Error::invalid("subdomain", "subdomain must be letters, digits and hyphens")
-        })?),
+        Some(name) => Some(
+            Name::new(&name)
+                .ok_or_else(|| Error::invalid("subdomain", "subdomain must be letters, digits and hyphens"))?,
+        ),
     };
     let token = auth_token.filter(|token| !token.expose().is_empty());
     let plain = |token: &Secret<String>| {
@@ -224,7 +225,10 @@ pub(crate) async fn localtunnel_start(
     (status = 200, body = Reply<TunnelBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
-pub(crate) async fn localtunnel_stop(State(app): State<Arc<App>>, Known(ctx, _): Known<Localhost>) -> Answer<TunnelBody> {
+pub(crate) async fn localtunnel_stop(
+    State(app): State<Arc<App>>,
+    Known(ctx, _): Known<Localhost>,
+) -> Answer<TunnelBody> {
     stop(&app, &ctx, Kind::Localtunnel, "Localtunnel stopped").await
 }
 
@@ -233,7 +237,10 @@ pub(crate) async fn localtunnel_stop(State(app): State<Arc<App>>, Known(ctx, _):
     (status = 200, body = Reply<TunnelBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = [])))]
-pub(crate) async fn localtunnel_status(State(app): State<Arc<App>>, Known(ctx, _): Known<Localhost>) -> Answer<TunnelBody> {
+pub(crate) async fn localtunnel_status(
+    State(app): State<Arc<App>>,
+    Known(ctx, _): Known<Localhost>,
+) -> Answer<TunnelBody> {
     status(&app, &ctx, Kind::Localtunnel)
 }
 
@@ -259,7 +266,10 @@ pub(crate) async fn cloudflared_start(
     (status = 200, body = Reply<TunnelBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
-pub(crate) async fn cloudflared_stop(State(app): State<Arc<App>>, Known(ctx, _): Known<Localhost>) -> Answer<TunnelBody> {
+pub(crate) async fn cloudflared_stop(
+    State(app): State<Arc<App>>,
+    Known(ctx, _): Known<Localhost>,
+) -> Answer<TunnelBody> {
     stop(&app, &ctx, Kind::Cloudflared, "Cloudflared tunnel stopped").await
 }
 
@@ -268,7 +278,10 @@ pub(crate) async fn cloudflared_stop(State(app): State<Arc<App>>, Known(ctx, _):
     (status = 200, body = Reply<TunnelBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = [])))]
-pub(crate) async fn cloudflared_status(State(app): State<Arc<App>>, Known(ctx, _): Known<Localhost>) -> Answer<TunnelBody> {
+pub(crate) async fn cloudflared_status(
+    State(app): State<Arc<App>>,
+    Known(ctx, _): Known<Localhost>,
+) -> Answer<TunnelBody> {
     status(&app, &ctx, Kind::Cloudflared)
 }
 

@@ -24,12 +24,8 @@ impl Dialect for TopicDialect {
     }
 
     fn publication(&self, d: &Delivery<'_>) -> Bytes {
-        let message = TopicMessage {
-            topic: topic_of(d.channel),
-            data: d.content,
-            timestamp: d.at.iso(),
-            message_id: d.id,
-        };
+        let message =
+            TopicMessage { topic: topic_of(d.channel), data: d.content, timestamp: d.at.iso(), message_id: d.id };
         serde_json::to_vec(&message).map(Bytes::from).unwrap_or_default()
     }
 

@@ -232,8 +232,8 @@ impl App {
             .map(|parts| exec::Exec::new(parts, auth.clone(), events.clone(), clock.clone(), entropy.clone(), tasks));
         let topics = topics::Topics::new(hub.clone());
         tasks.spawn("topics", topics.clone().follow(events.clone(), tasks.clone()));
-        let tunnels = tunnels
-            .map(|parts| tunnels::Tunnels::new(parts, auth.clone(), topics.clone(), clock.clone(), tasks));
+        let tunnels =
+            tunnels.map(|parts| tunnels::Tunnels::new(parts, auth.clone(), topics.clone(), clock.clone(), tasks));
         let limits = limits::RequestLimits::new(rates, settings.requests);
         let node = settings.wallets.node.clone();
         let worker_ports = workers::WorkerPorts {

@@ -24,7 +24,8 @@ const OPERATORS: &str = "user/operators/topic/";
 /// The topic of what concerns security.
 const ALERTS: &str = "security_alerts";
 /// Topics on which users hear what is theirs.
-const PERSONAL: [&str; 5] = ["file_operations", "command_output", "security_alerts", "backup_progress", "notifications"];
+const PERSONAL: [&str; 5] =
+    ["file_operations", "command_output", "security_alerts", "backup_progress", "notifications"];
 
 /// The topic that a channel is about.
 pub fn topic_of(channel: &str) -> &str {

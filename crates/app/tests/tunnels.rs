@@ -119,8 +119,7 @@ impl Shop {
             asked: Mutex::default(),
             alive: Arc::default(),
         });
-        let parts =
-            TunnelParts { providers: vec![provider.clone()], doors: Arc::new(frame), settings: settings_of };
+        let parts = TunnelParts { providers: vec![provider.clone()], doors: Arc::new(frame), settings: settings_of };
         let (clock, entropy) = (Arc::new(ManualClock::at(START)), Arc::new(SeededEntropy::new(1)));
         let feed = Arc::new(Simulated::new(1, 50_000));
         let ports = orrery_app::Ports { tunnels: Some(parts), ..ports(clock, entropy, feed) };
@@ -195,7 +194,10 @@ async fn who_may_not_opens_none() {
     assert_eq!(code(&ctx(Role::Trader, Proof::Local)).await, ErrorCode::Forbidden);
     assert_eq!(code(&ctx(Role::Operator, Proof::ApiKey(vec![Scope::Exec]))).await, ErrorCode::Forbidden);
     assert_eq!(code(&Ctx { caller: None, ..operator() }).await, ErrorCode::UnauthenticatedMissing);
-    assert_eq!(shop.tunnels().status(&ctx(Role::Trader, Proof::Local), Kind::Ngrok).unwrap_err().code, ErrorCode::Forbidden);
+    assert_eq!(
+        shop.tunnels().status(&ctx(Role::Trader, Proof::Local), Kind::Ngrok).unwrap_err().code,
+        ErrorCode::Forbidden
+    );
     let open = Shop::open(Vec::new(), TunnelSettings { open_to_others: true, ..quick() }).await;
     let refused = open.tunnels().start(&operator(), Kind::Ngrok, Asked::default()).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Forbidden);

@@ -145,7 +145,9 @@ impl Session {
             Foreground::Reads if reads.is_some_and(|reads| at.saturating_sub(reads) >= self.timing.quiet) => {
                 return Settled::Waits;
             }
-            Foreground::Reads => self.timing.quiet.saturating_sub(reads.map_or(Duration::ZERO, |r| at.saturating_sub(r))),
+            Foreground::Reads => {
+                self.timing.quiet.saturating_sub(reads.map_or(Duration::ZERO, |r| at.saturating_sub(r)))
+            }
             Foreground::Unknown if quiet >= self.timing.unknown => return Settled::Waits,
             Foreground::Unknown => self.timing.unknown.saturating_sub(quiet),
             Foreground::Busy => self.timing.quiet,

@@ -116,9 +116,8 @@ impl Surfaces {
             Edge::new::<BitTrade>(router, options(config, &recent), clock, entropy, draining.clone())
                 .with_elsewhere(LOCALHOST)
         };
-        let all = session_socket(
-            common.clone().merge(trading.clone()).merge(channels.clone()).merge(localhost.clone()),
-        );
+        let all =
+            session_socket(common.clone().merge(trading.clone()).merge(channels.clone()).merge(localhost.clone()));
         let tunnel = tunnels::edge(config, all.clone(), options(config, &recent), doors.names(), app, draining);
         doors.serve(tunnel.with_elsewhere(LOCALHOST));
         Self {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use orrery_api_webfix::ScriptNews;
-use orrery_app::{App, Ports};
 use orrery_app::tasks::Tasks;
+use orrery_app::{App, Ports};
 use orrery_kernel::Clock;
 use tokio::sync::watch;
 

@@ -59,9 +59,8 @@ impl Tool {
 
     /// The program's place.
     fn program(&self) -> Option<PathBuf> {
-        let executable = |path: &PathBuf| {
-            path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-        };
+        let executable =
+            |path: &PathBuf| path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
         let directories = self.setup.path.split(':').map(Path::new).filter(|place| place.is_absolute());
         directories.map(|place| place.join(self.kind.name())).find(executable)
     }

@@ -63,7 +63,10 @@ mod tests {
     #[test]
     fn secrets_are_left_out() {
         assert_eq!(redact("with 2abcX in it, 2abcX", Some("2abcX")), "with [redacted] in it, [redacted]");
-        assert_eq!(redact("lvl=info authtoken=2abc url=https://x", None), "lvl=info authtoken=[redacted] url=https://x");
+        assert_eq!(
+            redact("lvl=info authtoken=2abc url=https://x", None),
+            "lvl=info authtoken=[redacted] url=https://x"
+        );
         assert_eq!(redact("{\"token\":\"2abc\"} token: x", Some("")), "{\"token\":[redacted] token: x");
         assert_eq!(redact("lvl=info msg=started", None), "lvl=info msg=started");
     }

@@ -40,7 +40,8 @@ impl Opened {
     /// At that address, which is `http` or `https` and has a host; `None` when it is not.
     pub fn new(url: &str, name: Option<Name>) -> Option<Self> {
         let url = url.trim();
-        let plain = url.len() <= URL_BYTES_MAX && url.bytes().all(|b| b.is_ascii_graphic() && !b"\"'<>\\`".contains(&b));
+        let plain =
+            url.len() <= URL_BYTES_MAX && url.bytes().all(|b| b.is_ascii_graphic() && !b"\"'<>\\`".contains(&b));
         let opened = Self { url: url.to_owned(), name };
         (plain && !opened.host().is_empty()).then_some(opened)
     }

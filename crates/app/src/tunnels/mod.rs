@@ -164,7 +164,8 @@ impl Tunnels {
         let turn = slot.turn.lock().await;
         if !slot.is_there() {
             let stop = slot.begin(self.clock.now(), self.settings.lifetime, asked.token.as_ref());
-            let keeping = slot.clone().keep(asked, self.doors.clone(), self.settings.clone(), stop, self.tasks.stopping());
+            let keeping =
+                slot.clone().keep(asked, self.doors.clone(), self.settings.clone(), stop, self.tasks.stopping());
             self.tasks.spawn_connection("tunnel", keeping);
         }
         let opened = tokio::time::timeout(self.settings.patience, slot.settled()).await;

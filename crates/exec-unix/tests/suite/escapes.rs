@@ -45,7 +45,11 @@ async fn the_root_is_listed_and_nothing_hidden_with_it() {
         assert!(root.lines().any(|line| line == name), "{name}: {root}");
     }
     let data = machine.data.display().to_string();
-    assert_eq!(machine.says(&format!("ls {data}")).await.trim(), "workspaces", "only the way to its own place is there");
+    assert_eq!(
+        machine.says(&format!("ls {data}")).await.trim(),
+        "workspaces",
+        "only the way to its own place is there"
+    );
     for line in [format!("cat {data}/secret"), "echo x > /x".to_owned()] {
         let finished = machine.shell(&line).await;
         assert_ne!(finished.ending, Ending::Exited(Exit::Code(0)), "{line}: {finished:?}");
