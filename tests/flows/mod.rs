@@ -3,6 +3,7 @@
 mod auth;
 mod badinput;
 mod channels;
+mod commands;
 mod crash;
 mod defects;
 mod desk;
@@ -19,7 +20,9 @@ mod scale;
 mod scripts;
 mod secrets;
 mod streams;
+mod terminals;
 mod trade;
+mod tunnels;
 mod venues;
 mod webfix;
 mod workers;

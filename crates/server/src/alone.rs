@@ -109,6 +109,7 @@ fn ports(
         exchanges: Arc::new(exchanges),
         paper: Some(paper),
         exec: None,
+        tunnels: None,
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),
