@@ -142,6 +142,7 @@ const CORE_OUTSIDE: [(&str, &[&str]); 12] = [
             "secp256k1",
             "serde",
             "serde_json",
+            "sha1",
             "sha2",
             "subtle",
             "thiserror",

@@ -208,6 +208,8 @@ pub trait ProgramIndex: Send + Sync {
     async fn count_run(&self, owner: UserId, id: &str, run: &Run) -> Result<bool, StoreError>;
     /// Runs of one, newest first.
     async fn runs(&self, owner: UserId, id: &str) -> Result<Vec<Run>, StoreError>;
+    /// Drops all of an owner's; gives their ids.
+    async fn forget_programs(&self, owner: UserId) -> Result<Vec<String>, StoreError>;
     /// Is there a program of that id, whoever's?
     async fn knows(&self, owner: UserId, id: &str) -> Result<bool, StoreError>;
 }
