@@ -49,7 +49,10 @@ async fn parts_with_checksums() {
         assert_eq!((refused.status, &refused.body["details"]["field"]), (status, &json!("Upload-Checksum")), "{sum}");
         assert_eq!(at().await, "0", "{sum}: nothing of it is kept");
     }
-    assert_eq!(part(&ann, &place, "0", &sha256(b"hello"), b"hello").await.expect(204).header("upload-offset"), Some("5"));
+    assert_eq!(
+        part(&ann, &place, "0", &sha256(b"hello"), b"hello").await.expect(204).header("upload-offset"),
+        Some("5")
+    );
     let too_long = part(&ann, &place, "5", &sha256(b" world and more"), b" world and more").await;
     assert_eq!((too_long.status, at().await.as_str()), (413, "5"));
     assert_eq!(part(&ann, &place, "5", whole, b" wor1d").await.status, 460, "the last part is no file then");
