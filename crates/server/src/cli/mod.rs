@@ -3,7 +3,8 @@
 mod args;
 pub(crate) mod backup;
 mod doctor;
-mod dump;
+pub(crate) mod dump;
+mod kept;
 mod keys;
 mod ledger;
 mod master_keys;
