@@ -1,8 +1,8 @@
 //! What a script costs: from nothing to its first line of log, asleep, calling its host, computing indicators; what a
 //! server with thousands of them does; and what other runtimes cost.
 //!
-//! `cargo build --release -p benches -p orrery-gateway && target/release/scripts all --peers benches/peers`. Figures are
-//! of this machine in this hour: compare within one run only.
+//! `cargo build --release -p benches -p orrery-gateway && target/release/scripts all --peers benches/peers`. Figures
+//! are of this machine in this hour: compare within one run only.
 
 mod fleet;
 mod peers;
@@ -194,7 +194,8 @@ async fn idle(engine: &Arc<Engine>, workers: usize, name: &str, script: &str) ->
     stop.now();
     while running.join_next().await.is_some() {}
     println!(
-        "idle {name}: {workers} workers, {each:.1} kB each, {idle:.2} % of a core; all on after {:.0} ms, off after {:.0} ms",
+        "idle {name}: {workers} workers, {each:.1} kB each, {idle:.2} % of a core; all on after {:.0} ms, off after \
+         {:.0} ms",
         started.as_secs_f64() * 1e3,
         began.elapsed().as_secs_f64() * 1e3
     );

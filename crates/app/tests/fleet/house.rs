@@ -54,7 +54,8 @@ pub struct Effect {
 }
 
 /// Runs scripts of one word: `good`, `fail`, `network`, `tenth` (each tenth is good), `forever`, `deaf` (ends only at
-/// once), `protocol` (logs its account's), `wedge` (unless it has a process of its own), `act` (has an effect every 50 ms).
+/// once), `protocol` (logs its account's), `leak` (throws what it says), `wedge` (unless it has a process of its own),
+/// `act` (has an effect every 50 ms).
 #[derive(Default)]
 pub struct Words {
     ran: Mutex<Vec<Ran>>,
