@@ -175,7 +175,7 @@ fn resident() -> Result<usize> {
 async fn idle(engine: &Arc<Engine>, workers: usize, name: &str, script: &str) -> Result<()> {
     let program = prepare(engine, script)?;
     let (host, stop) = (Arc::new(Quick::default()), Stop::new());
-    let before = resident()?;
+    let (before, busy) = (resident()?, cpu());
     let began = now();
     let mut running = tokio::task::JoinSet::new();
     for _ in 0..workers {
@@ -185,7 +185,7 @@ async fn idle(engine: &Arc<Engine>, workers: usize, name: &str, script: &str) ->
     while host.lines.load(Ordering::SeqCst) < workers {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let started = began.elapsed();
+    let (started, computed) = (began.elapsed(), cpu() - busy);
     let each = resident()?.saturating_sub(before) as f64 / 1_024.0 / workers as f64;
     let busy = cpu();
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -194,9 +194,10 @@ async fn idle(engine: &Arc<Engine>, workers: usize, name: &str, script: &str) ->
     stop.now();
     while running.join_next().await.is_some() {}
     println!(
-        "idle {name}: {workers} workers, {each:.1} kB each, {idle:.2} % of a core; all on after {:.0} ms, off after \
-         {:.0} ms",
+        "idle {name}: {workers} workers, {each:.1} kB each, {idle:.2} % of a core; all on after {:.0} ms ({:.0} ms of \
+         computing), off after {:.0} ms",
         started.as_secs_f64() * 1e3,
+        computed * 1e3,
         began.elapsed().as_secs_f64() * 1e3
     );
     Ok(())
