@@ -240,6 +240,7 @@ impl App {
         let node = settings.wallets.node.clone();
         let worker_ports = workers::WorkerPorts {
             store: workers,
+            wallets: wallets.clone(),
             fleet,
             logs: worker_logs,
             scripts,
