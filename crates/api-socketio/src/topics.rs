@@ -135,7 +135,7 @@ impl Topics {
             Some(_) => Arc::new(FramedTopicDialect),
             None => Arc::new(TopicDialect),
         };
-        let conn = self.app.hub.connect(Connecting { who, dialect, exclusive: false })?;
+        let conn = self.app.hub.connect(Connecting { who, dialect, exclusive: false, address: None })?;
         // the socket's task looks at its token by itself
         conn.prove(Credential::Surface, None);
         if let Some(direct) = &self.direct {
