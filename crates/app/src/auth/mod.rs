@@ -183,7 +183,7 @@ impl Auth {
     }
 
     async fn record(&self, actor: String, action: &'static str, target: String, outcome: &str, address: String) {
-        if outcome != "ok" || ALERTING.contains(&action) {
+        if ALERTING.contains(&action) || outcome != "ok" && !EVERYDAY.contains(&outcome) {
             let id = |text: &str| text.strip_prefix("user:")?.split(' ').next()?.parse().ok().map(UserId);
             let (target, actor, address) = (target.clone(), actor.clone(), address.clone());
             let user = id(&target).or_else(|| id(&actor));
@@ -198,6 +198,8 @@ impl Auth {
     }
 }
 
+/// What becomes of runs and sessions without anybody having done wrong.
+const EVERYDAY: [&str; 4] = ["timed out", "not run", "watches", "not shared"];
 /// Acts that users and operators are told of at once, also when they are good.
 const ALERTING: [&str; 9] = [
     "password_change",
