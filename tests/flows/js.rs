@@ -26,6 +26,19 @@ async fn a_session_of_the_web_client() {
     run(Options::default().env("ORRERY_LISTEN", listeners), &["client.test.mjs"]).await;
 }
 
+/// The gateway speaks TLS itself, with a certificate of nobody's that these clients trust.
+#[tokio::test]
+async fn clients_over_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let options = Options::default().env("RATE_LIMIT_MESSAGES", "1000000");
+    run(options.tls(&certificate, &key), &["tls.test.mjs"]).await;
+}
+
 #[test]
 fn every_file_of_tests_is_run() {
     let here = include_str!("js.rs");
@@ -53,6 +66,7 @@ async fn run(options: Options, files: &[&str]) {
         .args(files)
         .current_dir(&folder)
         .env("ORRERY_URL", gateway.base())
+        .envs(gateway.options().certificate().map(|trusted| ("NODE_EXTRA_CA_CERTS", trusted)))
         .env("ORRERY_ADMIN_EMAIL", "root@example.com")
         .env("ORRERY_ADMIN_PASSWORD", PASSWORD)
         .stdin(Stdio::null())

@@ -1,5 +1,6 @@
 //! An HTTP client that keeps what came back, whatever it was.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -98,9 +99,19 @@ pub struct Client {
 impl Client {
     /// A client of the server at `base`, such as `http://127.0.0.1:8000`.
     pub fn new(base: &str) -> Self {
+        Self::trusting(base, None)
+    }
+
+    /// The same, which also trusts the certificate of that file.
+    pub fn trusting(base: &str, certificate: Option<&Path>) -> Self {
         // reqwest wants a provider even where no TLS is spoken; a second install is no error
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let trusted = certificate.map(|file| {
+            let pem = std::fs::read(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            reqwest::Certificate::from_pem(&pem).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+        });
         let http = reqwest::Client::builder()
+            .tls_certs_merge(trusted)
             .no_proxy()
             .timeout(Duration::from_secs(60))
             .redirect(reqwest::redirect::Policy::none())

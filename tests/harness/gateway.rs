@@ -149,6 +149,18 @@ impl Options {
         self
     }
 
+    /// Speaks TLS with this certificate and key, which clients of the gateway then trust.
+    #[must_use]
+    pub fn tls(self, certificate: &Path, key: &Path) -> Self {
+        self.env("ORRERY_TLS__CERT", &certificate.display().to_string())
+            .env("ORRERY_TLS__KEY", &key.display().to_string())
+    }
+
+    /// The file of the certificate.
+    pub fn certificate(&self) -> Option<&str> {
+        self.env.get("ORRERY_TLS__CERT").map(String::as_str)
+    }
+
     /// Leaves a variable out.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
@@ -288,12 +300,12 @@ impl Gateway {
 
     /// `127.0.0.1:PORT`.
     pub fn host(&self) -> &str {
-        self.base.trim_start_matches("http://")
+        self.base.split_once("://").map_or("", |(_, host)| host)
     }
 
     /// A client without a token.
     pub fn client(&self) -> Client {
-        Client::new(&self.base)
+        Client::trusting(&self.base, self.options.certificate().map(Path::new))
     }
 
     /// The data directory.
@@ -480,11 +492,12 @@ impl Drop for Gateway {
 /// The first `http://HOST:PORT` that stands in the lines; log lines, which are JSON, don't count.
 fn bound_address(lines: &[String]) -> Option<String> {
     lines.iter().filter(|line| !line.starts_with('{')).find_map(|line| {
-        let rest = &line[line.find("http://")? + "http://".len()..];
+        let scheme = ["http://", "https://"].into_iter().find(|scheme| line.contains(scheme))?;
+        let rest = &line[line.find(scheme)? + scheme.len()..];
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]-".contains(c))).unwrap_or(rest.len());
         let host = &rest[..end];
         let (_, port) = host.rsplit_once(':')?;
-        port.parse::<u16>().ok().filter(|port| *port > 0).map(|_| format!("http://{host}"))
+        port.parse::<u16>().ok().filter(|port| *port > 0).map(|_| format!("{scheme}{host}"))
     })
 }
 

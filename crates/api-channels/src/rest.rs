@@ -50,14 +50,14 @@ pub(crate) async fn status(
     Ok((code, Reply(body)).into_response())
 }
 
+fn member((user, client): orrery_app::hub::Member) -> Member {
+    Member { user_id: user_id(user), client_id: client.to_string() }
+}
+
 fn body(channel: &Channel) -> ChannelBody {
     let config = channel.config();
     let position = channel.position();
-    let members = || {
-        let member =
-            |(user, client): (Option<i64>, Arc<str>)| Member { user_id: user_id(user), client_id: client.to_string() };
-        channel.members().into_iter().map(member).collect()
-    };
+    let members = || channel.members().into_iter().map(member).collect();
     ChannelBody {
         name: channel.name.to_string(),
         max_connections: config.max_connections,
@@ -102,7 +102,10 @@ pub(crate) async fn show(
     ctx.authorize(Action::ReadOwn)?;
     let found = app.hub.list().into_iter().find(|c| *c.name == *name);
     let channel = found.ok_or_else(|| Error::new(ErrorCode::NotFound, "Channel not found"))?;
-    Ok(Reply(body(&channel)))
+    let present = app.hub.present(&channel).await;
+    let shown = body(&channel);
+    let members = shown.members.is_some().then(|| present.members.into_iter().map(member).collect());
+    Ok(Reply(ChannelBody { connections: present.connections, members, ..shown }))
 }
 
 fn changed(old: &ChannelConfig, request: &ChannelRequest) -> Result<ChannelConfig, Error> {

@@ -213,7 +213,7 @@ async fn begin(shared: &Arc<Shared>, asked: Asked, offered: Offered, meta: &Requ
         format!("c{:016x}", u64::from_be_bytes(bits))
     });
     let who = Who { user: known.as_ref().map(|k| k.caller.user), client: client.into() };
-    let connecting = Connecting { who, dialect: shared.dialect.clone(), exclusive };
+    let connecting = Connecting { who, dialect: shared.dialect.clone(), exclusive, address: Some(meta.address) };
     let conn = app.hub.connect(connecting).map_err(|error| {
         let mut frame = shape::frame(&error);
         (frame.code, frame.details.reason) = ("connection_limit".into(), "connection_limit".into());

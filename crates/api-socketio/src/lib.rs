@@ -7,6 +7,7 @@
 //! is connected, so an event sent at once is not lost.
 
 mod hub;
+mod lean;
 mod seat;
 mod suite;
 mod talk;
@@ -133,5 +134,5 @@ pub fn router(app: &Arc<App>, tasks: &Tasks, options: Options) -> Router {
     };
     io.ns("/", serve.with(admit));
     tasks.spawn("socketio-events", hub::dispatch(hub, app.clone(), io, tasks.stopping()));
-    Router::new().route_service(PATH, service)
+    Router::new().route_service(PATH, service).layer(axum::middleware::map_request(lean::own))
 }

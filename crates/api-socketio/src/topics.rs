@@ -135,7 +135,7 @@ impl Topics {
             Some(_) => Arc::new(FramedTopicDialect),
             None => Arc::new(TopicDialect),
         };
-        let conn = self.app.hub.connect(Connecting { who, dialect, exclusive: false })?;
+        let conn = self.app.hub.connect(Connecting { who, dialect, exclusive: false, address: None })?;
         if let Some(direct) = &self.direct {
             self.app.hub.write_to(&conn, direct.clone());
         }

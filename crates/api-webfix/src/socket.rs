@@ -12,6 +12,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use orrery_app::hub::{Conn, Connecting, Ending, Who};
 use orrery_app::wallets::View;
+use orrery_http_kit::RequestMeta;
 use orrery_http_kit::websocket::{self, Inbound, Upgrade};
 use orrery_kernel::{ErrorCode, Timestamp};
 use orrery_protocol::stels::{Envelope, SessionFrame, Subscribe};
@@ -244,6 +245,7 @@ async fn admit(shared: &Shared, token: &str) -> Result<Session, Ending> {
 
 pub(crate) fn open(shared: Arc<Shared>, request: Request) -> Response {
     let token = session(request.uri().query().unwrap_or_default()).map(str::to_owned);
+    let address = request.extensions().get::<RequestMeta>().map(|meta| meta.address);
     let upgrade = match Upgrade::of(request) {
         Ok(upgrade) => upgrade,
         Err(refusal) => return *refusal,
@@ -265,9 +267,11 @@ pub(crate) fn open(shared: Arc<Shared>, request: Request) -> Response {
             },
         };
         let who = Who { user: None, client: "webfix".into() };
-        // without a user there is no bound that could refuse it
-        let Ok(conn) = shared.app.hub.connect(Connecting { who, dialect: dialect.clone(), exclusive: false }) else {
-            return;
+        // a session's sockets are counted by the session
+        let address = address.filter(|_| session.is_none());
+        let connecting = Connecting { who, dialect: dialect.clone(), exclusive: false, address };
+        let Ok(conn) = shared.app.hub.connect(connecting) else {
+            return websocket::turn_away(socket, &[dialect.close(&other(1013, "Too many connections"))]).await;
         };
         let of = session.as_ref().map(|session| session.token);
         if !shared.sockets.add(session.as_ref(), &conn) {

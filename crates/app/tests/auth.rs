@@ -263,7 +263,7 @@ async fn a_key_that_runs_out_ends_its_connection() {
         HubSettings::default(),
     );
     let who = Who { user: ctx.caller.map(|c| c.user), client: "x".into() };
-    let conn = hub.connect(Connecting { who, dialect: Arc::new(Mute), exclusive: false }).unwrap();
+    let conn = hub.connect(Connecting { who, dialect: Arc::new(Mute), exclusive: false, address: None }).unwrap();
     conn.prove(Credential::Key(key.secret), None);
     hub.recheck(&bench.auth, &conn).await.unwrap();
     assert!(!conn.is_closed());

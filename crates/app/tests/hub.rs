@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use orrery_app::hub::{Connecting, Delivery, Dialect, Ending, Hub, HubPorts, HubSettings, Notice, Publish, Who};
 use orrery_kernel::{StoreError, Timestamp};
-use orrery_realtime::{Appended, Broker, ChannelConfig, Keep, Live, Mode, Position, Publication, Sink, Tail};
+use orrery_realtime::{Appended, Broker, ChannelConfig, Keep, Live, Mode, Position, Publication, Seats, Sink, Tail};
 use orrery_store_memory::{MemoryBroker, MemoryChannels, MemoryRates};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
 use orrery_testkit::ledger::START;
@@ -73,6 +73,12 @@ impl Broker for Script {
     async fn restore(&self, _: &str, _: &ChannelConfig, _: &Tail) -> Result<(), StoreError> {
         Ok(())
     }
+    async fn take_seats(&self, _: &str, _: &Seats, _: Option<u32>, _: Timestamp) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+    async fn seats(&self, _: &str, _: Timestamp) -> Result<Vec<Seats>, StoreError> {
+        Ok(Vec::new())
+    }
     async fn forget(&self, _: &str) -> Result<(), StoreError> {
         Ok(())
     }
@@ -113,7 +119,7 @@ fn hub(broker: Arc<dyn Broker>) -> Arc<Hub> {
 
 fn guest(hub: &Hub) -> Arc<orrery_app::hub::Conn> {
     let who = Who { user: Some(orrery_kernel::UserId(1)), client: "x".into() };
-    hub.connect(Connecting { who, dialect: Arc::new(Plain), exclusive: false }).unwrap()
+    hub.connect(Connecting { who, dialect: Arc::new(Plain), exclusive: false, address: None }).unwrap()
 }
 
 /// Everything that waits for a connection, as one text.
@@ -201,7 +207,7 @@ async fn clients_cannot_make_channels_without_end() {
     let hub = hub(Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(2)))));
     hub.announce_own("testnet.runtime");
     let who = Who { user: None, client: "x".into() };
-    let anonymous = hub.connect(Connecting { who, dialect: Arc::new(Plain), exclusive: false }).unwrap();
+    let anonymous = hub.connect(Connecting { who, dialect: Arc::new(Plain), exclusive: false, address: None }).unwrap();
     hub.join(&anonymous, "testnet.runtime", None).await.unwrap();
     // the server's names, but none that it has
     for name in ["testnet.x", "mainnet.runtime", "topic/nope", "room"] {
@@ -235,13 +241,85 @@ async fn clients_cannot_make_channels_without_end() {
 }
 
 #[tokio::test]
+async fn a_channels_places_are_counted_over_all_nodes() {
+    let shared = MemoryBroker::new(Arc::new(SeededEntropy::new(2)));
+    let clock = Arc::new(ManualClock::at(START));
+    let channels = Arc::new(MemoryChannels::default());
+    let node = |seed| {
+        let ports = HubPorts {
+            broker: Arc::new(shared.node()),
+            channels: channels.clone(),
+            rates: Arc::new(MemoryRates::default()),
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(seed)),
+        };
+        Hub::new(ports, HubSettings::default())
+    };
+    let (here, elsewhere) = (node(1), node(2));
+    let config = ChannelConfig { max_connections: 2, presence: true, ..ChannelConfig::default() };
+    here.configure("room", config).await.unwrap();
+    elsewhere.reload().await.unwrap();
+    let (one, two, three) = (guest(&here), guest(&elsewhere), guest(&here));
+    here.join(&one, "room", None).await.unwrap();
+    elsewhere.join(&two, "room", None).await.unwrap();
+    let refused = here.join(&three, "room", None).await.unwrap_err();
+    assert_eq!(refused.code, orrery_kernel::ErrorCode::Conflict);
+    // coming again takes no second place
+    elsewhere.join(&two, "room", None).await.unwrap();
+    let channel = here.list().into_iter().find(|c| &*c.name == "room").unwrap();
+    assert_eq!(here.present(&channel).await.connections, 2);
+    elsewhere.say_once().await;
+    assert_eq!(here.present(&channel).await.members.len(), 2, "also who is elsewhere");
+    elsewhere.leave(&two, "room").await;
+    elsewhere.say_once().await;
+    here.join(&three, "room", None).await.unwrap();
+    let refused = elsewhere.join(&two, "room", None).await.unwrap_err();
+    assert_eq!(refused.code, orrery_kernel::ErrorCode::Conflict);
+    // a node that died says nothing more
+    clock.advance(orrery_realtime::SEATS_HELD + std::time::Duration::from_secs(1));
+    elsewhere.join(&two, "room", None).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections_without_a_user() {
+    let ports = HubPorts {
+        broker: Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(2)))),
+        channels: Arc::new(MemoryChannels::default()),
+        rates: Arc::new(MemoryRates::default()),
+        clock: Arc::new(ManualClock::at(START)),
+        entropy: Arc::new(SeededEntropy::new(1)),
+    };
+    let hub = Hub::new(ports, HubSettings { anonymous_per_address: 2, ..HubSettings::default() });
+    let from = |address: &str, user| {
+        let (who, address) = (Who { user, client: "x".into() }, Some(address.parse().unwrap()));
+        hub.connect(Connecting { who, dialect: Arc::new(Plain), exclusive: false, address })
+    };
+    let first = from("192.0.2.1", None).unwrap();
+    // the same address, written as one of IPv6
+    let second = from("::ffff:192.0.2.1", None).unwrap();
+    assert_eq!(from("192.0.2.1", None).err().unwrap().code, orrery_kernel::ErrorCode::RateLimited);
+    from("192.0.2.2", None).unwrap();
+    from("192.0.2.1", Some(orrery_kernel::UserId(1))).unwrap();
+    hub.disconnect(&first);
+    from("192.0.2.1", None).unwrap();
+    assert!(from("192.0.2.1", None).is_err());
+    hub.disconnect(&second);
+    from("192.0.2.1", None).unwrap();
+    // a client of IPv6 has as many addresses as it likes below its own /64
+    from("2001:db8::1", None).unwrap();
+    from("2001:db8::2:0:0:2", None).unwrap();
+    assert!(from("2001:db8::3", None).is_err());
+    from("2001:db8:0:1::3", None).unwrap();
+}
+
+#[tokio::test]
 async fn offered_channels_are_wanted_while_somebody_is_in_them() {
     let hub = hub(Arc::new(MemoryBroker::new(Arc::new(SeededEntropy::new(2)))));
     let is_one = |name: &str| name.starts_with("testnet.runtime.ticker.");
     hub.offer(orrery_app::hub::Offer { is_one: Box::new(is_one), most: 3, per_connection: 2 });
     let anonymous = || {
         let who = Who { user: None, client: "x".into() };
-        hub.connect(Connecting { who, dialect: Arc::new(Plain), exclusive: false }).unwrap()
+        hub.connect(Connecting { who, dialect: Arc::new(Plain), exclusive: false, address: None }).unwrap()
     };
     let name = |n: u32| format!("testnet.runtime.ticker.{n}");
     let (a, b) = (anonymous(), anonymous());

@@ -1,6 +1,7 @@
 //! The port to what several nodes share: who publishes where, and what was published.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -88,6 +89,20 @@ pub enum Live {
     Back,
 }
 
+/// How long connections of a node are counted after it last spoke of them.
+pub const SEATS_HELD: Duration = Duration::from_secs(30);
+
+/// Who of a node is in a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seats {
+    /// The node.
+    pub node: u64,
+    /// Its connections.
+    pub connections: u32,
+    /// Who they are; the broker does not look inside. `None`: as before.
+    pub members: Option<Bytes>,
+}
+
 /// Takes what is heard: in order for each channel, at once, without waiting.
 pub type Sink = Arc<dyn Fn(Live) + Send + Sync>;
 
@@ -127,6 +142,19 @@ pub trait Broker: Send + Sync {
     /// Gives back what a broker lost. It takes what it does not have if it has no epoch, or the same one
     /// with a lower offset; else it keeps what it has.
     async fn restore(&self, channel: &str, config: &ChannelConfig, tail: &Tail) -> Result<(), StoreError>;
+
+    /// A node has so many connections in the channel from now on, if with those of all others these are at most
+    /// `most` (`None`: in any case); gives whether. Counted for [`SEATS_HELD`].
+    async fn take_seats(
+        &self,
+        channel: &str,
+        seats: &Seats,
+        most: Option<u32>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Who is in the channel, of every node that has somebody there.
+    async fn seats(&self, channel: &str, now: Timestamp) -> Result<Vec<Seats>, StoreError>;
 
     /// Forgets a channel.
     async fn forget(&self, channel: &str) -> Result<(), StoreError>;

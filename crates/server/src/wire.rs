@@ -226,6 +226,7 @@ pub fn ledger_limits(config: &Config) -> Limits {
 fn hub_settings(realtime: &Realtime) -> HubSettings {
     HubSettings {
         connections_per_user: realtime.connections_per_user,
+        anonymous_per_address: realtime.anonymous_per_address,
         messages: Policy::refuse(realtime.messages, realtime.window),
         messages_per_second: realtime.messages_per_second,
         open_channels: realtime.open_channels,

@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use orrery_kernel::{Entropy, StoreError, Timestamp};
-use orrery_realtime::{Appended, Broker, ChannelConfig, History, Keep, Live, Position, Publication, Sink, Tail};
+use orrery_realtime::{
+    Appended, Broker, ChannelConfig, History, Keep, Live, Position, Publication, SEATS_HELD, Seats, Sink, Tail,
+};
 
 /// How long a repeated publication is known.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
@@ -30,6 +32,8 @@ struct Shared {
     calls: AtomicU32,
     entropy: Arc<dyn Entropy>,
     channels: RwLock<HashMap<Arc<str>, Arc<Mutex<Entry>>>>,
+    /// Who is in which channel, and when that was last said.
+    seats: Mutex<HashMap<String, Vec<(Timestamp, Seats)>>>,
 }
 
 #[derive(Default)]
@@ -80,7 +84,12 @@ impl MemoryBroker {
     /// An empty one; `entropy` names epochs.
     pub fn new(entropy: Arc<dyn Entropy>) -> Self {
         Self {
-            shared: Arc::new(Shared { calls: AtomicU32::new(0), entropy, channels: RwLock::default() }),
+            shared: Arc::new(Shared {
+                calls: AtomicU32::new(0),
+                entropy,
+                channels: RwLock::default(),
+                seats: Mutex::default(),
+            }),
             node: Arc::default(),
         }
     }
@@ -204,6 +213,39 @@ impl Broker for MemoryBroker {
     async fn restore(&self, _: &str, _: &ChannelConfig, _: &Tail) -> Result<(), StoreError> {
         // a process that lost its memory has no nodes either
         Ok(())
+    }
+
+    async fn take_seats(
+        &self,
+        channel: &str,
+        seats: &Seats,
+        most: Option<u32>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut all = self.shared.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let nodes = all.entry(channel.to_owned()).or_default();
+        nodes.retain(|(at, node)| node.node == seats.node || now.since(*at) <= SEATS_HELD);
+        let others = nodes.iter().filter(|(_, node)| node.node != seats.node);
+        let sum = others.map(|(_, node)| node.connections).sum::<u32>().saturating_add(seats.connections);
+        let taken = most.is_none_or(|most| sum <= most);
+        if taken {
+            let before = nodes.iter().position(|(_, node)| node.node == seats.node).map(|at| nodes.swap_remove(at).1);
+            if seats.connections > 0 {
+                let members = seats.members.clone().or(before.and_then(|before| before.members));
+                nodes.push((now, Seats { members, ..seats.clone() }));
+            }
+        }
+        if nodes.is_empty() {
+            all.remove(channel);
+        }
+        Ok(taken)
+    }
+
+    async fn seats(&self, channel: &str, now: Timestamp) -> Result<Vec<Seats>, StoreError> {
+        let all = self.shared.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let nodes = all.get(channel).into_iter().flatten().filter(|(at, _)| now.since(*at) <= SEATS_HELD);
+        let whole = |node: &Seats| Seats { members: Some(node.members.clone().unwrap_or_default()), ..node.clone() };
+        Ok(nodes.map(|(_, node)| whole(node)).collect())
     }
 
     async fn forget(&self, channel: &str) -> Result<(), StoreError> {

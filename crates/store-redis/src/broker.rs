@@ -1,7 +1,7 @@
 //! The broker on Redis: a stream for history, publish and subscribe for what is live, one script a publish.
 //!
-//! Keys of channel `c`: `ch:{c}:count`, `ch:{c}:kept`, `ch:{c}:keys`, `ch:{c}:seen:…`; pub/sub channel
-//! `ch:{c}`. A server that keeps nothing over a restart loses the history; nodes give back what they know of
+//! Keys of channel `c`: `ch:{c}:count`, `ch:{c}:kept`, `ch:{c}:keys`, `ch:{c}:seen:…`, `ch:{c}:seats`; pub/sub
+//! channel `ch:{c}`. A server that keeps nothing over a restart loses the history; nodes give back what they know of
 //! it ([`Broker::restore`]).
 
 use std::collections::BTreeSet;
@@ -13,7 +13,9 @@ use bytes::Bytes;
 use deadpool_redis::Connection;
 use futures_util::StreamExt;
 use orrery_kernel::{Entropy, StoreError, Timestamp};
-use orrery_realtime::{Appended, Broker, ChannelConfig, Keep, Live, Mode, Position, Publication, Sink, Tail};
+use orrery_realtime::{
+    Appended, Broker, ChannelConfig, Keep, Live, Mode, Position, Publication, SEATS_HELD, Seats, Sink, Tail,
+};
 use redis::aio::PubSubSink;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +51,8 @@ struct Inner {
     publish: redis::Script,
     tail: redis::Script,
     restore: redis::Script,
+    take_seats: redis::Script,
+    seats: redis::Script,
     sink: OnceLock<Sink>,
     followed: Mutex<BTreeSet<String>>,
     wishes: mpsc::Sender<Wish>,
@@ -77,6 +81,8 @@ impl RedisBroker {
             publish: script(include_str!("lua/publish.lua")),
             tail: script(include_str!("lua/tail.lua")),
             restore: script(include_str!("lua/restore.lua")),
+            take_seats: script(include_str!("lua/take_seats.lua")),
+            seats: script(include_str!("lua/seats.lua")),
             sink: OnceLock::new(),
             followed: Mutex::default(),
             wishes,
@@ -218,6 +224,10 @@ impl RedisBroker {
         self.0.redis.key(&format!("ch:{{{channel}}}:giving-back"))
     }
 
+    fn seats_key(&self, channel: &str) -> String {
+        self.0.redis.key(&format!("ch:{{{channel}}}:seats"))
+    }
+
     fn fresh_epoch(&self) -> String {
         let mut bits = [0; 8];
         self.0.entropy.fill(&mut bits);
@@ -246,6 +256,10 @@ fn record(publication: &Publication) -> Vec<u8> {
     let mut out = format!("{} {} {} {key}", publication.offset, publication.at.micros(), key.len()).into_bytes();
     out.extend_from_slice(&publication.body);
     out
+}
+
+fn held_ms() -> u64 {
+    u64::try_from(SEATS_HELD.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn ttl(config: &ChannelConfig) -> u64 {
@@ -341,6 +355,31 @@ impl Broker for RedisBroker {
         }
         let run = async |conn: &mut Connection| call.invoke_async::<i64>(conn).await;
         self.0.redis.run("channel-restore", run).await.map(|_| ())
+    }
+
+    async fn take_seats(
+        &self,
+        channel: &str,
+        seats: &Seats,
+        most: Option<u32>,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut call = self.0.take_seats.key(self.seats_key(channel));
+        call.arg(seats.node).arg(seats.connections).arg(most.map_or(-1, i64::from)).arg(held_ms());
+        call.arg(i64::from(seats.members.is_some())).arg(seats.members.as_deref().unwrap_or_default());
+        let run = async |conn: &mut Connection| call.invoke_async::<bool>(conn).await;
+        self.0.redis.run("channel-take-seats", run).await
+    }
+
+    async fn seats(&self, channel: &str, _: Timestamp) -> Result<Vec<Seats>, StoreError> {
+        let mut call = self.0.seats.key(self.seats_key(channel));
+        call.arg(held_ms());
+        let run = async |conn: &mut Connection| call.invoke_async::<Vec<(u64, u32, Vec<u8>)>>(conn).await;
+        let all = self.0.redis.run("channel-seats", run).await?;
+        Ok(all
+            .into_iter()
+            .map(|(node, connections, members)| Seats { node, connections, members: Some(members.into()) })
+            .collect())
     }
 
     async fn forget(&self, channel: &str) -> Result<(), StoreError> {

@@ -176,6 +176,47 @@ pub async fn one_order((a, b): Store) {
     assert_eq!(one, other);
 }
 
+/// Connections are counted over all nodes, and never more are taken than may be, however many nodes ask at once.
+pub async fn places((a, b): Store) {
+    let seats = |node, connections, members: Option<&'static str>| {
+        let members = members.map(|text| Bytes::from_static(text.as_bytes()));
+        orrery_realtime::Seats { node, connections, members }
+    };
+    let take = async |broker: &Arc<dyn Broker>, seats, most| {
+        broker.take_seats("x", &seats, most, NOW).await.expect("the broker answers")
+    };
+    let there = async |broker: &Arc<dyn Broker>| {
+        let mut all = broker.seats("x", NOW).await.expect("the broker answers");
+        all.sort_unstable_by_key(|seats| seats.node);
+        all
+    };
+    assert_eq!(there(&a).await, []);
+    assert!(take(&a, seats(1, 2, Some("[1 2]")), Some(3)).await);
+    assert!(take(&b, seats(2, 1, None), Some(3)).await);
+    assert!(!take(&b, seats(2, 2, None), Some(3)).await, "one too many");
+    assert_eq!(there(&b).await, [seats(1, 2, Some("[1 2]")), seats(2, 1, Some(""))], "and nothing changed");
+    // a node's own count is what it says, its members as before unless it says so
+    assert!(take(&a, seats(1, 1, None), Some(3)).await);
+    assert!(take(&b, seats(2, 2, Some("two\nlines")), Some(3)).await);
+    assert_eq!(there(&a).await, [seats(1, 1, Some("[1 2]")), seats(2, 2, Some("two\nlines"))]);
+    assert!(take(&a, seats(1, 9, Some("")), None).await, "a count without a bound");
+    assert!(!take(&b, seats(2, 2, None), Some(3)).await);
+    assert!(take(&a, seats(1, 0, None), Some(3)).await, "whoever is gone is never refused");
+    assert_eq!(there(&a).await, [seats(2, 2, Some("two\nlines"))]);
+    assert_eq!(a.seats("y", NOW).await.expect("the broker answers"), [], "another channel");
+    let asked: Vec<_> = (10..30)
+        .map(|node| {
+            let (broker, seats) = (if node % 2 == 0 { a.clone() } else { b.clone() }, seats(node, 1, None));
+            tokio::spawn(async move { broker.take_seats("x", &seats, Some(7), NOW).await.expect("the broker answers") })
+        })
+        .collect();
+    let mut taken = 0;
+    for asked in asked {
+        taken += u32::from(asked.await.expect("it ends"));
+    }
+    assert_eq!(taken, 5, "two were taken");
+}
+
 /// A broker with a memory of its own takes back what it lost, and nothing else.
 pub async fn restored((a, b): Store) {
     let stream = config(10, Mode::Stream);
@@ -213,7 +254,7 @@ pub async fn restored((a, b): Store) {
 #[macro_export]
 macro_rules! broker_contract {
     ($make:expr) => {
-        $crate::broker_contract!(@each $make; followers_hear history repeated one_order);
+        $crate::broker_contract!(@each $make; followers_hear history repeated one_order places);
     };
     (@each $make:expr; $($name:ident)*) => {
         $(

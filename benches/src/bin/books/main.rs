@@ -69,7 +69,7 @@ async fn gateway(args: &Args, folder: &std::path::Path) -> Result<(Child, Socket
     command.envs([
         ("ORRERY_DATA_DIR", folder.display().to_string()),
         ("ORRERY_LISTEN", "127.0.0.1:0".to_owned()),
-        ("ORRERY_LOG__LEVEL", "warn".to_owned()),
+        ("ORRERY_LOG__LEVEL", std::env::var("ORRERY_LOG__LEVEL").unwrap_or_else(|_| "warn".to_owned())),
         ("ORRERY_MARKET__SOURCE", "simulated".to_owned()),
         ("ORRERY_MARKET__PRICE_POLL_S", "3600".to_owned()),
         ("ORRERY_VENUES__BINANCE__REST_URL", format!("http://{http}")),
@@ -130,8 +130,11 @@ fn report(args: &Args, tally: &Tally, used: f64, memory: f64) {
         tally.bytes as f64 / 1_000.0 / tally.frames.max(1) as f64,
         used / seconds,
         memory / 1_000.0,
-        tally.closed,
+        tally.closed.values().sum::<usize>(),
     );
+    for (why, count) in &tally.closed {
+        println!("{count} sockets ended: {why}");
+    }
     for (name, of) in [("age", &tally.age), ("longest wait", &tally.waited)] {
         let at = |quantile| of.value_at_quantile(quantile);
         println!("{name:<14} p50 {} ms   p90 {} ms   p99 {} ms   max {} ms", at(0.5), at(0.9), at(0.99), of.max());

@@ -1,7 +1,7 @@
 //! Sockets that take books, and how old these are when they come.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -24,7 +24,8 @@ pub(crate) struct Tally {
     pub measuring: bool,
     pub frames: u64,
     pub bytes: u64,
-    pub closed: usize,
+    /// Why sockets ended, and how many.
+    pub closed: BTreeMap<String, usize>,
     /// Milliseconds from the newest change in a book to its arrival.
     pub age: Histogram<u64>,
     /// Milliseconds from the newest change in the book before: the longest that anything in it waited.
@@ -35,7 +36,7 @@ impl Tally {
     pub(crate) fn new() -> Result<Self> {
         let histogram = || Histogram::new_with_bounds(1, 60_000, 3);
         let (age, waited) = (histogram()?, histogram()?);
-        Ok(Self { measuring: false, frames: 0, bytes: 0, closed: 0, age, waited })
+        Ok(Self { measuring: false, frames: 0, bytes: 0, closed: BTreeMap::new(), age, waited })
     }
 }
 
@@ -68,11 +69,7 @@ pub(crate) async fn open(gateway: SocketAddr, markets: Vec<usize>, tally: Rc<Ref
     }
     tokio::task::spawn_local(async move {
         if let Err(error) = take(stream, read, &tally).await {
-            let mut tally = tally.borrow_mut();
-            tally.closed += 1;
-            if tally.closed == 1 {
-                eprintln!("a socket ended: {error}");
-            }
+            *tally.borrow_mut().closed.entry(error.to_string()).or_default() += 1;
         }
     });
     Ok(())

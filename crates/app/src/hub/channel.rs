@@ -1,7 +1,7 @@
 //! One channel in this process: who has joined, and what they may have missed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -33,6 +33,12 @@ pub struct Channel {
     pub(super) offered: bool,
     /// Making it ready, one at a time.
     pub(super) preparing: tokio::sync::Mutex<()>,
+    /// Who comes in where places are counted over all nodes; one at a time.
+    pub(super) seating: tokio::sync::Mutex<()>,
+    /// Somebody came or left since the other nodes were told.
+    pub(super) unsaid: AtomicBool,
+    /// When the other nodes were last told; microseconds.
+    pub(super) said: AtomicI64,
     state: Mutex<State>,
     /// When it was last joined or published to.
     used: AtomicI64,
@@ -81,6 +87,9 @@ impl Channel {
             configured: configured.into(),
             offered,
             preparing: tokio::sync::Mutex::default(),
+            seating: tokio::sync::Mutex::default(),
+            unsaid: AtomicBool::new(false),
+            said: AtomicI64::new(0),
             state: Mutex::default(),
             used: AtomicI64::new(now.micros()),
         }
@@ -443,6 +452,7 @@ impl Channel {
             conn.push(Item { frame, channel: self.number, offset: publication.offset }, now);
         }
         if new {
+            self.unsaid.store(true, Ordering::Relaxed);
             state.subscribers.push(conn.clone());
             conn.joined.lock().unwrap_or_else(PoisonError::into_inner).insert(self.number, self.clone());
         }
@@ -457,6 +467,7 @@ impl Channel {
         let mut state = self.state();
         let Some(i) = state.subscribers.iter().position(|c| c.id == conn.id) else { return false };
         state.subscribers.swap_remove(i);
+        self.unsaid.store(true, Ordering::Relaxed);
         drop(state);
         self.touch(now);
         true

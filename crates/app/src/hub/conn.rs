@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
@@ -43,6 +44,8 @@ pub struct Conn {
     pub(super) node: u64,
     /// Who.
     pub who: Who,
+    /// Where from, if it counts there.
+    pub(super) address: Option<IpAddr>,
     pub(super) dialect: Arc<dyn Dialect>,
     pub(super) bounds: Bounds,
     pub(super) joined: Mutex<HashMap<u32, Arc<Channel>>>,
@@ -76,11 +79,13 @@ impl Conn {
         dialect: Arc<dyn Dialect>,
         bounds: Bounds,
         now: Timestamp,
+        address: Option<IpAddr>,
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             id,
             node,
             who,
+            address,
             dialect,
             bounds,
             joined: Mutex::default(),
@@ -274,8 +279,8 @@ impl Conn {
                     return;
                 }
             }
-            match unwritten.write(&**socket) {
-                Ok(()) => wrote = true,
+            match unwritten.write(&**socket, &mut wrote) {
+                Ok(()) => {}
                 Err(error) => {
                     let full = error.kind() == std::io::ErrorKind::WouldBlock;
                     (if full { &self.blocked } else { &self.broken }).store(true, Ordering::SeqCst);
@@ -382,6 +387,11 @@ impl Conn {
 
     pub(super) fn waiting_bytes(&self) -> usize {
         self.outbox().bytes()
+    }
+
+    /// Has it joined the channel?
+    pub(super) fn is_in(&self, channel: &Channel) -> bool {
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&channel.number)
     }
 
     pub(super) fn joined_channels(&self) -> Vec<Arc<Channel>> {

@@ -67,8 +67,8 @@ impl Unwritten {
         }
     }
 
-    /// Writes until nothing is left, or the socket takes no more.
-    pub(super) fn write(&mut self, socket: &dyn Direct) -> io::Result<()> {
+    /// Writes until nothing is left, or the socket takes no more; `moved` when it took anything at all.
+    pub(super) fn write(&mut self, socket: &dyn Direct, moved: &mut bool) -> io::Result<()> {
         while !self.is_empty() {
             let rest = &self.frames[self.first..];
             let mut slices = [IoSlice::new(&[]); WRITE_FRAMES];
@@ -82,6 +82,7 @@ impl Unwritten {
             if wrote == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
+            *moved = true;
             while let Some(frame) = self.frames.get(self.first) {
                 let left = frame.len() - self.offset;
                 if wrote < left {
@@ -133,5 +134,45 @@ impl Flusher {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes three bytes at a time, and nothing every other time.
+    #[derive(Default)]
+    struct Trickle {
+        full: std::sync::atomic::AtomicBool,
+        taken: Mutex<Vec<u8>>,
+    }
+
+    impl Direct for Trickle {
+        fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+            if self.full.fetch_not(std::sync::atomic::Ordering::Relaxed) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let some: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).take(3).collect();
+            self.taken.lock().unwrap().extend(&some);
+            Ok(some.len())
+        }
+
+        fn poll_writable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_client_that_takes_a_little_is_not_stuck() {
+        let (socket, mut unwritten) = (Trickle::default(), Unwritten::default());
+        unwritten.room().extend([Bytes::from_static(b"abcd"), Bytes::from_static(b"ef")]);
+        let mut moved = false;
+        assert_eq!(unwritten.write(&socket, &mut moved).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert!(moved, "three bytes went");
+        moved = false;
+        unwritten.write(&socket, &mut moved).unwrap();
+        assert!(moved && unwritten.is_empty());
+        assert_eq!(*socket.taken.lock().unwrap(), b"abcdef");
     }
 }

@@ -13,10 +13,12 @@ mod direct;
 mod flush;
 mod message;
 mod offers;
+mod seats;
 mod status;
 mod sweep;
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -37,6 +39,7 @@ pub use conn::{Conn, Credential, Who};
 pub use dialect::{DIALECTS, Delivery, Dialect, Ending, Notice, Severity};
 pub use direct::{Direct, DirectSocket};
 pub use offers::Offer;
+pub use seats::{Member, Present};
 pub use status::{Health, Status};
 
 use crate::auth::Auth;
@@ -48,6 +51,8 @@ use crate::tasks::Tasks;
 pub struct HubSettings {
     /// Connections of one user; further ones are refused.
     pub connections_per_user: u32,
+    /// Connections without a user that one address may have (of IPv6, one /64).
+    pub anonymous_per_address: u32,
     /// Messages of one user, over all channels.
     pub messages: Policy,
     /// Messages of this process a second, over all users.
@@ -77,6 +82,7 @@ impl Default for HubSettings {
         let seconds = Duration::from_secs;
         Self {
             connections_per_user: 100,
+            anonymous_per_address: 2_000,
             messages: Policy::refuse(50, seconds(60)),
             messages_per_second: 10_000,
             recovery_max: 300,
@@ -139,6 +145,8 @@ pub struct Hub {
 struct Conns {
     all: HashMap<u64, Arc<Conn>>,
     users: HashMap<UserId, HashMap<Arc<str>, u64>>,
+    /// Connections without a user, by where they come from.
+    anonymous: HashMap<IpAddr, HashSet<u64>>,
 }
 
 /// A message to publish.
@@ -170,6 +178,8 @@ pub struct Connecting {
     pub dialect: Arc<dyn Dialect>,
     /// A client that comes twice is there once.
     pub exclusive: bool,
+    /// Where from: connections that prove no user are counted by it. `None`: somebody else bounds them.
+    pub address: Option<IpAddr>,
 }
 
 /// Where nodes tell each other what operators say; no channel's name, so that nobody joins it.
@@ -184,6 +194,14 @@ const RESERVED: [&str; 6] = ["topic/", "testnet.", "mainnet.", "account.", "user
 const PUBLIC: [&str; 3] = ["topic/notifications", "testnet.", "mainnet."];
 /// Channels that nobody may join by name.
 const CLOSED: [&str; 3] = ["account.", "user/", "wallet/"];
+
+/// What one client is likely to have: of IPv6 a whole /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(six) => IpAddr::V6((six.to_bits() & !u128::from(u64::MAX)).into()),
+        four => four,
+    }
+}
 
 /// After the process was told to stop, what is queued is still written until every connection is gone.
 async fn drained(hub: Arc<Hub>, stopping: CancellationToken) {
@@ -352,9 +370,10 @@ impl Hub {
     /// A new connection; [`Self::disconnect`] ends it.
     ///
     /// # Errors
-    /// `RateLimited` when the user has as many as they may.
+    /// `RateLimited` when the user, or the address of somebody without one, has as many as they may.
     pub fn connect(&self, connecting: Connecting) -> Result<Arc<Conn>> {
-        let Connecting { who, dialect, exclusive } = connecting;
+        let Connecting { who, dialect, exclusive, address } = connecting;
+        let too_many = || Error::rate_limited("Connection limit exceeded", Duration::from_secs(30));
         let now = self.now();
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let mut conns = self.conns();
@@ -364,14 +383,20 @@ impl Hub {
             let name: Arc<str> = if exclusive { who.client.clone() } else { format!("{} {id}", who.client).into() };
             replaced = clients.get(&name).copied();
             if replaced.is_none() && clients.len() >= self.settings.connections_per_user as usize {
-                return Err(Error::rate_limited("Connection limit exceeded", Duration::from_secs(30)));
+                return Err(too_many());
             }
             clients.insert(name, id);
+        } else if let Some(address) = address {
+            let there = conns.anonymous.entry(network(address)).or_default();
+            if there.len() >= self.settings.anonymous_per_address as usize {
+                return Err(too_many());
+            }
+            there.insert(id);
         }
         if let Some(older) = replaced.and_then(|id| conns.all.get(&id)) {
             older.close(&Ending::Replaced);
         }
-        let conn = Conn::new((self.node, id), who, dialect, self.settings.outbox, now);
+        let conn = Conn::new((self.node, id), who, dialect, self.settings.outbox, now, address);
         conn.checked.store(self.access.load(Ordering::Relaxed), Ordering::Relaxed);
         conns.all.insert(id, conn.clone());
         self.stats.connected(conns.all.len());
@@ -398,6 +423,14 @@ impl Hub {
             clients.retain(|_, id| *id != conn.id);
             if clients.is_empty() {
                 conns.users.remove(&user);
+            }
+        }
+        if let Some(address) = conn.address.map(network)
+            && let Some(there) = conns.anonymous.get_mut(&address)
+        {
+            there.remove(&conn.id);
+            if there.is_empty() {
+                conns.anonymous.remove(&address);
             }
         }
         self.stats.disconnected(conns.all.len());
@@ -549,7 +582,10 @@ impl Hub {
             if !self.known(name).is_some_and(|known| Arc::ptr_eq(&known, &channel)) {
                 continue;
             }
-            match channel.join(conn, since, self.settings.recovery_max, self.now()) {
+            let seating = self.sit(&channel, conn).await?;
+            let joined = channel.join(conn, since, self.settings.recovery_max, self.now());
+            drop(seating);
+            match joined {
                 Ok(new) => {
                     if new {
                         self.came_in(&channel);
@@ -559,7 +595,7 @@ impl Hub {
                     }
                     return Ok(());
                 }
-                Err(Refused::Full) => return Err(Error::new(ErrorCode::Conflict, "The channel is full")),
+                Err(Refused::Full) => return Err(seats::full()),
                 Err(Refused::NotReady) => {}
             }
         }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::channel::After;
-use super::{Channel, Conn, Ending, Hub, Notice, OPERATORS, Severity};
+use super::{Channel, Conn, Ending, Hub, Notice, OPERATORS, Severity, seats};
 
 const PERIOD: Duration = Duration::from_secs(1);
 /// A publication that does not come by itself is read after this long.
@@ -176,6 +176,7 @@ fn look_at(hub: &Hub, conn: &Conn, now: Timestamp) {
 }
 
 async fn look_at_channel(hub: &Hub, channel: &Arc<Channel>, now: Timestamp) {
+    seats::say(hub, channel, now).await;
     if channel.missing_since().is_some_and(|since| now.since(since) >= MISSING_MAX) {
         refill(hub, channel).await;
     }

@@ -341,6 +341,8 @@ pub struct Realtime {
     pub path: String,
     /// At a time.
     pub connections_per_user: u32,
+    /// At a time, without a user.
+    pub anonymous_per_address: u32,
     /// A user in the window.
     pub messages: u32,
     /// The window.
@@ -737,6 +739,7 @@ fn read_realtime(r: &mut check::Reader<'_>) -> Realtime {
             }
         }),
         connections_per_user: r.whole("realtime.connections_per_user", "", 1..=50_000),
+        anonymous_per_address: r.whole("realtime.anonymous_per_address", "", 1..=1_000_000),
         messages: r.whole("realtime.messages", "", 1..=1_000_000_000),
         window: r.seconds("realtime.window_s", 1..=86_400),
         messages_per_second: r.whole("realtime.messages_per_second", "", 1..=10_000_000),
