@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use house::{House, leader, pass};
 use orrery_workers::Draft;
-use orrery_workers::fleet::FleetStore;
 use orrery_workers::script::Isolation;
 
 const SOON: Duration = Duration::from_secs(5);

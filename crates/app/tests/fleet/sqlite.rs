@@ -35,9 +35,9 @@ async fn leaders_hand_over_and_dead_ones_are_replaced() {
         let at = nodes.iter().position(|(name, _)| *name == lease.node()).unwrap();
         let (name, node) = nodes.remove(at);
         if clean {
-            drop(node.drain().await)
+            node.drain().await;
         } else {
-            node.kill().await
+            node.kill().await;
         }
         until("another leads", async || house.lease("w").await.node() != name).await;
     }
