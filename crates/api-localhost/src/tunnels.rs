@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use orrery_app::tunnels::{State as Is, Tunnel, Tunnels};
 use orrery_app::{App, Ctx};
 use orrery_http_kit::{Fail, JSON_BYTES_MAX, Known, parse_json, read_body};
-use orrery_kernel::{Error, ErrorCode, Result, Secret};
+use orrery_kernel::{Error, ErrorCode, Result, Secret, Timestamp};
 use orrery_tunnels::{Asked, Kind, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -60,8 +60,8 @@ impl TunnelBody {
             status: word(&tunnel),
             state: tunnel.state.name(),
             public_url: tunnel.url,
-            started_at: tunnel.since.filter(|_| there).map(|at| at.iso()),
-            expires_at: tunnel.until.filter(|_| there).map(|at| at.iso()),
+            started_at: tunnel.since.filter(|_| there).map(Timestamp::iso),
+            expires_at: tunnel.until.filter(|_| there).map(Timestamp::iso),
             log: tunnel.log,
         }
     }
@@ -118,7 +118,7 @@ impl MobileBody {
             url: tunnel.url.clone(),
             status: word(tunnel),
             message,
-            started_at: tunnel.since.filter(|_| running).map(|at| at.iso()),
+            started_at: tunnel.since.filter(|_| running).map(Timestamp::iso),
             process_alive: running,
             last_check: ctx.now.iso(),
         }

@@ -7,13 +7,14 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use hdrhistogram::Histogram;
 use orrery_exec::{Bounds, Command, Ending, Exit, Layer, NetPolicy, Profile, Runner as _, Wanted};
 use orrery_exec_unix::{RUNNER, Setup, Unix};
+use tokio::time::Instant;
 
 /// What is run.
 const PROGRAM: &str = "/bin/true";
@@ -39,7 +40,7 @@ struct Way {
 
 enum How {
     Std,
-    Runner(Unix, Profile),
+    Runner(Box<Unix>, Profile),
 }
 
 impl Way {
@@ -88,7 +89,7 @@ async fn measure(options: Options) -> Result<()> {
             without: without.to_vec(),
             ..Setup::default()
         };
-        Unix::new(setup)
+        Box::new(Unix::new(setup))
     };
     let namespaces = [Layer::UserNamespace, Layer::MountNamespace, Layer::PidNamespace, Layer::NetNamespace];
     let mut ways = vec![
@@ -101,7 +102,6 @@ async fn measure(options: Options) -> Result<()> {
     // touched, or it would be no memory
     let ballast: Vec<u8> = (0..options.mib * 1_048_576).map(|n| u8::try_from(n % 251).unwrap_or_default()).collect();
     let worst = Rc::new(Cell::new(Duration::ZERO));
-    #[expect(clippy::disallowed_methods, reason = "a watch on the loop that is measured")]
     let watching = tokio::task::spawn_local(watch(worst.clone()));
     for round in 0..=options.rounds {
         for way in &mut ways {
