@@ -127,6 +127,7 @@ fn is_refusal(what: &str, answer: &e2e::Answer) {
 /// The routes of the Localhost document have an envelope of their own and take any JSON as a document's value.
 fn of_localhost(path: &str) -> bool {
     let parts = ["csrf", "data", "execute", "files", "programs", "programs-terminal", "terminal", "tunnels", "v1"];
+    let parts = [&parts[..], &["ngrok", "localtunnel", "cloudflared", "mobile"]].concat();
     let first = path.strip_prefix("/api/").and_then(|rest| rest.split('/').next());
     first.is_some_and(|first| parts.contains(&first))
 }
@@ -235,9 +236,13 @@ async fn bodies_of_the_host() {
         if !takes_body || !of_localhost(&path) {
             continue;
         }
-        // a terminal needs no field to be opened: an empty object will do, and one whose only field it does not know
-        let enough =
-            |what: &str| path.ends_with("/terminal/open") && ["an empty object", "deep objects"].contains(&what);
+        // a terminal or a tunnel needs no field to be opened: an empty object will do, and one whose only field it does
+        // not know; a tunnel needs no body either
+        let tunnel = ["/ngrok/start", "/localtunnel/start", "/cloudflared/start"].iter().any(|end| path.ends_with(end));
+        let enough = |what: &str| {
+            (tunnel || path.ends_with("/terminal/open")) && ["an empty object", "deep objects"].contains(&what)
+                || tunnel && what == "nothing"
+        };
         for (what, body) in bad_bodies().into_iter().filter(|(what, _)| !enough(what)) {
             let answer = admin.send(&method, &path, &JSON, Some(body)).await;
             assert!(

@@ -12,7 +12,8 @@ const SUMMARY: &str = "ORRERY_NODE_SUMMARY";
 #[tokio::test]
 async fn clients_in_javascript() {
     run(
-        Options::default().env("RATE_LIMIT_MESSAGES", "1000000"),
+        // sockets from this machine are nobody's until they say whose they are
+        Options::default().env("RATE_LIMIT_MESSAGES", "1000000").env("ORRERY_AUTH__LOCAL_OPERATOR", "off"),
         &["socketio.test.mjs", "bittrade.test.mjs", "page.test.mjs", "money.test.mjs", "channels.test.mjs"],
     )
     .await;
@@ -37,6 +38,12 @@ async fn clients_over_tls() {
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let options = Options::default().env("RATE_LIMIT_MESSAGES", "1000000");
     run(options.tls(&certificate, &key), &["tls.test.mjs"]).await;
+}
+
+/// What the operator at the machine itself does, told on topics.
+#[tokio::test]
+async fn topics_of_the_host() {
+    run(Options::default(), &["host.test.mjs"]).await;
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod auth;
 mod badinput;
 mod channels;
+mod commands;
 mod crash;
 mod defects;
 mod desk;
@@ -21,7 +22,9 @@ mod scale;
 mod scripts;
 mod secrets;
 mod streams;
+mod terminals;
 mod trade;
+mod tunnels;
 mod ui;
 mod venues;
 mod webfix;

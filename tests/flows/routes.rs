@@ -119,7 +119,7 @@ const ROUTES: [Route; 73] = [
 ];
 
 /// The Localhost document's, without the version that each may have too.
-const LOCALHOST: [Route; 39] = [
+const LOCALHOST: [Route; 53] = [
     route("GET", "/api/csrf", Anybody, 200, ""),
     route("GET", "/api/data", Viewer, 200, ""),
     route("POST", "/api/data", Trader, 200, r#"{"key":"a","value":1}"#),
@@ -160,6 +160,21 @@ const LOCALHOST: [Route; 39] = [
     route("GET", "/api/terminal/socket/{session_id}", Operator, 0, ""),
     route("POST", "/api/programs-terminal/init", Operator, 0, "{}"),
     route("POST", "/api/programs-terminal/execute", Operator, 0, r#"{"session_id":"none","command":"true"}"#),
+    // no program of a tunnel is asked for: its answer depends on the machine
+    route("POST", "/api/ngrok/start", Operator, 0, r#"{"subdomain":"my-app"}"#),
+    route("POST", "/api/ngrok/stop", Operator, 200, ""),
+    route("GET", "/api/ngrok/status", Operator, 200, ""),
+    route("POST", "/api/localtunnel/start", Operator, 502, r#"{"subdomain":"my-app"}"#),
+    route("POST", "/api/localtunnel/stop", Operator, 200, ""),
+    route("GET", "/api/localtunnel/status", Operator, 200, ""),
+    route("POST", "/api/cloudflared/start", Operator, 0, r#"{"subdomain":"my-app"}"#),
+    route("POST", "/api/cloudflared/stop", Operator, 200, ""),
+    route("GET", "/api/cloudflared/status", Operator, 200, ""),
+    route("GET", "/api/tunnels/status", Operator, 200, ""),
+    route("POST", "/api/tunnels/stop-all", Operator, 200, ""),
+    route("POST", "/api/mobile/tunnel/start", Operator, 0, ""),
+    route("POST", "/api/mobile/tunnel/stop", Operator, 200, ""),
+    route("GET", "/api/mobile/tunnel/status", Operator, 200, ""),
 ];
 
 /// Those that stand below the version alone.
@@ -287,7 +302,8 @@ async fn credentials_suffice_or_not() {
 
 #[tokio::test]
 async fn credentials_of_the_localhost_document() {
-    let gateway = Gateway::start(Options::default()).await;
+    // no program of a tunnel is to be found, whatever this machine has
+    let gateway = Gateway::start(Options::default().env("ORRERY_EXEC__PATH", "/nonexistent")).await;
     let expired = {
         let other = Gateway::start(Options::default()).await;
         other.client().register("viewer@example.com").await.token().unwrap().to_owned()

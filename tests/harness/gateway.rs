@@ -125,6 +125,7 @@ impl Default for Options {
             ("ORRERY_LIMITS__AUTH_MAX", "1000000"),
             ("ORRERY_LIMITS__TUNNEL_MAX", "1000000"),
             ("ORRERY_MARKET__PRICE_POLL_S", "1"),
+            ("ORRERY_TUNNELS__LOCALTUNNEL_HOST", "http://127.0.0.1:9"),
         ];
         let mut env: BTreeMap<String, String> = env.map(|(k, v)| (k.into(), v.into())).into();
         for venue in VENUES {

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod exchange;
 pub mod gateway;
+pub mod localtunnel;
 pub mod proxy;
 pub mod socket;
 pub mod upstream;
@@ -16,6 +17,7 @@ pub use gateway::{
     Exported, Gateway, Options, Program, documented_routes, entries_of, gateway_binary, node_binary, poller_binary,
     repository,
 };
+pub use localtunnel::LocaltunnelHost;
 pub use proxy::Proxy;
 pub use upstream::{Mode, Upstream};
 

@@ -271,7 +271,7 @@ impl Talk {
         let caller = match self.conn.credential() {
             Some(Credential::Session(id)) => Some(app.auth.authenticate_session(&id, app.clock.now()).await?),
             Some(Credential::Key(key)) => Some(app.auth.authenticate(key.expose(), app.clock.now()).await?),
-            None => None,
+            Some(Credential::Surface) | None => None,
         };
         Ok(RequestMeta { now: app.clock.now(), ..self.meta.clone() }.ctx(caller))
     }

@@ -14,6 +14,7 @@ use orrery_http_kit::{Fail, Known, Segment};
 use orrery_storage::files::{BlobError, FileRecord, Outgoing};
 
 use crate::Localhost;
+use crate::files::tell;
 use crate::http_date::http_date;
 use crate::reply::Failure;
 
@@ -55,6 +56,10 @@ pub(crate) async fn download(
     };
     *response.status_mut() = status;
     describe(response.headers_mut(), &file, &tag, &modified, status, from, length);
+    // one that goes on where another was cut is no further one
+    if method == Method::GET && status.is_success() && from == 0 {
+        tell(&app, &ctx, "download", &file.name, Some(file.size)).await;
+    }
     Ok(response)
 }
 

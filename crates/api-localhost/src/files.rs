@@ -174,11 +174,23 @@ pub(crate) async fn upload(
 ) -> Answer<Response> {
     let (parts, body) = request.into_parts();
     let kept = receive_all(&app, &ctx, &parts, body).await?;
-    app.topics.tell("file_operations", json!({ "operation": "upload" })).await;
-    Ok(kept.into_response())
+    for file in &kept.files {
+        tell(&app, &ctx, "upload", &file.filename, Some(file.size)).await;
+    }
+    Ok(Reply::new(&ctx, kept).into_response())
 }
 
-async fn receive_all(app: &App, ctx: &Ctx, parts: &Parts, body: Body) -> Result<Reply<UploadedBody>> {
+/// Tells the user on the topic what was done with a file of theirs.
+pub(crate) async fn tell(app: &App, ctx: &Ctx, operation: &'static str, filename: &str, size: Option<u64>) {
+    let Some(caller) = &ctx.caller else { return };
+    let mut data = json!({ "operation": operation, "filename": filename });
+    if let Some(size) = size {
+        data["size"] = json!(size);
+    }
+    app.topics.tell_user(caller.user, "file_operations", data).await;
+}
+
+async fn receive_all(app: &App, ctx: &Ctx, parts: &Parts, body: Body) -> Result<UploadedBody> {
     ctx.authorize(Action::Store)?;
     bounded(&parts.headers, app.files.settings().file_bytes)?;
     let mut form = Form::new(&parts.headers, body)?;
@@ -207,7 +219,7 @@ async fn receive_all(app: &App, ctx: &Ctx, parts: &Parts, body: Body) -> Result<
     };
     let errors = (!faults.is_empty()).then(|| faults.iter().map(ToString::to_string).collect());
     let FileBody { filename, original_name, size, url, .. } = first;
-    Ok(Reply::new(ctx, UploadedBody { message, filename, original_name, size, url, files, errors }))
+    Ok(UploadedBody { message, filename, original_name, size, url, files, errors })
 }
 
 async fn receive(app: &App, ctx: &Ctx, form: &mut Form, given: &str) -> Result<FileRecord> {
@@ -269,7 +281,7 @@ pub(crate) async fn remove(
     Segment(filename, _): Segment<Localhost>,
 ) -> Answer<Reply<DeletedBody>> {
     app.files.remove(&ctx, &filename).await?;
-    app.topics.tell("file_operations", json!({ "operation": "delete" })).await;
+    tell(&app, &ctx, "delete", &filename, None).await;
     Ok(Reply::new(&ctx, DeletedBody { message: "File deleted successfully".into(), filename }))
 }
 

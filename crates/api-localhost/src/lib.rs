@@ -18,6 +18,7 @@ mod shape;
 mod system;
 mod terminals;
 mod tiers;
+mod tunnels;
 mod tus;
 mod ui;
 mod viewer;
@@ -59,6 +60,7 @@ pub struct Options {
     (name = "programs", description = "Programs and projects"),
     (name = "commands", description = "Commands and interactive sessions"),
     (name = "terminals", description = "Shells and terminals"),
+    (name = "tunnels", description = "Ways from the internet to this server"),
     (name = "system", description = "Health, numbers, copies"),
 ))]
 struct Document;
@@ -101,6 +103,20 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(viewer::socket))
         .routes(routes!(terminals::init))
         .routes(routes!(terminals::execute_in))
+        .routes(routes!(tunnels::ngrok_start))
+        .routes(routes!(tunnels::ngrok_stop))
+        .routes(routes!(tunnels::ngrok_status))
+        .routes(routes!(tunnels::localtunnel_start))
+        .routes(routes!(tunnels::localtunnel_stop))
+        .routes(routes!(tunnels::localtunnel_status))
+        .routes(routes!(tunnels::cloudflared_start))
+        .routes(routes!(tunnels::cloudflared_stop))
+        .routes(routes!(tunnels::cloudflared_status))
+        .routes(routes!(tunnels::all))
+        .routes(routes!(tunnels::stop_all))
+        .routes(routes!(tunnels::mobile_start))
+        .routes(routes!(tunnels::mobile_stop))
+        .routes(routes!(tunnels::mobile_status))
 }
 
 /// What only stands below `/api/v1`.
@@ -178,9 +194,34 @@ pub fn owns(path: &str) -> bool {
     first.is_some_and(|first| FAMILIES.contains(&first))
 }
 
+/// Does the path run something on this machine, or open a way to it?
+pub fn runs_things(path: &str) -> bool {
+    let rest = path.strip_prefix("/api/v1/").or_else(|| path.strip_prefix("/api/")).unwrap_or_default();
+    let mut parts = rest.split('/').filter(|part| !part.is_empty());
+    match (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) {
+        ("execute" | "terminal" | "programs-terminal", _) => true,
+        ("ngrok" | "localtunnel" | "cloudflared" | "tunnels" | "mobile", _) => true,
+        ("programs", second) => second.starts_with("execute"),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::owns;
+    use super::{owns, runs_things};
+
+    #[test]
+    fn paths_that_run_things() {
+        for path in ["/api/execute", "/api/v1/execute/send-input", "/api/terminal/socket/x", "/api//terminal/list"] {
+            assert!(runs_things(path), "{path}");
+        }
+        for path in ["/api/programs/execute/p", "/api/v1/programs/execute-terminal/p", "/api/tunnels/stop-all"] {
+            assert!(runs_things(path), "{path}");
+        }
+        for path in ["/api/data/execute", "/api/programs/list", "/execute", "/api/v1/health", "/health", "/"] {
+            assert!(!runs_things(path), "{path}");
+        }
+    }
 
     #[test]
     fn paths_of_this_surface() {

@@ -1,5 +1,6 @@
 //! `/api/v1/health`, `/api/v1/dashboard`, `POST /api/v1/backup`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as Plain};
 use http::StatusCode;
 use orrery_app::App;
+use orrery_app::topics::Notice;
 use orrery_http_kit::layers::{Recent, Seen};
 use orrery_http_kit::{Fail, Known, RequestMeta};
 use orrery_identity::{Action, authorize};
@@ -78,6 +80,8 @@ pub(crate) struct HealthBody {
     timestamp: String,
     version: &'static str,
     services: ServicesBody,
+    /// What holds commands and programs in, by layer: `active`, or `missing: ` and why. Null: none are run here.
+    sandbox: Option<BTreeMap<&'static str, String>>,
 }
 
 /// How the parts are
@@ -92,7 +96,16 @@ pub(crate) async fn health(
     let word = |good: bool| if good { "operational" } else { "unavailable" };
     let (data, files, programs) = (app.data.works().await, app.files.works().await, app.programs.works().await);
     let good = data && files && programs;
+    let sandbox = match &app.exec {
+        None => None,
+        Some(exec) => {
+            let layers = exec.layers().await;
+            let word = |missing: Option<&str>| missing.map_or_else(|| "active".into(), |why| format!("missing: {why}"));
+            Some(layers.report().map(|(layer, missing)| (layer.name(), word(missing))).collect())
+        }
+    };
     let body = HealthBody {
+        sandbox,
         status: if good { "healthy" } else { "unhealthy" },
         timestamp: meta.now.iso(),
         version: shared.system.version(),
@@ -237,15 +250,23 @@ pub(crate) async fn backup(
 ) -> std::result::Result<Reply<Data<BackupBody>>, Fail<Localhost>> {
     ctx.authorize(Action::ReadHouse)?;
     let progress = Progress(&app);
+    let notify = async |message: &str, severity: &str| {
+        if let Some(caller) = &ctx.caller {
+            let notice = Notice { kind: "backup", title: "Backup", message, severity };
+            app.topics.notify(caller.user, notice).await;
+        }
+    };
     progress.tell("started", "waiting", 0).await;
     let made = match shared.system.backup(&progress).await {
         Ok(made) => made,
         Err(e) => {
             progress.tell("failed", "failed", 0).await;
+            notify("The backup failed", "error").await;
             return Err(e.into());
         }
     };
     progress.tell("completed", "completed", 100).await;
+    notify("The backup is completed", "success").await;
     app.auth.record_act(&ctx, "backup", format!("backup:{}", made.name)).await;
     let data = BackupBody {
         message: "Backup completed".into(),

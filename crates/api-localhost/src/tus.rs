@@ -17,6 +17,7 @@ use orrery_identity::Action;
 use orrery_kernel::{Error, ErrorCode, Result};
 
 use crate::Localhost;
+use crate::files::tell;
 use crate::http_date::http_date;
 use crate::reply::Failure;
 
@@ -137,11 +138,18 @@ pub(crate) async fn create(State(app): State<Arc<App>>, Known(ctx, _): Known<Loc
         Err(e) if is_mismatch(&e) => return Ok(mismatch(e)),
         begun => begun?,
     };
+    tell_if_whole(&app, &ctx, &progress).await;
     let mut response = told(bare(StatusCode::CREATED), &progress);
     // relative to where it was asked for, with its version
     let place = format!("{}/{}", parts_path(&parts), progress.upload.id);
     set(&mut response, header::LOCATION, &place);
     Ok(response)
+}
+
+async fn tell_if_whole(app: &App, ctx: &Ctx, progress: &Progress) {
+    if let Some(file) = &progress.file {
+        tell(app, ctx, "upload", &file.name, Some(file.size)).await;
+    }
 }
 
 /// The path as the client asked for it.
@@ -270,7 +278,10 @@ async fn next(app: &App, ctx: &Ctx, id: &str, request: Request) -> Answer {
     let offset = number(&parts.headers, &OFFSET).ok_or_else(missing)?;
     let checksum = checksum(&parts.headers)?;
     match append(app, ctx, id, offset, checksum, body).await {
-        Ok(progress) => Ok(told(bare(StatusCode::NO_CONTENT), &progress)),
+        Ok(progress) => {
+            tell_if_whole(app, ctx, &progress).await;
+            Ok(told(bare(StatusCode::NO_CONTENT), &progress))
+        }
         Err(e) if is_mismatch(&e) => Ok(mismatch(e)),
         Err(e) if e.code == ErrorCode::Conflict => Ok(with_status(e, StatusCode::CONFLICT)),
         Err(e) => Err(e.into()),

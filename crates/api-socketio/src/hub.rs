@@ -134,7 +134,7 @@ pub(crate) async fn dispatch(hub: Arc<Hub>, app: Arc<App>, io: SocketIo, stoppin
                 (hub.of(user), &[News::Plans][..])
             }
             Ok(Event::Settings) => (hub.admins(), &[News::Settings][..]),
-            Ok(Event::Channels | Event::Output(_)) => continue,
+            Ok(Event::Channels | Event::Output(_) | Event::Alert(_)) => continue,
             Ok(Event::Access) => (hub.everybody(), &[News::Access][..]),
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "fell behind the events; every socket is brought up to date");

@@ -9,7 +9,8 @@ use orrery_api_bittrade as render;
 use orrery_app::hub::DirectSocket;
 use orrery_app::{App, Ctx};
 use orrery_http_kit::RequestMeta;
-use orrery_identity::Role;
+use orrery_http_kit::browser::same_site;
+use orrery_identity::{Caller, Role};
 use orrery_kernel::{Error, ErrorCode, Timestamp, UserId};
 use orrery_ledger::Seq;
 use orrery_protocol::Rupees;
@@ -50,6 +51,8 @@ struct Talk {
     admin: bool,
     /// Is there something new for administrators?
     house_due: bool,
+    /// The operator at the machine itself, if that is where the socket is from. For topics alone.
+    local: Option<Caller>,
 }
 
 struct Identity {
@@ -74,11 +77,14 @@ pub(crate) async fn run(
         TransportType::Websocket => socket.req_parts().extensions.get::<DirectSocket>().cloned(),
         TransportType::Polling => None,
     };
+    let here = meta.as_ref().is_some_and(|meta| meta.local) && same_site(socket.req_parts()).is_ok();
+    let local = app.auth.local_operator().filter(|_| here);
     let mut topics = Topics::new(&app, socket.id.as_str(), direct);
-    let mut talk = Talk { socket, app, hub, meta, identity: None, admin: false, house_due: false };
+    let mut talk = Talk { socket, app, hub, meta, identity: None, admin: false, house_due: false, local };
     let mut batch = Vec::new();
     let ended = async {
-        talk.welcome().await?;
+        // rare and large: in boxes, they are no part of every idle socket
+        Box::pin(talk.welcome()).await?;
         let mut house = tokio::time::interval(HOUSE_PERIOD);
         house.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -87,12 +93,16 @@ pub(crate) async fn run(
                 biased;
                 () = seat.wake.notified() => {
                     let news = seat.news.swap(0, Ordering::AcqRel);
-                    talk.tell(news, seat.take_filled()).await?;
+                    Box::pin(talk.tell(news, seat.take_filled())).await?;
+                    if news & News::Access as u8 != 0 {
+                        let caller = Box::pin(talk.caller()).await?;
+                        Box::pin(topics.identify(caller.as_ref())).await;
+                    }
                 }
-                Some(command) = inbox.recv() => talk.command(command, &mut topics).await?,
-                more = topics.next(&mut batch) => talk.topic_messages(&mut batch, more.is_some()).await?,
-                () = expiry => talk.recheck().await?,
-                _ = house.tick(), if talk.house_due => talk.house().await?,
+                command = inbox.next() => Box::pin(talk.command(command, &mut topics)).await?,
+                more = topics.next(&mut batch) => Box::pin(talk.topic_messages(&mut batch, more.is_some())).await?,
+                () = expiry => Box::pin(talk.recheck()).await?,
+                _ = house.tick(), if talk.house_due => Box::pin(talk.house()).await?,
                 () = stopping.cancelled() => return Err::<(), Gone>(Gone),
             }
         }
@@ -109,9 +119,10 @@ impl Talk {
     async fn command(&mut self, command: Command, topics: &mut Topics) -> Result<(), Gone> {
         match command {
             Command::Authenticate(args) => {
-                let authenticated = self.authenticate(&args).await;
-                topics.identify(self.identity.as_ref().map(|i| i.user)).await;
-                authenticated
+                self.authenticate(&args).await?;
+                let caller = self.caller().await?;
+                topics.identify(caller.as_ref()).await;
+                Ok(())
             }
             Command::Subscribe(args) => self.subscribe(&args, topics).await,
             Command::Unsubscribe(args) => {
@@ -135,9 +146,10 @@ impl Talk {
             Err(message) => return self.emit(ERROR, &TopicError { message: message.into() }).await,
         };
         // the token is checked once more: it may have ended since
-        let user = self.ctx().await?.and_then(|ctx| ctx.caller).map(|caller| caller.user);
+        let caller = self.caller().await?;
+        topics.identify(caller.as_ref()).await;
         for topic in named {
-            match topics.subscribe(&topic, user).await {
+            match topics.subscribe(&topic, caller.as_ref()).await {
                 Ok(()) => self.emit(SUBSCRIBED, &TopicName { topic: &topic }).await?,
                 Err(error) => {
                     let message = match error.code {
@@ -380,6 +392,12 @@ impl Talk {
                 Ok(None)
             }
         }
+    }
+
+    /// Whom the socket speaks for, checked now: its user, or the operator at the machine itself.
+    async fn caller(&mut self) -> Result<Option<Caller>, Gone> {
+        let caller = self.ctx().await?.and_then(|ctx| ctx.caller);
+        Ok(caller.or_else(|| self.local.clone()))
     }
 
     /// Ends a socket whose token ran out or was revoked.

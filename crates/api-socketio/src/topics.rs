@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use orrery_app::App;
-use orrery_app::hub::{Conn, Connecting, Delivery, Dialect, DirectSocket, Ending, Notice, Who};
+use orrery_app::hub::{Conn, Connecting, Credential, Delivery, Dialect, DirectSocket, Ending, Notice, Who};
+use orrery_app::topics::{channels_of, topic_of};
+use orrery_identity::Caller;
 use orrery_kernel::{Error, ErrorCode, UserId};
 use orrery_protocol::socketio::{NOTIFICATION, TOPIC_MESSAGE, TOPICS, TopicMessage};
 use orrery_realtime::frame;
@@ -22,12 +24,8 @@ impl Dialect for TopicDialect {
     }
 
     fn publication(&self, d: &Delivery<'_>) -> Bytes {
-        let message = TopicMessage {
-            topic: d.channel.strip_prefix(PREFIX).unwrap_or(d.channel),
-            data: d.content,
-            timestamp: d.at.iso(),
-            message_id: d.id,
-        };
+        let message =
+            TopicMessage { topic: topic_of(d.channel), data: d.content, timestamp: d.at.iso(), message_id: d.id };
         serde_json::to_vec(&message).map(Bytes::from).unwrap_or_default()
     }
 
@@ -68,7 +66,7 @@ impl Dialect for FramedTopicDialect {
 
     fn publication(&self, d: &Delivery<'_>) -> Bytes {
         let message = packet(TOPIC_MESSAGE, &TopicDialect.publication(d));
-        if d.channel != NOTIFICATIONS {
+        if topic_of(d.channel) != NOTIFICATIONS {
             return message;
         }
         let both = [message, packet(NOTIFICATION, d.content.get().as_bytes())];
@@ -88,8 +86,8 @@ impl Dialect for FramedTopicDialect {
     }
 }
 
-/// Where notifications of everybody are published.
-const NOTIFICATIONS: &str = "topic/notifications";
+/// The topic whose messages are an event of their own too.
+const NOTIFICATIONS: &str = "notifications";
 
 /// A socket's subscriptions.
 pub(crate) struct Topics {
@@ -99,6 +97,8 @@ pub(crate) struct Topics {
     name: Arc<str>,
     conn: Option<Arc<Conn>>,
     joined: BTreeSet<&'static str>,
+    /// Who subscribed.
+    caller: Option<Caller>,
 }
 
 /// Lets clients name the topics.
@@ -123,7 +123,7 @@ pub(crate) fn named(argument: Option<&serde_json::Value>) -> Result<Vec<String>,
 
 impl Topics {
     pub(crate) fn new(app: &Arc<App>, name: &str, direct: Option<DirectSocket>) -> Self {
-        Self { app: app.clone(), name: name.into(), direct, conn: None, joined: BTreeSet::new() }
+        Self { app: app.clone(), name: name.into(), direct, conn: None, joined: BTreeSet::new(), caller: None }
     }
 
     fn conn(&mut self, user: Option<UserId>) -> Result<Arc<Conn>, Error> {
@@ -136,6 +136,8 @@ impl Topics {
             None => Arc::new(TopicDialect),
         };
         let conn = self.app.hub.connect(Connecting { who, dialect, exclusive: false, address: None })?;
+        // the socket's task looks at its token by itself
+        conn.prove(Credential::Surface, None);
         if let Some(direct) = &self.direct {
             self.app.hub.write_to(&conn, direct.clone());
         }
@@ -143,14 +145,18 @@ impl Topics {
         Ok(conn)
     }
 
-    /// Subscribes as `user`; a second time is fine.
-    pub(crate) async fn subscribe(&mut self, topic: &str, user: Option<UserId>) -> Result<(), Error> {
+    /// Subscribes as `caller`; a second time is fine.
+    pub(crate) async fn subscribe(&mut self, topic: &str, caller: Option<&Caller>) -> Result<(), Error> {
         let unknown = || Error::new(ErrorCode::Invalid, format!("Invalid topic: {topic}"));
         let topic = TOPICS.into_iter().find(|known| *known == topic).ok_or_else(unknown)?;
-        let conn = self.conn(user)?;
+        let conn = self.conn(caller.map(|caller| caller.user))?;
         if !self.joined.contains(topic) {
             self.app.hub.join(&conn, &format!("{PREFIX}{topic}"), None).await?;
             self.joined.insert(topic);
+            self.caller = caller.cloned();
+            for channel in caller.iter().flat_map(|caller| channels_of(caller, topic)) {
+                self.app.hub.seat(&conn, &channel).await?;
+            }
         }
         Ok(())
     }
@@ -158,18 +164,22 @@ impl Topics {
     pub(crate) async fn unsubscribe(&mut self, topic: &str) {
         if let (Some(conn), true) = (&self.conn, self.joined.remove(topic)) {
             self.app.hub.leave(conn, &format!("{PREFIX}{topic}")).await;
+            for channel in self.caller.iter().flat_map(|caller| channels_of(caller, topic)) {
+                self.app.hub.leave(conn, &channel).await;
+            }
         }
     }
 
     /// The socket speaks for somebody else now: what they may not hear ends.
-    pub(crate) async fn identify(&mut self, user: Option<UserId>) {
-        if self.conn.as_ref().is_none_or(|conn| conn.who.user == user) {
+    pub(crate) async fn identify(&mut self, caller: Option<&Caller>) {
+        let same = |of: &Caller| (of.user, of.role);
+        if self.conn.is_none() || self.caller.as_ref().map(same) == caller.map(same) {
             return;
         }
         let joined = std::mem::take(&mut self.joined);
         self.end();
         for topic in joined {
-            if let Err(error) = self.subscribe(topic, user).await {
+            if let Err(error) = self.subscribe(topic, caller).await {
                 tracing::debug!(%error, topic, "a subscription ended with its user");
             }
         }

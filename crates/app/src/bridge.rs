@@ -25,7 +25,7 @@ fn message(event: &Event) -> Option<String> {
         Event::Channels => Some("channels".into()),
         Event::Plans { user } => Some(format!("plans {user}")),
         // runs are told by the process that has them
-        Event::Ledger { .. } | Event::Filled { .. } | Event::Output(_) => None,
+        Event::Ledger { .. } | Event::Filled { .. } | Event::Output(_) | Event::Alert(_) => None,
     }
 }
 

@@ -38,8 +38,27 @@ pub enum Event {
     Channels,
     /// A run of somebody's began, wrote, ended. Only this process tells of it.
     Output(Arc<crate::exec::Told>),
+    /// Something that concerns security. Only this process tells of it.
+    Alert(Arc<Alert>),
     /// Somebody's permissions changed (logout, password, role, deletion): re-check every socket.
     Access,
+}
+
+/// Something that concerns security, as the audit log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Whose account it concerns, where it is known.
+    pub user: Option<UserId>,
+    /// Who did it: `user:7`, `anonymous`, `operator`.
+    pub actor: String,
+    /// What: `login`.
+    pub action: &'static str,
+    /// With what.
+    pub target: String,
+    /// `ok`, or what became of it.
+    pub outcome: String,
+    /// From where.
+    pub address: String,
 }
 
 /// A bounded broadcast. A listener that falls 1,024 events behind is told so by its receiver

@@ -27,6 +27,7 @@ pub mod tasks;
 pub mod topics;
 pub mod trading;
 pub mod transfers;
+pub mod tunnels;
 pub mod venues;
 pub mod wallets;
 pub mod workers;
@@ -91,6 +92,8 @@ pub struct Ports {
     pub paper: Option<paper::PaperParts>,
     /// Who runs commands and terminals, where that is switched on.
     pub exec: Option<exec::ExecParts>,
+    /// Who makes tunnels, where that is switched on.
+    pub tunnels: Option<tunnels::TunnelParts>,
     /// Source of prices and charts.
     pub price_feed: Arc<dyn PriceFeed>,
     /// Source of sentiment.
@@ -156,6 +159,8 @@ pub struct App {
     pub workers: workers::Workers,
     /// Commands, runs of programs, terminals, where that is switched on.
     pub exec: Option<Arc<exec::Exec>>,
+    /// Tunnels from the internet, where that is switched on.
+    pub tunnels: Option<Arc<tunnels::Tunnels>>,
     /// Documents.
     pub data: data::Data,
     /// Files.
@@ -180,7 +185,7 @@ impl App {
     pub async fn start(ports: Ports, settings: Settings, tasks: &tasks::Tasks) -> Result<Arc<Self>> {
         let Ports { ledger, plans, identity, market, cache, rates, clock, entropy, .. } = ports;
         let Ports { broker, channels, price_feed, sentiment_feed, wallets, exchanges, paper, .. } = ports;
-        let Ports { workers, fleet, worker_logs, scripts, bus, exec, data, files: parts, .. } = ports;
+        let Ports { workers, fleet, worker_logs, scripts, bus, exec, tunnels, data, files: parts, .. } = ports;
         let events = events::Events::default();
         let auth = Arc::new(auth::Auth::new(
             identity.clone(),
@@ -227,10 +232,15 @@ impl App {
         hub.start(&auth, &events, tasks);
         let exec = exec
             .map(|parts| exec::Exec::new(parts, auth.clone(), events.clone(), clock.clone(), entropy.clone(), tasks));
+        let topics = topics::Topics::new(hub.clone());
+        tasks.spawn("topics", topics.clone().follow(events.clone(), tasks.clone()));
+        let tunnels =
+            tunnels.map(|parts| tunnels::Tunnels::new(parts, auth.clone(), topics.clone(), clock.clone(), tasks));
         let limits = limits::RequestLimits::new(rates, settings.requests);
         let node = settings.wallets.node.clone();
         let worker_ports = workers::WorkerPorts {
             store: workers,
+            wallets: wallets.clone(),
             fleet,
             logs: worker_logs,
             scripts,
@@ -286,12 +296,13 @@ impl App {
             admin,
             market,
             events,
-            topics: topics::Topics::new(hub.clone()),
+            topics,
             hub,
             wallets,
             venues,
             workers,
             exec,
+            tunnels,
             data: data::Data::new(data),
             files,
             programs,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orrery_app::events::Event;
-use orrery_app::exec::{Exec, ExecParts, ExecSettings, Line, Piece, Placed, ProgramRun, Viewed};
+use orrery_app::exec::{Exec, ExecParts, ExecSettings, Line, Listed, Piece, Placed, ProgramRun, Viewed};
 use orrery_app::tasks::Tasks;
 use orrery_app::{App, Ctx};
 use orrery_exec::{Bound, Bounds, Input, NetPolicy, Profile, Size, Timing, What};
@@ -218,11 +218,22 @@ async fn idle_sessions_end() {
     let shop = Shop::open(quick()).await;
     let (exec, op) = (shop.exec(), operator(7));
     let session = exec.start_session(&op, "cat", None).await.unwrap().session;
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    // to look at the list is no use; the clock is the test's own
+    let until = async |what: &str, is: fn(Option<Listed>) -> bool| {
+        for _ in 0..1_000 {
+            if is(exec.list_sessions(&op).unwrap().into_iter().next()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("never {what}");
+    };
+    until("idle for a minute", |listed| listed.is_some_and(|l| l.idle >= Duration::from_secs(60))).await;
     exec.send_input(&op, &session, "x").await.unwrap();
-    tokio::time::sleep(Duration::from_secs(80)).await;
+    until("idle for longer", |listed| listed.is_some_and(|l| l.idle >= Duration::from_secs(80))).await;
     assert!(exec.send_input(&op, &session, "").await.unwrap().return_code.is_none());
-    tokio::time::sleep(Duration::from_secs(300)).await;
+    until("ended", |listed| listed.is_none_or(|l| l.return_code.is_some())).await;
+    until("forgotten", |listed| listed.is_none()).await;
     assert_eq!(exec.send_input(&op, &session, "").await.unwrap_err().code, ErrorCode::NotFound);
 }
 

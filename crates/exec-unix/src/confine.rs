@@ -97,6 +97,11 @@ fn landlock(spec: &Spec) -> Result<(), landlock::RulesetError> {
     };
     let mut rules = grant(rules, readable.iter().map(PathBuf::as_path), read)?;
     if spec.spaces.mount {
+        // names of the root too: what is hidden is not there to be named. Without mounts of its own, a rule for the
+        // root would show the names in every place below it
+        if spec.profile == Profile::Standard {
+            rules = grant(rules, [Path::new("/")], AccessFs::ReadDir.into())?;
+        }
         rules = grant(rules, ["/tmp", "/dev/shm"].map(Path::new), all)?;
         if spec.spaces.pid {
             rules = grant(rules, [Path::new("/proc")], read)?;

@@ -66,6 +66,8 @@ pub struct Session {
     moved: Duration,
     /// When somebody asked last.
     used: Duration,
+    /// Since when it is known to read.
+    reads: Option<Duration>,
     ended: Option<Exit>,
 }
 
@@ -73,7 +75,7 @@ impl Session {
     /// It begins.
     pub fn new(timing: Timing) -> Self {
         let (moved, used) = (Duration::ZERO, Duration::ZERO);
-        Self { timing, output: Vec::new(), dropped: false, moved, used, ended: None }
+        Self { timing, output: Vec::new(), dropped: false, moved, used, reads: None, ended: None }
     }
 
     /// The program wrote.
@@ -124,7 +126,7 @@ impl Session {
     }
 
     /// Has it settled since `since`? `foreground` is asked only when it matters.
-    pub fn settled(&self, at: Duration, since: Duration, foreground: impl FnOnce() -> Foreground) -> Settled {
+    pub fn settled(&mut self, at: Duration, since: Duration, foreground: impl FnOnce() -> Foreground) -> Settled {
         if let Some(exit) = self.ended {
             return Settled::Ended(exit);
         }
@@ -135,8 +137,17 @@ impl Session {
             // one that never pauses is busy
             return if patience.is_zero() { Settled::Busy } else { Settled::Not(wait.min(patience)) };
         }
-        let again = match foreground() {
-            Foreground::Reads => return Settled::Waits,
+        let state = foreground();
+        let reads = self.reads.filter(|reads| state == Foreground::Reads && *reads >= self.moved);
+        self.reads = (state == Foreground::Reads).then(|| reads.unwrap_or(at));
+        let again = match state {
+            // what it wrote just before may still be on its way here
+            Foreground::Reads if reads.is_some_and(|reads| at.saturating_sub(reads) >= self.timing.quiet) => {
+                return Settled::Waits;
+            }
+            Foreground::Reads => {
+                self.timing.quiet.saturating_sub(reads.map_or(Duration::ZERO, |r| at.saturating_sub(r)))
+            }
             Foreground::Unknown if quiet >= self.timing.unknown => return Settled::Waits,
             Foreground::Unknown => self.timing.unknown.saturating_sub(quiet),
             Foreground::Busy => self.timing.quiet,
@@ -158,16 +169,23 @@ mod tests {
         let mut session = Session::new(Timing::default());
         session.wrote(ms(10), b">>> ");
         assert_eq!(session.settled(ms(20), ms(0), || panic!("too early")), Settled::Not(ms(50)));
-        assert_eq!(session.settled(ms(70), ms(0), || Foreground::Reads), Settled::Waits);
-        assert_eq!(session.settled(ms(70), ms(0), || Foreground::Busy), Settled::Not(ms(60)));
+        assert_eq!(session.settled(ms(70), ms(0), || Foreground::Reads), Settled::Not(ms(60)));
+        assert_eq!(session.settled(ms(100), ms(0), || Foreground::Reads), Settled::Not(ms(30)));
+        assert_eq!(session.settled(ms(130), ms(0), || Foreground::Reads), Settled::Waits);
+        assert_eq!(session.settled(ms(130), ms(0), || Foreground::Busy), Settled::Not(ms(60)));
         assert_eq!(session.settled(ms(5_000), ms(0), || Foreground::Busy), Settled::Busy);
         assert_eq!(session.take(ms(80)).text, ">>> ");
         assert_eq!(session.take(ms(80)).text, "");
+        // what arrives only after it was seen to read begins the quiet anew
+        assert_eq!(session.settled(ms(5_100), ms(5_000), || Foreground::Reads), Settled::Not(ms(60)));
+        session.wrote(ms(5_110), b"late");
+        assert_eq!(session.settled(ms(5_170), ms(5_000), || Foreground::Reads), Settled::Not(ms(60)));
+        assert_eq!(session.settled(ms(5_230), ms(5_000), || Foreground::Reads), Settled::Waits);
     }
 
     #[test]
     fn where_nobody_tells_quiet_is_waited_for() {
-        let session = Session::new(Timing::default());
+        let mut session = Session::new(Timing::default());
         assert_eq!(session.settled(ms(100), ms(0), || Foreground::Unknown), Settled::Not(ms(400)));
         assert_eq!(session.settled(ms(500), ms(0), || Foreground::Unknown), Settled::Waits);
     }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::{Result, bail};
 use orrery_app::exec::ExecParts;
+use orrery_exec::Runner as _;
 use orrery_exec_unix::{Setup, Unix};
 
 use crate::config::Config;
@@ -32,6 +34,23 @@ pub fn unix(config: &Config) -> Unix {
         required: exec.required.clone(),
         without: exec.without.clone(),
     })
+}
+
+/// Looks whether the layers are there without which nothing is to be run.
+///
+/// # Errors
+/// Which are missing, and why.
+pub async fn require_layers(config: &Config) -> Result<()> {
+    let required = &config.exec.required;
+    if !config.exec.enabled || required.is_empty() {
+        return Ok(());
+    }
+    let missing = unix(config).layers().await.missing(required);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing: Vec<_> = missing.into_iter().map(|(layer, why)| format!("{} ({why})", layer.name())).collect();
+    bail!("sandbox.require names layers that this machine does not have: {}", missing.join(", "))
 }
 
 /// What the use cases need of it.

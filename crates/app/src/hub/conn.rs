@@ -34,6 +34,8 @@ pub enum Credential {
     Session(SessionId),
     /// An API key's text.
     Key(Secret<String>),
+    /// The surface's own matter, which looks at it whenever anybody's permissions change.
+    Surface,
 }
 
 /// A connection: what waits for it, and what it has joined.

@@ -256,7 +256,7 @@ impl Hub {
         let own = ChannelConfig { max_connections: 0, require_auth, mode: Mode::Latest, ..ChannelConfig::default() };
         Some(if name.starts_with("topic/") || name.ends_with(".events") {
             ChannelConfig { mode: Mode::Stream, ..own }
-        } else if name.starts_with("wallet/") && !name.ends_with("/scripts") {
+        } else if name.starts_with("user/") || name.starts_with("wallet/") && !name.ends_with("/scripts") {
             // who may hear what changes: nothing is kept for later
             ChannelConfig { mode: Mode::Stream, history_size: 0, ..own }
         } else if self.is_offered(name) {
@@ -477,6 +477,11 @@ impl Hub {
     /// its names are not found: a client cannot make them.
     pub fn announce_own(&self, name: &str) {
         self.own.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+    }
+
+    /// Is anybody of this process in that channel?
+    pub fn is_heard(&self, name: &str) -> bool {
+        self.known(name).is_some_and(|channel| channel.connections() > 0)
     }
 
     fn own_config(&self, name: &str) -> Option<ChannelConfig> {

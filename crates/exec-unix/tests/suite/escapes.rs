@@ -1,6 +1,6 @@
 //! What a run must not be able to do.
 
-use orrery_exec::{Command, Layer, Limits, NetPolicy, Profile, Runner as _};
+use orrery_exec::{Command, Ending, Exit, Layer, Limits, NetPolicy, Profile, Runner as _};
 
 use crate::{Machine, NAMESPACES, limits, machine, without};
 
@@ -31,6 +31,32 @@ async fn the_server_s_files_are_not_there() {
         drop(write);
         assert_eq!(std::fs::read_to_string(machine.data.join("secret")).unwrap(), "planted");
     }
+}
+
+#[tokio::test]
+async fn the_root_is_listed_and_nothing_hidden_with_it() {
+    let machine = machine();
+    if !machine.unix.layers().await.has(Layer::MountNamespace) {
+        eprintln!("this machine has no mount namespaces: the root is not listed");
+        return;
+    }
+    let root = machine.says("ls /").await;
+    for name in ["bin", "etc", "usr", "tmp"] {
+        assert!(root.lines().any(|line| line == name), "{name}: {root}");
+    }
+    let data = machine.data.display().to_string();
+    assert_eq!(
+        machine.says(&format!("ls {data}")).await.trim(),
+        "workspaces",
+        "only the way to its own place is there"
+    );
+    for line in [format!("cat {data}/secret"), "echo x > /x".to_owned()] {
+        let finished = machine.shell(&line).await;
+        assert_ne!(finished.ending, Ending::Exited(Exit::Code(0)), "{line}: {finished:?}");
+    }
+    // programs see the system alone
+    let strict = Command { profile: Profile::Strict, ..Command::shell("ls /", &machine.workspace) };
+    assert_ne!(machine.run(strict).await.ending, Ending::Exited(Exit::Code(0)));
 }
 
 #[tokio::test]

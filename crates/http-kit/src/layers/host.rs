@@ -2,6 +2,7 @@
 //! machine (DNS rebinding) carries that name in `Host` and is turned away.
 
 use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use http::{HeaderMap, Uri, header};
 
@@ -10,6 +11,29 @@ use http::{HeaderMap, Uri, header};
 pub struct HostPolicy {
     /// Lower case; `.example.org` is every name below it.
     pub names: Vec<String>,
+    /// More of them, for a time.
+    pub live: LiveNames,
+}
+
+/// Names that a server answers to as long as somebody holds them. As many as there are holders.
+#[derive(Clone, Debug, Default)]
+pub struct LiveNames(Arc<RwLock<Vec<Weak<str>>>>);
+
+impl LiveNames {
+    /// That name, in small letters, counts until what is given back is dropped.
+    #[must_use]
+    pub fn hold(&self, name: &str) -> Arc<str> {
+        let name: Arc<str> = name.to_ascii_lowercase().into();
+        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        names.retain(|held| held.strong_count() > 0);
+        names.push(Arc::downgrade(&name));
+        name
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        names.iter().any(|held| held.upgrade().is_some_and(|held| *held == *name))
+    }
 }
 
 /// Why a request's host is not served.
@@ -43,7 +67,8 @@ impl HostPolicy {
         let name = name.strip_suffix('.').unwrap_or(&name);
         let bare = name.trim_start_matches('[').trim_end_matches(']');
         let listed = |n: &String| if n.starts_with('.') { name.ends_with(n.as_str()) } else { n == name };
-        if name == "localhost" || bare.parse::<IpAddr>().is_ok() || self.names.iter().any(listed) {
+        if name == "localhost" || bare.parse::<IpAddr>().is_ok() || self.names.iter().any(listed) || self.live.has(name)
+        {
             Ok(())
         } else {
             Err(HostFault::Foreign)
@@ -77,7 +102,7 @@ mod tests {
 
     #[test]
     fn names() {
-        let policy = HostPolicy { names: vec!["trade.example.org".into(), ".lan".into()] };
+        let policy = HostPolicy { names: vec!["trade.example.org".into(), ".lan".into()], ..HostPolicy::default() };
         let check = |host: &str| {
             let mut headers = HeaderMap::new();
             headers.append(header::HOST, host.parse().unwrap());
@@ -103,6 +128,19 @@ mod tests {
         for bad in ["", "a b", "user@localhost", "localhost:99999", "localhost:x", "/", "localhost/x"] {
             assert_eq!(check(bad), Err(HostFault::Malformed), "{bad}");
         }
+    }
+
+    #[test]
+    fn some_names_count_for_a_time() {
+        let policy = HostPolicy::default();
+        let check = || policy.check(&Uri::from_static("http://my-app.loca.lt/"), &HeaderMap::new());
+        assert_eq!(check(), Err(HostFault::Foreign));
+        let held = policy.live.hold("My-App.loca.lt");
+        let other = policy.live.hold("other.loca.lt");
+        assert_eq!(check(), Ok(()));
+        drop(held);
+        assert_eq!(check(), Err(HostFault::Foreign));
+        drop(other);
     }
 
     #[test]

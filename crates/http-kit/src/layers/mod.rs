@@ -15,6 +15,6 @@ pub use body::IdleBody;
 pub(crate) use cors::same_host;
 pub use cors::{Cors, Origins, cors};
 pub use edge::{Edge, Elsewhere, Options};
-pub use host::HostPolicy;
+pub use host::{HostPolicy, LiveNames};
 pub use recent::{Recent, Seen};
 pub use trace::{Facts, note_route};

@@ -4,8 +4,9 @@ use super::tree::Tree;
 use super::{ListenSpec, Problem, check};
 
 /// Names of the documents that stand for a key, as they are.
-const ALIASES: [(&str, &str); 13] = [
+const ALIASES: [(&str, &str); 14] = [
     ("JWT_SECRET", "auth.jwt_secret"),
+    ("NGROK_AUTHTOKEN", "tunnels.ngrok_authtoken"),
     ("JWT_EXPIRES_S", "auth.jwt_expires_s"),
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),

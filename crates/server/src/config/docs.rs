@@ -80,6 +80,7 @@ directory. `demo` reads only a named one. A key or `ORRERY_` variable that is no
 | `NODE_ENV=production` | `log.format = \"json\"` |
 | `DEBUG=bittrade:*` | adds `debug` for the BitTrade routes to `log.level` |
 | `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_PASSWORD` | make a Postgres URL for `database.url` where `DATABASE_URL` is not set; port 3306 (MySQL) is refused |
+| `NGROK_AUTHTOKEN` | `tunnels.ngrok_authtoken` |
 | `REDIS_URL` | `redis.url` |
 | `REDIS_HOST`, `REDIS_PORT`, `REDIS_PASSWORD`, `REDIS_DB` | make a URL for `redis.url` where `REDIS_URL` is not set |
 

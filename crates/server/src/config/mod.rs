@@ -11,6 +11,7 @@ mod fred;
 mod print;
 mod problem;
 mod tree;
+mod tunnels;
 mod venues;
 mod workers;
 
@@ -26,6 +27,7 @@ use orrery_market::Multipliers;
 pub use print::print;
 pub use problem::{ConfigError, Problem};
 use tree::Tree;
+pub use tunnels::{Scope, Tunnels};
 pub use venues::Venues;
 
 /// Everything that values may come from.
@@ -110,6 +112,8 @@ pub struct Config {
     pub fred: Fred,
     /// `[exec]` and `[sandbox]`.
     pub exec: exec::Exec,
+    /// `[tunnels]`.
+    pub tunnels: Tunnels,
     /// This node.
     pub node: Node,
     /// Running scripts.
@@ -167,7 +171,7 @@ pub struct TlsFiles {
 /// Where the database is.
 #[derive(Clone, Debug)]
 pub enum DatabaseUrl {
-    /// Absolute path of a SQLite file.
+    /// Absolute path of a SQLite file; `sqlite::memory:` for what is not kept.
     Sqlite(PathBuf),
     /// A `postgres://` URL, which may hold a password.
     Postgres(Secret<String>),
@@ -598,6 +602,8 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let fred = fred::read(r);
     let workers = workers::read(r, &sources.cwd);
     let exec = exec::read(r, sources);
+    let open_to_others = auth.local_operator && server.listen.iter().any(|listener| !listener.is_loopback());
+    let tunnels = tunnels::read(r, sources, open_to_others);
     let key_file = match r.optional("secrets.key_file") {
         Some(path) => sources.cwd.join(path),
         None => server.data_dir.join(crate::master_keys::FILE),
@@ -621,6 +627,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         venues,
         fred,
         exec,
+        tunnels,
         node,
         workers,
         key_file,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Loaded;
 
 /// Keys whose values are never shown.
-const SECRETS: [&str; 3] = ["auth.jwt_secret", "market.coingecko_api_key", "fred.api_key"];
+const SECRETS: [&str; 4] = ["auth.jwt_secret", "market.coingecko_api_key", "fred.api_key", "tunnels.ngrok_authtoken"];
 
 /// Does the key's value name a server and how to log in to it?
 fn is_login(key: &str) -> bool {

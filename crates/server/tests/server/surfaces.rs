@@ -14,10 +14,11 @@ use orrery_server::config::Surface;
 use orrery_server::health::Health;
 use orrery_server::router::Surfaces;
 use orrery_server::system::SystemClock;
+use orrery_server::tunnels::LoopbackDoors;
 use tokio::sync::watch;
 
 use super::health::Database;
-use super::support::in_memory;
+use super::support::{bounds, in_memory};
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NAMED: &str = "https://trade.example.org";
@@ -43,7 +44,8 @@ async fn served() -> Served {
         metrics: true,
         dropped: Vec::new(),
     });
-    let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining, None);
+    let doors = LoopbackDoors::new(bounds(), &tasks);
+    let surfaces = Surfaces::new(&config, &app, health, &tasks, &draining, &doors, None);
     Served { surfaces, tasks, _dir: dir, _draining: sender }
 }
 

@@ -1,0 +1,153 @@
+//! What a run costs through the runner, against plain `std::process`, in a process as large as a busy server.
+//!
+//! Rounds are interleaved, so that what else the machine does falls on all alike. All of it is on one thread with an
+//! event loop, whose longest stall is told too: while a run is made nobody else should wait.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use hdrhistogram::Histogram;
+use orrery_exec::{Bounds, Command, Ending, Exit, Layer, NetPolicy, Profile, Runner as _, Wanted};
+use orrery_exec_unix::{RUNNER, Setup, Unix};
+
+/// What is run.
+const PROGRAM: &str = "/bin/true";
+
+/// Measures the cost of runs.
+#[derive(Parser)]
+struct Options {
+    /// Memory that is in use meanwhile, MiB.
+    #[arg(long, default_value_t = 512)]
+    mib: usize,
+    /// Rounds; in each, one run of each kind.
+    #[arg(long, default_value_t = 200)]
+    rounds: u32,
+}
+
+/// A way to run the program.
+struct Way {
+    name: &'static str,
+    how: How,
+    took: Histogram<u64>,
+    stalls: Histogram<u64>,
+}
+
+enum How {
+    Std,
+    Runner(Unix, Profile),
+}
+
+impl Way {
+    fn new(name: &'static str, how: How) -> Result<Self> {
+        Ok(Self { name, how, took: Histogram::new(3)?, stalls: Histogram::new(3)? })
+    }
+}
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(RUNNER) {
+        return orrery_exec_unix::child();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.context("no runtime").and_then(|runtime| {
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, measure(Options::parse()))
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Notes how late the event loop is, again and again.
+async fn watch(worst: Rc<Cell<Duration>>) {
+    const TICK: Duration = Duration::from_millis(1);
+    loop {
+        let before = Instant::now();
+        tokio::time::sleep(TICK).await;
+        // the timer's own granularity is no stall
+        let late = before.elapsed().saturating_sub(2 * TICK);
+        worst.set(worst.get().max(late));
+    }
+}
+
+async fn measure(options: Options) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let workspace = directory.path().canonicalize()?;
+    let unix = |without: &[Layer]| {
+        let setup = Setup {
+            program: PathBuf::from("/proc/self/exe"),
+            workspaces: workspace.clone(),
+            without: without.to_vec(),
+            ..Setup::default()
+        };
+        Unix::new(setup)
+    };
+    let namespaces = [Layer::UserNamespace, Layer::MountNamespace, Layer::PidNamespace, Layer::NetNamespace];
+    let mut ways = vec![
+        Way::new("std::process, no sandbox", How::Std)?,
+        Way::new("runner, no sandbox", How::Runner(unix(&[]), Profile::Off))?,
+        Way::new("runner, Landlock and seccomp", How::Runner(unix(&namespaces), Profile::Standard))?,
+        Way::new("runner, commands' sandbox", How::Runner(unix(&[]), Profile::Standard))?,
+        Way::new("runner, programs' sandbox", How::Runner(unix(&[]), Profile::Strict))?,
+    ];
+    // touched, or it would be no memory
+    let ballast: Vec<u8> = (0..options.mib * 1_048_576).map(|n| u8::try_from(n % 251).unwrap_or_default()).collect();
+    let worst = Rc::new(Cell::new(Duration::ZERO));
+    #[expect(clippy::disallowed_methods, reason = "a watch on the loop that is measured")]
+    let watching = tokio::task::spawn_local(watch(worst.clone()));
+    for round in 0..=options.rounds {
+        for way in &mut ways {
+            worst.set(Duration::ZERO);
+            let took = once(&way.how, &workspace).await.with_context(|| way.name)?;
+            // lets the watch notice
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            // the first finds out what the machine has
+            if round > 0 {
+                way.took.record(u64::try_from(took.as_micros())?)?;
+                way.stalls.record(u64::try_from(worst.get().as_micros())?)?;
+            }
+        }
+    }
+    watching.abort();
+    ensure!(ballast.iter().step_by(4_096).any(|b| *b > 0), "the ballast was never there");
+    report(&ways, options.mib);
+    Ok(())
+}
+
+/// Runs the program to its end.
+async fn once(how: &How, workspace: &std::path::Path) -> Result<Duration> {
+    let began = Instant::now();
+    match how {
+        How::Std => {
+            let status = tokio::process::Command::new(PROGRAM).status().await?;
+            ensure!(status.success(), "{status}");
+        }
+        How::Runner(unix, profile) => {
+            let limits = Bounds::default().limits(Wanted::default()).context("no limits")?;
+            let command = Command::program(PROGRAM, &[], workspace);
+            let command = Command { profile: *profile, net: NetPolicy::Loopback, ..command };
+            let finished = unix.run(command, limits, None).await?;
+            ensure!(finished.ending == Ending::Exited(Exit::Code(0)), "{finished:?}");
+        }
+    }
+    Ok(began.elapsed())
+}
+
+fn report(ways: &[Way], mib: usize) {
+    println!("{PROGRAM}, {mib} MiB in use{:>37}{:>10}{:>10}{:>16}", "p50 ms", "p99 ms", "ratio", "worst stall ms");
+    let ms = |us: u64| us as f64 / 1_000.0;
+    let plain = ways.first().map_or(1, |way| way.took.value_at_quantile(0.5)).max(1);
+    for way in ways {
+        let (p50, p99) = (way.took.value_at_quantile(0.5), way.took.value_at_quantile(0.99));
+        let ratio = p50 as f64 / plain as f64;
+        println!("{:<50}{:>14.2}{:>10.2}{:>10.2}{:>16.2}", way.name, ms(p50), ms(p99), ratio, ms(way.stalls.max()));
+    }
+}
