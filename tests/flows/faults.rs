@@ -13,9 +13,11 @@
 //! | A14 stored pages shown as the server's own | `files::files_up_and_down` |
 //! | A15, A16 keys of any type, 500 for bad input | `files::documents_survive_a_kill_and_parallel_writers`, `badinput` |
 //! | A17 sessions without an end | `crates/app/tests/exec.rs`: `sessions_are_capped`, `idle_sessions_end`; here, silent ones |
+//! | A22 tunnels that were forgotten, and blocked on their output | `tunnels::programs_open_tunnels_and_end_with_them`, `tunnels::what_is_missing_or_fails_is_said` |
 //! | A23 whoever had the port was killed | `lifecycle::a_busy_port_is_a_clear_error` |
 //! | A24 secrets that everybody knows | `auth::published_secrets_are_refused_at_start` |
 //! | A27 passwords compared byte by byte | `orrery_crypto::password`; hashes by bcrypt alone |
+//! | A29 subscriptions that brought nothing, and grew | `tests/js/host.test.mjs` |
 //! | A32 one map for all writers | `files::documents_survive_a_kill_and_parallel_writers`, `orrery_testkit::kept`; here, a kill |
 
 use std::sync::{Arc, Mutex};

@@ -111,6 +111,13 @@ async fn what_it_asks_when_it_is_opened() {
     let line = json!({"session_id": shell.text("session_id"), "command": "echo 'a > b $'"});
     let said = page.post("/api/programs-terminal/execute", line, &["success", "output", "working_dir"]).await;
     assert_eq!(said.text("output"), "a > b $\n");
+    let tunnels = page.reads("GET", "/api/tunnels/status", None, &["tunnels"]).await;
+    for name in ["ngrok", "localtunnel", "cloudflared"] {
+        let tunnel = &tunnels.body["tunnels"][name];
+        assert!(tunnel["status"] == "stopped" && there(tunnel, "public_url"), "{}", tunnels.body);
+    }
+    page.reads("POST", "/api/tunnels/stop-all", None, &["success", "results"]).await;
+    page.reads("GET", "/api/mobile/tunnel/status", None, &["data.running", "data.url"]).await;
     let data = ["data.storage", "data.totals", "data.recent_programs", "data.recent_requests", "data.server_time"];
     page.reads("GET", "/api/v1/dashboard", None, &data).await;
 }

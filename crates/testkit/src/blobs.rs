@@ -184,7 +184,7 @@ fn archive(files: &[(&str, &[u8], bool, usize)]) -> Vec<u8> {
     out
 }
 
-async fn unpacked(folders: &dyn Folders, bytes: Vec<u8>, id: &str) -> Result<Vec<Bytes>, UnpackError> {
+async fn unpacked(folders: &dyn Folders, bytes: &[u8], id: &str) -> Result<Vec<Bytes>, UnpackError> {
     let planner = Planner { limits: Limits::default(), blocked: Blocked::new(&Blocked::DOCUMENTED) };
     let mut new = folders.begin().await?;
     new.create_archive().await?;
@@ -200,7 +200,7 @@ async fn unpacked(folders: &dyn Folders, bytes: Vec<u8>, id: &str) -> Result<Vec
 /// An archive is unpacked as far as its plan allows, whole or not at all, and is none of the folder's files.
 pub async fn archives(Place { folders, .. }: &Place) {
     let good = archive(&[("run.sh", b"#!/bin/sh\n", false, 10), ("lib/a.py", b"print(2)", true, 8)]);
-    let beginnings = unpacked(folders.as_ref(), good.clone(), "project_1").await.expect("unpacks");
+    let beginnings = unpacked(folders.as_ref(), &good, "project_1").await.expect("unpacks");
     assert_eq!(beginnings, ["#!/bin/sh\n", "print(2)"]);
     let there = folders.beginning(OWNER, "project_1", "lib/a.py", 100).await.expect("answers");
     assert_eq!(there.expect("is there"), "print(2)");
@@ -215,11 +215,11 @@ pub async fn archives(Place { folders, .. }: &Place) {
         (good[..good.len() - 30].to_vec(), "an end"),
         (Vec::new(), "nothing"),
     ] {
-        let refused = unpacked(folders.as_ref(), bad, "project_2").await.expect_err(error);
+        let refused = unpacked(folders.as_ref(), &bad, "project_2").await.expect_err(error);
         assert!(matches!(refused, UnpackError::Archive(_)), "{error}: {refused:?}");
         assert_eq!(folders.beginning(OWNER, "project_2", "a.py", 1).await.expect("answers"), None, "{error}");
     }
-    let bomb = unpacked(folders.as_ref(), archive(&[("a.py", b"12", true, 1)]), "project_2").await;
+    let bomb = unpacked(folders.as_ref(), &archive(&[("a.py", b"12", true, 1)]), "project_2").await;
     assert!(matches!(bomb, Err(UnpackError::Archive(ZipError::Bomb))), "{bomb:?}");
 }
 

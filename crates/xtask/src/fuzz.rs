@@ -67,7 +67,9 @@ fn gateway(binary: &Path, data: &Path) -> Command {
     command.env("ORRERY_DATA_DIR", data).env("ORRERY_LISTEN", "127.0.0.1:0");
     // port 9 of the loopback: refused at once
     let nowhere = "http://127.0.0.1:9";
-    command.env("COINGECKO_API_URL", nowhere).env("FEAR_GREED_API_URL", nowhere);
+    for name in ["COINGECKO_API_URL", "FEAR_GREED_API_URL", "ORRERY_TUNNELS__LOCALTUNNEL_HOST"] {
+        command.env(name, nowhere);
+    }
     for venue in VENUES {
         command.env(format!("ORRERY_VENUES__{venue}__REST_URL"), nowhere);
         command.env(format!("ORRERY_VENUES__{venue}__WS_URL"), "ws://127.0.0.1:9");
