@@ -85,7 +85,8 @@ impl Hub {
             Ok(all) => {
                 for seats in all.into_iter().filter(|seats| seats.node != self.node) {
                     present.connections += seats.connections as usize;
-                    let members = serde_json::from_slice::<Vec<(Option<i64>, String)>>(&seats.members.unwrap_or_default());
+                    let members =
+                        serde_json::from_slice::<Vec<(Option<i64>, String)>>(&seats.members.unwrap_or_default());
                     // another version's are passed over
                     present.members.extend(members.unwrap_or_default().into_iter().map(|(u, c)| (u, c.into())));
                 }
