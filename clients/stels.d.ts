@@ -204,6 +204,10 @@ interface StelsApi {
     readonly sid: string;
     /** The worker's exchange account, which an exchange opened without arguments is. */
     readonly account: string | null;
+    /** What `setAccount` was given as the account's `protocol`: its owner's strategy. */
+    readonly protocol: any;
+    /** How often the node tells of itself, in milliseconds. */
+    readonly tick: number;
   };
   /** When the worker was started, in milliseconds. */
   readonly startTime: number;

@@ -4,10 +4,10 @@ use e2e::client::PASSWORD;
 use e2e::{Answer, Client, Gateway, Options, at_once};
 use serde_json::{Value, json};
 
-const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=BOUNDARY");
+pub(super) const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=BOUNDARY");
 
 /// A form of `(field, file name, content)`; without a file name it is a text.
-fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
+pub(super) fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, file, content) in parts {
         let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
@@ -18,12 +18,12 @@ fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
     body
 }
 
-async fn upload(client: &Client, path: &str, parts: &[(&str, Option<&str>, &[u8])]) -> Answer {
+pub(super) async fn upload(client: &Client, path: &str, parts: &[(&str, Option<&str>, &[u8])]) -> Answer {
     client.send("POST", path, &[FORM], Some(form(parts))).await
 }
 
 /// An archive of stored files, with the mode on Unix of each.
-fn archive(files: &[(&str, &[u8], u32)]) -> Vec<u8> {
+pub(super) fn archive(files: &[(&str, &[u8], u32)]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, data, mode) in files {
         let offset = u32::try_from(out.len()).unwrap().to_le_bytes();
@@ -42,7 +42,7 @@ fn archive(files: &[(&str, &[u8], u32)]) -> Vec<u8> {
 }
 
 #[track_caller]
-fn fails(answer: &Answer, status: u16, category: &str) {
+pub(super) fn fails(answer: &Answer, status: u16, category: &str) {
     assert_eq!((answer.status, &answer.body["category"]), (status, &json!(category)), "{}", answer.body);
     assert_eq!(answer.body["success"], false);
     let id = answer.text("error_id");
@@ -50,7 +50,7 @@ fn fails(answer: &Answer, status: u16, category: &str) {
     assert!(digits.0.bytes().chain(digits.1.bytes()).all(|b| b.is_ascii_digit()), "{id}");
 }
 
-async fn local() -> Gateway {
+pub(super) async fn local() -> Gateway {
     Gateway::start(Options::default().env("ORRERY_AUTH__LOCAL_OPERATOR", "on")).await
 }
 
@@ -300,7 +300,8 @@ async fn uploads_that_go_on() {
     let done = part(&ann, "5", b"56789").await.expect(204);
     let file = ann.get(done.header("content-location").unwrap()).await.expect(200);
     assert_eq!(file.bytes, b"0123456789");
-    assert_eq!(ann.send("HEAD", &place, &[tus], None).await.status, 404);
+    let look = ann.send("HEAD", &place, &[tus], None).await.expect(200);
+    assert_eq!(look.header("upload-offset"), Some("10"));
     let options = ann.send("OPTIONS", "/api/files/tus", &[], None).await.expect(204);
     assert!(options.header("tus-extension").unwrap().contains("creation"));
     assert_eq!(ann.send("POST", "/api/files/tus", &[("upload-length", "1")], None).await.status, 412);

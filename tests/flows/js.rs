@@ -27,12 +27,6 @@ async fn a_session_of_the_web_client() {
     run(Options::default().env("ORRERY_LISTEN", listeners), &["client.test.mjs"]).await;
 }
 
-/// What the operator at the machine itself does, told on topics.
-#[tokio::test]
-async fn topics_of_the_host() {
-    run(Options::default(), &["host.test.mjs"]).await;
-}
-
 /// The gateway speaks TLS itself, with a certificate of nobody's that these clients trust.
 #[tokio::test]
 async fn clients_over_tls() {
@@ -44,6 +38,12 @@ async fn clients_over_tls() {
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let options = Options::default().env("RATE_LIMIT_MESSAGES", "1000000");
     run(options.tls(&certificate, &key), &["tls.test.mjs"]).await;
+}
+
+/// What the operator at the machine itself does, told on topics.
+#[tokio::test]
+async fn topics_of_the_host() {
+    run(Options::default(), &["host.test.mjs"]).await;
 }
 
 #[test]

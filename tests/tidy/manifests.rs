@@ -145,6 +145,7 @@ const CORE_OUTSIDE: [(&str, &[&str]); 13] = [
             "secp256k1",
             "serde",
             "serde_json",
+            "sha1",
             "sha2",
             "subtle",
             "thiserror",

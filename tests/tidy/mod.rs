@@ -3,6 +3,7 @@
 //! Each rule is a function from what it judges to a list of faults, applied to the repository by one
 //! test and to a bad sample by another, so that a rule which can't fail is noticed.
 
+mod described;
 mod documents;
 mod manifests;
 mod schemas;

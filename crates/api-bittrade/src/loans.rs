@@ -185,7 +185,8 @@ pub(crate) async fn repay(
 #[utoipa::path(post, path = "/api/user/loan/partial-liquidation", tag = "loans", security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible ASCII characters")),
     responses((status = 200, body = LoanReply), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
 pub(crate) async fn partial_liquidation(
     State(app): State<Arc<App>>,
     Auth(ctx, _): Auth<BitTrade>,
@@ -201,7 +202,8 @@ pub(crate) async fn partial_liquidation(
 #[utoipa::path(post, path = "/api/user/loan/full-liquidation", tag = "loans", security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible ASCII characters")),
     responses((status = 200, body = LoanReply), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
 pub(crate) async fn full_liquidation(
     State(app): State<Arc<App>>,
     Auth(ctx, _): Auth<BitTrade>,

@@ -26,8 +26,8 @@ const SANDBOX: &str = "sandbox; default-src 'none'";
 /// Download a file
 #[utoipa::path(get, path = "/files/download/{filename}", tag = "files",
     params(("filename" = String, Path, description = "Its name")), responses(
-    (status = 200, description = "The whole file", content_type = "application/octet-stream"),
-    (status = 206, description = "The range that was asked for", content_type = "application/octet-stream"),
+    (status = 200, description = "The whole file, of the type that its name says", content_type = "*/*"),
+    (status = 206, description = "The range that was asked for", content_type = "*/*"),
     (status = 304, description = "It is the one that the client has"), (status = 401, body = Failure),
     (status = 404, body = Failure), (status = 416, description = "There is no such range"),
     (status = 429, body = Failure)), security(("bearer" = []), ("session" = [])))]

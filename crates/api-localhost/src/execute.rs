@@ -71,6 +71,7 @@ pub(crate) struct EndedBody {
 
 /// A run that is over, or a session and what it says. Fields that do not apply are left out.
 #[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = CommandBody)]
 pub(crate) struct RunBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<&'static str>,

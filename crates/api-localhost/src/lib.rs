@@ -32,7 +32,7 @@ use orrery_app::App;
 use orrery_http_kit::ErrorShape;
 use orrery_http_kit::layers::Recent;
 pub use shape::{Localhost, refusal};
-pub use system::{Backup, System};
+pub use system::{Backup, Steps, System};
 use tiers::Around;
 pub use tiers::Limits;
 pub use ui::{Ui, ui};

@@ -78,6 +78,7 @@ impl ProgramBody {
 
 /// A file of a program.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ProgramFileBody)]
 pub(crate) struct FileBody {
     filename: String,
     /// Below the program's folder.
@@ -101,6 +102,7 @@ impl FileBody {
 
 /// `POST /api/programs/upload`.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProgramUploadedBody)]
 pub(crate) struct UploadedBody {
     message: String,
     program_id: String,
@@ -128,6 +130,7 @@ pub(crate) struct ProjectUploadedBody {
 
 /// A form with a program.
 #[derive(Debug, ToSchema)]
+#[schema(as = ProgramUploadForm)]
 #[expect(dead_code, reason = "for the description only; forms are read as they arrive")]
 pub(crate) struct UploadForm {
     /// The program, or the archive.
@@ -318,6 +321,7 @@ async fn many_files(app: &App, ctx: &Ctx, request: Request) -> Result<(Program, 
 
 /// `GET /api/programs/list`.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProgramListBody)]
 pub(crate) struct ListBody {
     /// Newest first.
     programs: Vec<ProgramBody>,
@@ -334,6 +338,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, Known(ctx, _): Known<Local
 
 /// A run that is over.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProgramRunBody)]
 pub(crate) struct RunBody {
     executed_at: String,
     command: String,
@@ -456,6 +461,7 @@ pub(crate) async fn set_main(
 
 /// `DELETE /api/programs/delete/{id}`.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProgramDeletedBody)]
 pub(crate) struct DeletedBody {
     message: String,
     program_id: String,
@@ -478,6 +484,7 @@ pub(crate) async fn remove(
 
 /// What programs take.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProgramStorageBody)]
 pub(crate) struct StorageBody {
     pub(crate) total_programs: usize,
     pub(crate) total_projects: usize,
@@ -490,6 +497,7 @@ pub(crate) struct StorageBody {
 
 /// `GET /api/programs/storage-info`.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProgramStorageReply)]
 pub(crate) struct StorageReply {
     storage: StorageBody,
 }

@@ -23,6 +23,7 @@ type Answered = std::result::Result<Response, Fail<Localhost>>;
 
 /// `POST /api/programs/execute/{id}`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = ProgramExecuteRequest)]
 pub(crate) struct ExecuteRequest {
     /// In one text, split by a shell's quoting rules without a shell.
     arguments: Option<String>,

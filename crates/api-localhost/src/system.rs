@@ -30,8 +30,18 @@ const REQUESTS_SHOWN: usize = 50;
 pub trait System: Send + Sync {
     /// The program's version.
     fn version(&self) -> &'static str;
-    /// Makes a consistent copy of the database, wherever copies are kept.
-    async fn backup(&self) -> Result<Backup>;
+    /// Makes a consistent copy of the database and of what users keep, wherever copies are kept; one at a time.
+    ///
+    /// # Errors
+    /// `Unavailable` when the machine lacks what it takes, which the text says.
+    async fn backup(&self, steps: &dyn Steps) -> Result<Backup>;
+}
+
+/// Hears how far a copy is.
+#[async_trait]
+pub trait Steps: Send + Sync {
+    /// `step` begins when about `percent` of the work is done.
+    async fn step(&self, step: &'static str, percent: u8);
 }
 
 /// A copy that was made.
@@ -43,6 +53,8 @@ pub struct Backup {
     pub bytes: u64,
     /// Entries of the journal in it.
     pub entries: i64,
+    /// Files in it, those of programs too.
+    pub files: u64,
 }
 
 /// What the handlers of this file share.
@@ -200,11 +212,31 @@ pub(crate) struct BackupBody {
     message: String,
     /// Where it is, only the operator of the machine knows.
     backup: String,
+    /// Of the database and of the files.
     size_bytes: u64,
     journal_entries: i64,
+    /// Files of users, those of programs too.
+    file_count: u64,
 }
 
-/// Copy the database
+/// Tells the topic.
+struct Progress<'a>(&'a App);
+
+impl Progress<'_> {
+    async fn tell(&self, status: &'static str, step: &'static str, progress: u8) {
+        let told = serde_json::json!({ "status": status, "step": step, "progress": progress });
+        self.0.topics.tell("backup_progress", told).await;
+    }
+}
+
+#[async_trait]
+impl Steps for Progress<'_> {
+    async fn step(&self, step: &'static str, percent: u8) {
+        self.tell("running", step, percent).await;
+    }
+}
+
+/// Copy the database, files and programs
 ///
 /// Progress is told on the topic `backup_progress`.
 #[utoipa::path(post, path = "/backup", tag = "system", responses(
@@ -217,25 +249,23 @@ pub(crate) async fn backup(
     Known(ctx, _): Known<Localhost>,
 ) -> std::result::Result<Reply<Data<BackupBody>>, Fail<Localhost>> {
     ctx.authorize(Action::ReadHouse)?;
-    let tell = |status: &'static str, progress: u8| {
-        app.topics.tell("backup_progress", serde_json::json!({ "status": status, "progress": progress }))
-    };
+    let progress = Progress(&app);
     let notify = async |message: &str, severity: &str| {
         if let Some(caller) = &ctx.caller {
             let notice = Notice { kind: "backup", title: "Backup", message, severity };
             app.topics.notify(caller.user, notice).await;
         }
     };
-    tell("started", 0).await;
-    let made = match shared.system.backup().await {
+    progress.tell("started", "waiting", 0).await;
+    let made = match shared.system.backup(&progress).await {
         Ok(made) => made,
         Err(e) => {
-            tell("failed", 0).await;
+            progress.tell("failed", "failed", 0).await;
             notify("The backup failed", "error").await;
             return Err(e.into());
         }
     };
-    tell("completed", 100).await;
+    progress.tell("completed", "completed", 100).await;
     notify("The backup is completed", "success").await;
     app.auth.record_act(&ctx, "backup", format!("backup:{}", made.name)).await;
     let data = BackupBody {
@@ -243,6 +273,7 @@ pub(crate) async fn backup(
         backup: made.name,
         size_bytes: made.bytes,
         journal_entries: made.entries,
+        file_count: made.files,
     };
     Ok(Reply::new(&ctx, Data { data }))
 }

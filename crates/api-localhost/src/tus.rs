@@ -1,4 +1,4 @@
-//! Resumable uploads: tus 1.0.0 with creation, creation-with-upload, expiration and termination.
+//! Resumable uploads: tus 1.0.0 with creation, creation-with-upload, checksum, expiration and termination.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
-use orrery_app::files::Progress;
+use orrery_app::files::{CHECKSUM_FIELD, Checksum, Progress};
 use orrery_app::{App, Ctx};
 use orrery_http_kit::{Fail, Known, Segment};
 use orrery_identity::Action;
@@ -27,6 +27,9 @@ const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
+const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
+/// The protocol's own: what came is not what the checksum says.
+const CHECKSUM_MISMATCH: u16 = 460;
 const PART: &str = "application/offset+octet-stream";
 /// Most bytes of a client's own words about an upload.
 const METADATA_BYTES_MAX: usize = 4_096;
@@ -67,6 +70,26 @@ fn file_name(metadata: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()
 }
 
+/// The checksum of the part that comes, if the client sent one: `sha1 Lve95gjOVATpfV8EL5X4nxwjKHE=`.
+fn checksum(headers: &HeaderMap) -> Result<Option<Checksum>> {
+    let Some(given) = headers.get(CHECKSUM) else { return Ok(None) };
+    let awaited = || {
+        let (algorithm, sum) = given.to_str().ok()?.trim().split_once(' ')?;
+        Checksum::awaited(algorithm, STANDARD.decode(sum.trim()).ok()?)
+    };
+    let known = Checksum::ALGORITHMS.join(" or ");
+    let bad = || Error::invalid(CHECKSUM_FIELD, format!("{CHECKSUM_FIELD} must be {known} and the sum in Base64"));
+    awaited().map(Some).ok_or_else(bad)
+}
+
+/// What a client said of a file, in the protocol's words.
+fn described(progress: &Progress) -> String {
+    match &progress.file {
+        Some(file) => format!("filename {}", STANDARD.encode(&file.original)),
+        None => progress.upload.metadata.clone(),
+    }
+}
+
 fn told(mut response: Response, progress: &Progress) -> Response {
     set(&mut response, OFFSET, &progress.offset.to_string());
     match &progress.file {
@@ -83,8 +106,9 @@ fn told(mut response: Response, progress: &Progress) -> Response {
 pub(crate) async fn options(State(app): State<Arc<App>>) -> Response {
     let mut response = bare(StatusCode::NO_CONTENT);
     set(&mut response, HeaderName::from_static("tus-version"), VERSION);
-    let extensions = "creation,creation-with-upload,expiration,termination";
+    let extensions = "creation,creation-with-upload,checksum,expiration,termination";
     set(&mut response, HeaderName::from_static("tus-extension"), extensions);
+    set(&mut response, HeaderName::from_static("tus-checksum-algorithm"), &Checksum::ALGORITHMS.join(","));
     let most = app.files.settings().file_bytes.to_string();
     set(&mut response, HeaderName::from_static("tus-max-size"), &most);
     response
@@ -96,10 +120,12 @@ pub(crate) async fn options(State(app): State<Arc<App>>) -> Response {
 #[utoipa::path(post, path = "/files/tus", tag = "files", params(
     ("Tus-Resumable" = String, Header, description = "1.0.0"),
     ("Upload-Length" = u64, Header, description = "Bytes of the whole file"),
-    ("Upload-Metadata" = Option<String>, Header, description = "`filename` and its name in Base64")), responses(
-    (status = 201, description = "Begun; `Location` says where to send parts"), (status = 400, body = Failure),
-    (status = 401, body = Failure), (status = 403, body = Failure), (status = 412, description = "Another version"),
-    (status = 413, body = Failure), (status = 429, body = Failure)),
+    ("Upload-Metadata" = Option<String>, Header, description = "`filename` and its name in Base64"),
+    ("Upload-Checksum" = Option<String>, Header, description = "Of the part that comes along, as of any part")),
+    responses((status = 201, description = "Begun; `Location` says where to send parts"),
+    (status = 400, body = Failure), (status = 401, body = Failure), (status = 403, body = Failure),
+    (status = 412, description = "Another version"), (status = 413, body = Failure), (status = 429, body = Failure),
+    (status = 460, description = "The part is not what its checksum says, and nothing was begun", body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
 pub(crate) async fn create(State(app): State<Arc<App>>, Known(ctx, _): Known<Localhost>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
@@ -107,7 +133,11 @@ pub(crate) async fn create(State(app): State<Arc<App>>, Known(ctx, _): Known<Loc
     if let Some(refusal) = other_version(&parts.headers) {
         return Ok(refusal);
     }
-    let progress = begin(&app, &ctx, &parts, body).await?;
+    let checksum = checksum(&parts.headers)?;
+    let progress = match begin(&app, &ctx, &parts, checksum, body).await {
+        Err(e) if is_mismatch(&e) => return Ok(mismatch(e)),
+        begun => begun?,
+    };
     tell_if_whole(&app, &ctx, &progress).await;
     let mut response = told(bare(StatusCode::CREATED), &progress);
     // relative to where it was asked for, with its version
@@ -128,7 +158,7 @@ fn parts_path(parts: &Parts) -> &str {
     asked.trim_end_matches('/')
 }
 
-async fn begin(app: &App, ctx: &Ctx, parts: &Parts, body: Body) -> Result<Progress> {
+async fn begin(app: &App, ctx: &Ctx, parts: &Parts, checksum: Option<Checksum>, body: Body) -> Result<Progress> {
     let headers = &parts.headers;
     let missing = || Error::invalid("Upload-Length", "Upload-Length must be the bytes of the whole file");
     let length = number(headers, &LENGTH).ok_or_else(missing)?;
@@ -139,16 +169,37 @@ async fn begin(app: &App, ctx: &Ctx, parts: &Parts, body: Body) -> Result<Progre
     let given = file_name(&metadata).unwrap_or_else(|| "upload".into());
     let progress = app.files.begin_upload(ctx, &given, length, metadata).await?;
     let with_part = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == PART);
-    if with_part && progress.file.is_none() {
-        append(app, ctx, &progress.upload.id, 0, body).await
-    } else {
-        Ok(progress)
+    if !with_part || progress.file.is_some() {
+        return Ok(progress);
     }
+    let id = progress.upload.id;
+    let appended = append(app, ctx, &id, 0, checksum, body).await;
+    if appended.as_ref().is_err_and(is_mismatch) {
+        // the client does not know where it would send the part again
+        app.files.abandon_upload(ctx, &id).await?;
+    }
+    appended
 }
 
-/// Adds what comes. What came before the client went away stays.
-async fn append(app: &App, ctx: &Ctx, id: &str, offset: u64, mut body: Body) -> Result<Progress> {
-    let mut part = app.files.next_part(ctx, id, offset).await?;
+fn is_mismatch(error: &Error) -> bool {
+    error.code == ErrorCode::Invalid && error.field == Some(CHECKSUM_FIELD)
+}
+
+/// The answer to a part that is not what its checksum says.
+fn mismatch(error: Error) -> Response {
+    with_status(error, StatusCode::from_u16(CHECKSUM_MISMATCH).unwrap_or(StatusCode::BAD_REQUEST))
+}
+
+/// Adds what comes. What came before the client went away stays, unless a checksum should tell whether it is whole.
+async fn append(
+    app: &App,
+    ctx: &Ctx,
+    id: &str,
+    offset: u64,
+    checksum: Option<Checksum>,
+    mut body: Body,
+) -> Result<Progress> {
+    let mut part = app.files.next_part(ctx, id, offset, checksum).await?;
     while let Some(frame) = body.frame().await {
         let written = match frame.map(http_body::Frame::into_data) {
             Ok(Ok(bytes)) => part.write(bytes).await,
@@ -156,8 +207,8 @@ async fn append(app: &App, ctx: &Ctx, id: &str, offset: u64, mut body: Body) -> 
             Err(_) => break,
         };
         if let Err(e) = written {
-            part.finish().await?;
-            return Err(e);
+            // what is wrong with the part says more than that it is not whole
+            return Err(part.finish().await.err().filter(|fault| !is_mismatch(fault)).unwrap_or(e));
         }
     }
     part.finish().await
@@ -166,7 +217,8 @@ async fn append(app: &App, ctx: &Ctx, id: &str, offset: u64, mut body: Body) -> 
 /// How far a resumable upload is
 #[utoipa::path(head, path = "/files/tus/{id}", tag = "files",
     params(("id" = String, Path, description = "From `Location`")), responses(
-    (status = 200, description = "`Upload-Offset` and `Upload-Length`"), (status = 401, description = "Not known"),
+    (status = 200, description = "`Upload-Offset` and `Upload-Length`; of one that is whole they are the same"),
+    (status = 401, description = "Not known"),
     (status = 404, description = "No such upload, or over"), (status = 412, description = "Another version"),
     (status = 429, description = "Too many")), security(("bearer" = []), ("session" = [])))]
 pub(crate) async fn look(
@@ -182,8 +234,9 @@ pub(crate) async fn look(
     let progress = app.files.upload(&ctx, &id).await?;
     let mut response = told(bare(StatusCode::OK), &progress);
     set(&mut response, LENGTH, &progress.upload.length.to_string());
-    if !progress.upload.metadata.is_empty() {
-        set(&mut response, METADATA, &progress.upload.metadata);
+    let metadata = described(&progress);
+    if !metadata.is_empty() {
+        set(&mut response, METADATA, &metadata);
     }
     set(&mut response, header::CACHE_CONTROL, "no-store");
     Ok(response)
@@ -193,12 +246,14 @@ pub(crate) async fn look(
 #[utoipa::path(patch, path = "/files/tus/{id}", tag = "files", params(
     ("id" = String, Path, description = "From `Location`"),
     ("Tus-Resumable" = String, Header, description = "1.0.0"),
-    ("Upload-Offset" = u64, Header, description = "Bytes that are there")),
+    ("Upload-Offset" = u64, Header, description = "Bytes that are there"),
+    ("Upload-Checksum" = Option<String>, Header, description = "`sha1` or `sha256` and the part's sum in Base64")),
     request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"), responses(
     (status = 204, description = "`Upload-Offset` says how many bytes are there now"), (status = 400, body = Failure),
     (status = 401, body = Failure), (status = 403, body = Failure), (status = 404, body = Failure),
     (status = 409, body = Failure), (status = 412, description = "Another version"), (status = 413, body = Failure),
-    (status = 415, body = Failure), (status = 429, body = Failure)),
+    (status = 415, body = Failure), (status = 429, body = Failure),
+    (status = 460, description = "The part is not what its checksum says, and is not kept", body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
 pub(crate) async fn part(
     State(app): State<Arc<App>>,
@@ -221,11 +276,13 @@ async fn next(app: &App, ctx: &Ctx, id: &str, request: Request) -> Answer {
     }
     let missing = || Error::invalid("Upload-Offset", "Upload-Offset must be the bytes that are there");
     let offset = number(&parts.headers, &OFFSET).ok_or_else(missing)?;
-    match append(app, ctx, id, offset, body).await {
+    let checksum = checksum(&parts.headers)?;
+    match append(app, ctx, id, offset, checksum, body).await {
         Ok(progress) => {
             tell_if_whole(app, ctx, &progress).await;
             Ok(told(bare(StatusCode::NO_CONTENT), &progress))
         }
+        Err(e) if is_mismatch(&e) => Ok(mismatch(e)),
         Err(e) if e.code == ErrorCode::Conflict => Ok(with_status(e, StatusCode::CONFLICT)),
         Err(e) => Err(e.into()),
     }
@@ -240,6 +297,8 @@ fn with_status(error: Error, status: StatusCode) -> Response {
 }
 
 /// Drop a resumable upload
+///
+/// One that is whole goes with its file.
 #[utoipa::path(delete, path = "/files/tus/{id}", tag = "files",
     params(("id" = String, Path, description = "From `Location`")), responses(
     (status = 204, description = "It is gone"), (status = 401, body = Failure), (status = 403, body = Failure),
@@ -268,7 +327,8 @@ pub(crate) async fn drop_upload(
     (status = 204, description = "As of the method that is meant"), (status = 400, body = Failure),
     (status = 401, body = Failure), (status = 403, body = Failure), (status = 404, body = Failure),
     (status = 409, body = Failure), (status = 412, description = "Another version"), (status = 413, body = Failure),
-    (status = 415, body = Failure), (status = 429, body = Failure)),
+    (status = 415, body = Failure), (status = 429, body = Failure),
+    (status = 460, description = "The part is not what its checksum says, and is not kept", body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
 pub(crate) async fn overridden(State(app): State<Arc<App>>, request: Request) -> Answer {
     let (mut parts, body) = request.into_parts();

@@ -1,11 +1,12 @@
 //! One socket as others see it: what is new for it, and what its client asked.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use orrery_ledger::Seq;
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 /// Commands of a client that may wait; a client that sends more at once is closed.
 const COMMANDS_MAX: usize = 64;
@@ -65,19 +66,41 @@ pub(crate) enum News {
 pub(crate) struct Seat {
     pub(crate) news: AtomicU8,
     pub(crate) wake: Notify,
-    commands: mpsc::Sender<Command>,
+    commands: Arc<Commands>,
     filled: Mutex<Vec<Seq>>,
 }
 
 /// Orders whose execution may wait to be told; of more, the oldest are only seen in the history.
 const FILLED_MAX: usize = 64;
 
+/// Commands in the order of arrival. No channel of tokio's, whose first block alone is a kilobyte a socket.
+#[derive(Default)]
+struct Commands {
+    waiting: Mutex<VecDeque<Command>>,
+    came: Notify,
+}
+
 /// What a socket's task listens to.
-pub(crate) type Inbox = mpsc::Receiver<Command>;
+pub(crate) struct Inbox(Arc<Commands>);
+
+impl Inbox {
+    /// The next command; waits for one.
+    pub(crate) async fn next(&mut self) -> Command {
+        loop {
+            let next = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            match next {
+                Some(command) => return command,
+                // one that came since the look has left a permit
+                None => self.0.came.notified().await,
+            }
+        }
+    }
+}
 
 impl Seat {
     pub(crate) fn new() -> (Self, Inbox) {
-        let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+        let commands = Arc::new(Commands::default());
+        let inbox = Inbox(commands.clone());
         (Self { news: AtomicU8::new(0), wake: Notify::new(), commands, filled: Mutex::default() }, inbox)
     }
 
@@ -103,8 +126,16 @@ impl Seat {
 
     /// Queues a command in the order of arrival.
     pub(crate) fn command(&self, command: Command) {
-        if self.commands.try_send(command).is_err() {
+        let mut waiting = self.commands.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let flooded = waiting.len() == COMMANDS_MAX;
+        if !flooded {
+            waiting.push_back(command);
+        }
+        drop(waiting);
+        if flooded {
             self.news(News::Flooded);
+        } else {
+            self.commands.came.notify_one();
         }
     }
 }

@@ -83,7 +83,8 @@ pub(crate) async fn run(
     let mut talk = Talk { socket, app, hub, meta, identity: None, admin: false, house_due: false, local };
     let mut batch = Vec::new();
     let ended = async {
-        talk.welcome().await?;
+        // rare and large: in boxes, they are no part of every idle socket
+        Box::pin(talk.welcome()).await?;
         let mut house = tokio::time::interval(HOUSE_PERIOD);
         house.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -92,16 +93,16 @@ pub(crate) async fn run(
                 biased;
                 () = seat.wake.notified() => {
                     let news = seat.news.swap(0, Ordering::AcqRel);
-                    talk.tell(news, seat.take_filled()).await?;
+                    Box::pin(talk.tell(news, seat.take_filled())).await?;
                     if news & News::Access as u8 != 0 {
-                        let caller = talk.caller().await?;
-                        topics.identify(caller.as_ref()).await;
+                        let caller = Box::pin(talk.caller()).await?;
+                        Box::pin(topics.identify(caller.as_ref())).await;
                     }
                 }
-                Some(command) = inbox.recv() => talk.command(command, &mut topics).await?,
-                more = topics.next(&mut batch) => talk.topic_messages(&mut batch, more.is_some()).await?,
-                () = expiry => talk.recheck().await?,
-                _ = house.tick(), if talk.house_due => talk.house().await?,
+                command = inbox.next() => Box::pin(talk.command(command, &mut topics)).await?,
+                more = topics.next(&mut batch) => Box::pin(talk.topic_messages(&mut batch, more.is_some())).await?,
+                () = expiry => Box::pin(talk.recheck()).await?,
+                _ = house.tick(), if talk.house_due => Box::pin(talk.house()).await?,
                 () = stopping.cancelled() => return Err::<(), Gone>(Gone),
             }
         }

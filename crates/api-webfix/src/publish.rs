@@ -11,6 +11,7 @@ use orrery_kernel::{Result, Timestamp};
 use orrery_protocol::stels::{ChannelName, NetworkConnections};
 use orrery_wallets::Account;
 use orrery_workers::fleet::NodeTotals;
+use orrery_workers::script::TICK;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
@@ -19,8 +20,6 @@ use tokio::time::MissedTickBehavior;
 use crate::methods::{balance_channel, balance_raw};
 use crate::{BATCH, HEARTBEAT, PER_SESSION_MAX, Shared};
 
-/// Between two rounds.
-const PERIOD: Duration = Duration::from_secs(5);
 /// Nodes that the sonar tells of, besides this one.
 const NODES_SHOWN_MAX: usize = 100;
 
@@ -157,7 +156,7 @@ impl Shared {
             "title": facts.title,
             "type": "gateway",
             "brain": "network",
-            "tick": PERIOD.as_millis() as u64,
+            "tick": TICK.as_millis() as u64,
             "connectors": [],
             "markets": facts.markets,
             "dns": { "public": false, "hetNet": { "socket": "/", "protocol": "webfix" } },
@@ -296,7 +295,7 @@ pub(crate) fn private(address: &str) -> String {
 /// Tells all of it again and again, and ends the sockets of sessions that are over.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let stopping = shared.tasks.stopping();
-    let mut tick = tokio::time::interval(PERIOD);
+    let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

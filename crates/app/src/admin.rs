@@ -11,6 +11,7 @@ use orrery_market::{Multipliers, Setting};
 use crate::Ctx;
 use crate::auth::Auth;
 use crate::desk::Desk;
+use crate::files::Leaving;
 use crate::plans::Plans;
 use crate::transfers::Transfers;
 
@@ -83,12 +84,18 @@ pub struct Admin {
     auth: Arc<Auth>,
     plans: Arc<Plans>,
     transfers: Arc<Transfers>,
+    leaving: Leaving,
 }
 
 impl Admin {
     /// Assembles the use cases.
-    pub fn new(desk: Desk, auth: Arc<Auth>, plans: Arc<Plans>, transfers: Arc<Transfers>) -> Self {
-        Self { desk, auth, plans, transfers }
+    pub fn new(
+        desk: Desk,
+        auth: Arc<Auth>,
+        (plans, transfers): (Arc<Plans>, Arc<Transfers>),
+        leaving: Leaving,
+    ) -> Self {
+        Self { desk, auth, plans, transfers, leaving }
     }
 
     /// Users after `after` with their balances, by number, at most [`ROWS_MAX`].
@@ -209,13 +216,17 @@ impl Admin {
         Ok(self.desk.market.settings())
     }
 
-    /// Deletes a user: their plans go, what is reserved is freed, their entries stay. The last
-    /// administrator stays.
+    /// Deletes a user: their plans, documents, files and programs go, what is reserved is freed, their entries stay.
+    /// The last administrator stays.
     pub async fn delete_user(&self, ctx: &Ctx, id: UserId) -> Result<Deleted> {
         ctx.authorize(Action::Administer)?;
         let user = self.auth.delete_user(ctx, id).await?;
         let plans = self.plans.delete_all(id).await?;
         self.transfers.release_all(ctx.now, id).await?;
+        if let Err(error) = self.leaving.forget(id).await {
+            // the user is gone; the sweep drops the rest
+            tracing::warn!(%error, cause = ?error.internal, "what a deleted user kept stays for now");
+        }
         Ok(Deleted { user, plans })
     }
 

@@ -222,7 +222,9 @@ impl App {
         let transfers = Arc::new(transfers::Transfers::new(desk.clone()));
         let plans = Arc::new(plans::Plans::new(desk.clone(), plans));
         let loans = loans::Loans::new(desk.clone());
-        let admin = admin::Admin::new(desk, auth.clone(), plans.clone(), transfers.clone());
+        let leaving = files::Leaving::new(data.clone(), &parts);
+        let of_plans = (plans.clone(), transfers.clone());
+        let admin = admin::Admin::new(desk, auth.clone(), of_plans, leaving.clone());
         let hub_ports =
             hub::HubPorts { broker, channels, rates: rates.clone(), clock: clock.clone(), entropy: entropy.clone() };
         let hub = hub::Hub::new(hub_ports, settings.hub);
@@ -238,6 +240,7 @@ impl App {
         let node = settings.wallets.node.clone();
         let worker_ports = workers::WorkerPorts {
             store: workers,
+            wallets: wallets.clone(),
             fleet,
             logs: worker_logs,
             scripts,
@@ -263,6 +266,7 @@ impl App {
             clock: clock.clone(),
             entropy: entropy.clone(),
         };
+        let users = identity.clone();
         let ports = wallets::WalletPorts {
             store: wallets,
             ledger,
@@ -279,7 +283,8 @@ impl App {
         let files = Arc::new(files::Files::new(&parts, of_auth, of_clock, of_entropy, of_settings));
         let (of_auth, of_clock, of_entropy, of_settings) = kept(&auth);
         let programs = Arc::new(programs::Programs::new(&parts, of_auth, of_clock, of_entropy, of_settings));
-        tasks.spawn("files-sweep", files.clone().sweep(programs.clone(), tasks.stopping()));
+        let sweep = files.clone().sweep(programs.clone(), leaving, users, tasks.stopping());
+        tasks.spawn("files-sweep", sweep);
         Ok(Arc::new(Self {
             auth,
             trading,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 use orrery_kernel::{Clock, Entropy, Error, ErrorCode, Result};
 use orrery_storage::Bus;
-use orrery_wallets::Session;
+use orrery_wallets::{Session, WalletStore};
 use orrery_workers::fleet::FleetStore;
 use orrery_workers::logs::LogStore;
 use orrery_workers::script::ScriptRuntime;
@@ -49,6 +49,7 @@ pub enum Stopped {
 /// Everything outside that the use cases of workers reach.
 pub(crate) struct WorkerPorts {
     pub store: Arc<dyn WorkerStore>,
+    pub wallets: Arc<dyn WalletStore>,
     pub fleet: Arc<dyn FleetStore>,
     pub logs: Arc<dyn LogStore>,
     pub scripts: Arc<dyn ScriptRuntime>,
@@ -60,6 +61,7 @@ pub(crate) struct WorkerPorts {
 /// The use cases of workers.
 pub struct Workers {
     store: Arc<dyn WorkerStore>,
+    wallets: Arc<dyn WalletStore>,
     fleet: Arc<dyn FleetStore>,
     logs: Arc<dyn LogStore>,
     checking: check::Checking,
@@ -79,10 +81,10 @@ fn missing() -> Error {
 
 impl Workers {
     pub(crate) fn new(ports: WorkerPorts, node: String, tasks: &Tasks) -> Self {
-        let WorkerPorts { store, fleet, logs, scripts, bus, clock, entropy } = ports;
+        let WorkerPorts { store, wallets, fleet, logs, scripts, bus, clock, entropy } = ports;
         let written = logs::Written::default();
         tasks.spawn("workers-logs", written.clone().hear(bus, tasks.stopping()));
-        Self { store, fleet, logs, checking: check::Checking::new(scripts), written, clock, entropy, node }
+        Self { store, wallets, fleet, logs, checking: check::Checking::new(scripts), written, clock, entropy, node }
     }
 
     /// Makes a worker.
@@ -91,6 +93,7 @@ impl Workers {
     /// `Invalid` names the field, and the place in the script; `Conflict` when there are too many.
     pub async fn create(&self, ctx: &Ctx, session: &Session, draft: Draft) -> Result<Worker> {
         let spec = Spec::new(draft).map_err(|e| invalid(&e))?;
+        self.has_account(session, None, &spec).await?;
         self.checking.check(&spec, "scriptContent").await?;
         self.add(ctx, session, spec).await
     }
@@ -126,11 +129,25 @@ impl Workers {
     ) -> Result<Worker> {
         let spec = Spec::complete(draft).map_err(|e| invalid(&e))?;
         let there = self.own(session, sid).await?;
+        self.has_account(session, Some(&there.spec), &spec).await?;
         // one that is as it was has to be stoppable whatever the nodes know by now
         if !check::same_program(&there.spec, &spec) {
             self.checking.check(&spec, "raw.script").await?;
         }
         self.change(ctx, session, sid, &spec, seen).await
+    }
+
+    /// A worker that is to run has its account; one that does not run yet may name one that is still to come.
+    async fn has_account(&self, session: &Session, before: Option<&Spec>, spec: &Spec) -> Result<()> {
+        let Some(nid) = spec.account_id.as_deref().filter(|_| spec.active && !spec.dry_run) else { return Ok(()) };
+        // whatever became of its account, what runs already can be changed
+        if before.is_some_and(|before| before.active && before.account_id == spec.account_id) {
+            return Ok(());
+        }
+        match self.wallets.account(&session.address, nid).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::invalid("accountId", format!("accountId {nid:?} is no account of this wallet"))),
+        }
     }
 
     async fn change(&self, ctx: &Ctx, session: &Session, sid: &str, spec: &Spec, seen: Option<i64>) -> Result<Worker> {

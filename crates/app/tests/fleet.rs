@@ -4,6 +4,8 @@
 
 #[path = "fleet/house.rs"]
 mod house;
+#[path = "fleet/sqlite.rs"]
+mod sqlite;
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -11,7 +13,6 @@ use std::time::Duration;
 
 use house::{House, leader, pass};
 use orrery_workers::Draft;
-use orrery_workers::fleet::FleetStore;
 use orrery_workers::script::Isolation;
 
 const SOON: Duration = Duration::from_secs(5);
@@ -257,6 +258,32 @@ async fn runs_and_lines_are_written_down_without_secrets() {
     let runs = house.fleet.runs("w", 10).await.unwrap();
     assert_eq!((runs.len(), runs[0].outcome.as_deref(), runs[0].calls, runs[0].cpu_ms), (1, Some("stopped"), 3, 7));
     assert!(!house.totals("w").await["a"].running);
+    let _next = house.node("a", 10);
+    house.add("e", "leak secret: 'hunter2hunter2'", single()).await;
+    pass(3).await;
+    let runs = house.fleet.runs("e", 1).await.unwrap();
+    assert_eq!(runs[0].error.as_deref(), Some("Error: secret: '[redacted]'"));
+    assert_eq!(house.totals("e").await["a"].last_error, runs[0].error);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_accounts_strategy_is_handed_over_or_nothing_begins() {
+    let house = House::new();
+    let _node = house.node("a", 10);
+    let of = |account: &str| Draft { account_id: Some(account.into()), ..single() };
+    house.add("w", "protocol", of("main")).await;
+    house.add("none", "protocol", single()).await;
+    for (sid, line) in [("w", r#"{"of":"main"}"#), ("none", "none")] {
+        assert_eq!(house.settled(sid, SOON).await, "done");
+        pass(1).await;
+        assert_eq!(house.lines(sid).await, [line]);
+    }
+    // names of accounts have no space: the store does not know it now
+    house.change("none", |spec| spec.account_id = Some("unknown now".into())).await;
+    pass(3).await;
+    let runs = house.fleet.runs("none", 1).await.unwrap();
+    assert_eq!(runs[0].outcome.as_deref(), Some("network"));
+    assert_eq!(house.ran("none").len(), 1, "the script did not begin");
 }
 
 #[tokio::test(start_paused = true)]

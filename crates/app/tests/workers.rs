@@ -13,7 +13,7 @@ use orrery_feeds::Simulated;
 use orrery_kernel::{ErrorCode, StoreError, Timestamp};
 use orrery_testkit::assembled::{ports, settings};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
-use orrery_wallets::Session;
+use orrery_wallets::{Account, Session, WalletStore};
 use orrery_workers::{Changed, Draft, Spec, Version, Worker, WorkerStore};
 
 const NOW: Timestamp = Timestamp::from_secs(1_760_000_000);
@@ -70,6 +70,7 @@ impl WorkerStore for Troubled {
 
 struct House {
     app: Arc<App>,
+    wallets: Arc<dyn WalletStore>,
     tasks: Tasks,
     session: Session,
     ctx: Ctx,
@@ -79,7 +80,7 @@ async fn house(busy: u32) -> House {
     let clock = Arc::new(ManualClock::at(NOW));
     let mut ports = ports(clock, Arc::new(SeededEntropy::new(3)), Arc::new(Simulated::new(1, 50_000)));
     ports.workers = Arc::new(Troubled { store: ports.workers, busy: AtomicU32::new(busy) });
-    let tasks = Tasks::new();
+    let (tasks, wallets) = (Tasks::new(), ports.wallets.clone());
     let app = App::start(ports, settings(), &tasks).await.unwrap();
     let session = Session {
         token: [1; 32],
@@ -90,7 +91,21 @@ async fn house(busy: u32) -> House {
     };
     let (address, agent, request_id) = (IpAddr::V4(Ipv4Addr::LOCALHOST), "test".into(), "r".into());
     let ctx = Ctx { caller: None, address, agent, request_id, now: NOW };
-    House { app, tasks, session, ctx }
+    House { app, wallets, tasks, session, ctx }
+}
+
+fn account(owner: &str, nid: &str) -> Account {
+    Account {
+        owner: owner.into(),
+        nid: nid.into(),
+        exchange: "bybit".into(),
+        viewers: Vec::new(),
+        public: "{}".into(),
+        sealed: Vec::new(),
+        public_key: String::new(),
+        signature: String::new(),
+        at: NOW,
+    }
 }
 
 impl House {
@@ -156,5 +171,38 @@ async fn what_changes_is_checked() {
     let other = Session { address: "gbob".into(), ..session.clone() };
     let error = workers.rollback(&house.ctx, &other, &worker.sid, 1, None).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Forbidden);
+    house.tasks.drain().await;
+}
+
+/// What runs has to have its account, which is the wallet's own; what does not run yet may name one to come.
+#[tokio::test]
+async fn what_is_to_run_has_its_account() {
+    let house = house(0).await;
+    let (workers, session) = (&house.app.workers, &house.session);
+    let of = |nid: &str, active: bool| Draft { active: Some(active), account_id: Some(nid.into()), ..Draft::default() };
+    house.wallets.put_account(&account("gann", "mine"), 10).await.unwrap();
+    house.wallets.put_account(&account("gbob", "theirs"), 10).await.unwrap();
+    workers.create(&house.ctx, session, of("mine", true)).await.unwrap();
+    for nid in ["theirs", "none"] {
+        let error = workers.create(&house.ctx, session, of(nid, true)).await.unwrap_err();
+        assert_eq!((error.code, error.field), (ErrorCode::Invalid, Some("accountId")), "{nid}");
+        workers.create(&house.ctx, session, Draft { dry_run: Some(true), ..of(nid, true) }).await.unwrap();
+    }
+    let later = workers.create(&house.ctx, session, of("later", false)).await.unwrap();
+    let full = |active: bool, note: &str| Draft {
+        note: Some(note.into()),
+        script: Some(later.spec.script.clone()),
+        dependencies: Some(later.spec.dependencies.clone()),
+        version: Some(later.spec.version.clone()),
+        execution_mode: Some("parallel".into()),
+        priority: Some("normal".into()),
+        mode: Some("loop".into()),
+        ..of("later", active)
+    };
+    let error = workers.update(&house.ctx, session, &later.sid, full(true, ""), None).await.unwrap_err();
+    assert_eq!(error.field, Some("accountId"));
+    house.wallets.put_account(&account("gann", "later"), 10).await.unwrap();
+    workers.update(&house.ctx, session, &later.sid, full(true, ""), None).await.unwrap();
+    workers.update(&house.ctx, session, &later.sid, full(true, "a note"), None).await.unwrap();
     house.tasks.drain().await;
 }

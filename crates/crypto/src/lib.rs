@@ -32,6 +32,7 @@
 mod account;
 mod address;
 mod card;
+mod checksum;
 pub mod json;
 mod jwt;
 mod password;
@@ -45,6 +46,7 @@ mod wallet;
 pub use account::verify_account;
 pub use address::{address_of, is_address, is_address_like};
 pub use card::{card_number, check_digit};
+pub use checksum::Checksum;
 pub use signature::{SignatureError, compressed, verify, verify_strict};
 pub use wallet::{KeyError as WalletKeyError, Wallet, in_domain};
 

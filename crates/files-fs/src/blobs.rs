@@ -173,6 +173,23 @@ impl Incoming for FsIncoming {
         });
         size.await
     }
+
+    async fn rewind(&mut self, size: u64) -> Result<(), BlobError> {
+        const DOING: &str = "taking back a part of a file";
+        self.flush().await?;
+        let broken = || BlobError { doing: DOING, cause: io::Error::other("an earlier write failed") };
+        let mut writing = self.writing.take().ok_or_else(broken)?;
+        let cut = self.blobs.disk.run(DOING, move || {
+            writing.size = size.min(writing.size);
+            writing.file.set_len(writing.size)?;
+            writing.file.seek(SeekFrom::Start(writing.size))?;
+            Ok(writing)
+        });
+        self.writing = Some(cut.await?);
+        // the hash has seen more
+        self.resumed = true;
+        Ok(())
+    }
 }
 
 struct FsOutgoing {

@@ -160,3 +160,19 @@ async fn archives_hold_no_more_than_they_say() {
     folders.remove(UserId(7), "project_1").await.unwrap();
     assert!(!place.exists());
 }
+
+fn place() -> orrery_testkit::blobs::Place {
+    let root = tempfile::tempdir().unwrap();
+    let (clock, entropy) = (Arc::new(Far), Arc::new(Counting::default()));
+    orrery_testkit::blobs::Place {
+        blobs: Arc::new(blobs(&root.path().join("files"))),
+        folders: Arc::new(FsFolders::open(&root.path().join("programs"), clock, entropy).unwrap()),
+        keep: Box::new(root),
+    }
+}
+
+mod contract {
+    use super::place;
+
+    orrery_testkit::blobs_contract!(place());
+}

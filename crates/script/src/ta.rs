@@ -3,19 +3,46 @@
 //! Formulas are the usual ones of trading platforms: the exponential average begins with the plain average of its
 //! first period, RSI and ATR smooth as Wilder does, bands use the deviation of the population.
 
+/// An indicator of one column and a period, written where it is wanted: a column as long as the values, of anything.
+pub type InPlace = fn(&[f64], usize, &mut [f64]);
+
+/// The indicator of that name, if it is one of those that only pass over their column: for them another copy of it
+/// costs as much as all else.
+pub fn in_place(name: &str) -> Option<InPlace> {
+    match name {
+        "sma" => Some(sma_in),
+        "ema" => Some(ema_in),
+        "rsi" => Some(rsi_in),
+        _ => None,
+    }
+}
+
 /// Plain average of the last `period` values.
 pub fn sma(values: &[f64], period: usize) -> Vec<f64> {
-    let mut sums = sums(values, period);
-    sums.iter_mut().for_each(|sum| *sum /= period as f64);
-    sums
+    column(values, period, sma_in)
+}
+
+fn column(values: &[f64], period: usize, of: InPlace) -> Vec<f64> {
+    let mut out = vec![f64::NAN; values.len()];
+    of(values, period, &mut out);
+    out
+}
+
+fn sma_in(values: &[f64], period: usize, out: &mut [f64]) {
+    sums_in(values, period, out);
+    out.iter_mut().for_each(|sum| *sum /= period as f64);
 }
 
 /// Sums of the last `period` values. The sum is carried on, and taken anew often enough that it does not drift, and
 /// when a `NaN` has left it.
 fn sums(values: &[f64], period: usize) -> Vec<f64> {
-    let mut out = vec![f64::NAN; values.len()];
+    column(values, period, sums_in)
+}
+
+fn sums_in(values: &[f64], period: usize, out: &mut [f64]) {
+    leave(out, if period == 0 { values.len() } else { period - 1 });
     if period == 0 {
-        return out;
+        return;
     }
     let (anew, mut steps, mut sum) = (period.max(64), usize::MAX, 0.0);
     let mut before = f64::NAN;
@@ -29,7 +56,11 @@ fn sums(values: &[f64], period: usize) -> Vec<f64> {
         before = first;
         *out = sum;
     }
-    out
+}
+
+/// So many places at the beginning have no value.
+fn leave(out: &mut [f64], places: usize) {
+    out.iter_mut().take(places).for_each(|place| *place = f64::NAN);
 }
 
 /// What `of` makes of each window of `period` values.
@@ -46,15 +77,25 @@ fn rolling(values: &[f64], period: usize, of: impl Fn(&[f64]) -> f64) -> Vec<f64
 
 /// Exponential average: each value weighs `2 / (period + 1)`.
 pub fn ema(values: &[f64], period: usize) -> Vec<f64> {
-    smoothed(values, period, 2.0 / (period as f64 + 1.0))
+    column(values, period, ema_in)
+}
+
+fn ema_in(values: &[f64], period: usize, out: &mut [f64]) {
+    smoothed_in(values, period, 2.0 / (period as f64 + 1.0), out);
 }
 
 /// An average that begins with the plain one and then takes `weight` of each value. Leading `NaN`s are passed over.
 fn smoothed(values: &[f64], period: usize, weight: f64) -> Vec<f64> {
     let mut out = vec![f64::NAN; values.len()];
+    smoothed_in(values, period, weight, &mut out);
+    out
+}
+
+fn smoothed_in(values: &[f64], period: usize, weight: f64, out: &mut [f64]) {
     let skipped = values.iter().take_while(|value| value.is_nan()).count();
     let rest = values.get(skipped..).unwrap_or_default();
-    let Some(first) = rest.get(..period).filter(|_| period > 0) else { return out };
+    let Some(first) = rest.get(..period).filter(|_| period > 0) else { return leave(out, values.len()) };
+    leave(out, skipped + period - 1);
     let mut now = first.iter().sum::<f64>() / period as f64;
     let mut places = out.iter_mut().skip(skipped + period - 1);
     if let Some(place) = places.next() {
@@ -64,18 +105,21 @@ fn smoothed(values: &[f64], period: usize, weight: f64) -> Vec<f64> {
         now += (value - now) * weight;
         *place = now;
     }
-    out
 }
 
 /// Relative strength, 0 to 100.
 pub fn rsi(values: &[f64], period: usize) -> Vec<f64> {
-    let mut out = vec![f64::NAN; values.len()];
+    column(values, period, rsi_in)
+}
+
+fn rsi_in(values: &[f64], period: usize, out: &mut [f64]) {
     if period == 0 || values.len() <= period {
-        return out;
+        return leave(out, values.len());
     }
+    leave(out, period);
     let weight = 1.0 / period as f64;
     let (mut gain, mut loss, mut before) = (0.0, 0.0, values.first().copied().unwrap_or(f64::NAN));
-    for (at, (value, place)) in values.iter().zip(&mut out).enumerate().skip(1) {
+    for (at, (value, place)) in values.iter().zip(out).enumerate().skip(1) {
         let change = value - before;
         before = *value;
         let (up, down) = (change.max(0.0), (-change).max(0.0));
@@ -92,7 +136,6 @@ pub fn rsi(values: &[f64], period: usize) -> Vec<f64> {
             *place = if both == 0.0 { 50.0 } else { 100.0 * gain / both };
         }
     }
-    out
 }
 
 /// The difference of two exponential averages, its own average over `signal`, and what is between them.

@@ -1,158 +1,109 @@
-//! What a script needs that is run alone: everything in memory, play money, simulated prices.
+//! What a script needs that is run alone: a server's use cases with play money and simulated prices, a database in
+//! memory, and a folder that is gone with it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use orrery_app::auth::{Algorithm, AuthSettings};
-use orrery_app::files::{FileParts, FileSettings};
+use orrery_app::App;
 use orrery_app::fleet::host::{HostPorts, HostSettings, NoPublisher, WorkerHosts};
-use orrery_app::hub::HubSettings;
-use orrery_app::ledger_writer::LedgerSettings;
-use orrery_app::limits::RequestPolicies;
-use orrery_app::market::MarketSettings;
-use orrery_app::paper::{PaperParts, PaperSettings};
 use orrery_app::tasks::Tasks;
-use orrery_app::venues::VenueSettings;
-use orrery_app::wallets::WalletSettings;
-use orrery_app::{App, Ports, Settings};
-use orrery_crypto::seal::{Keyring, MASTER_KEY_BYTES};
 use orrery_egress::{NetEgress, SystemResolver, Times};
-use orrery_feeds::Simulated;
-use orrery_identity::rate::Policy as RatePolicy;
-use orrery_kernel::{Clock, Entropy, Secret};
-use orrery_market::Multipliers;
-use orrery_store_memory::{
-    MemoryBlobs, MemoryBroker, MemoryBus, MemoryCache, MemoryChannels, MemoryFleet, MemoryFolders, MemoryIdentity,
-    MemoryKept, MemoryKv, MemoryLedger, MemoryLogs, MemoryMarket, MemoryPaper, MemoryPlans, MemoryRates, MemoryWallets,
-    MemoryWorkers,
-};
-use orrery_venue_net::{NetExchanges, VenueOptions};
-use orrery_venues::paper::Walk;
+use orrery_kernel::{Clock, Entropy};
 use orrery_workers::egress::Policy;
 use orrery_workers::script::ScriptRuntime;
-use zeroize::Zeroizing;
 
-use crate::system::{SystemClock, SystemEntropy};
-
-/// Dollars around which the simulated price of a bitcoin walks; nothing of it is shown to scripts.
-const LEVEL_USD: u32 = 90_000;
+use crate::config::{self, Config, DatabaseUrl, Sources};
+use crate::system::SystemEntropy;
+use crate::wire;
 
 /// What runs a script's calls.
 pub struct Alone {
     /// Makes the script's host.
     pub hosts: WorkerHosts,
+    /// Runs the script.
+    pub scripts: Arc<dyn ScriptRuntime>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    _folder: Folder,
 }
 
 impl Alone {
-    /// With prices of this seed; the script, which `scripts` runs, may reach what the policy admits.
+    /// With prices of this seed; the script may reach what the policy admits, and import the bundles of a folder.
     ///
     /// # Errors
-    /// When the HTTP client cannot be made.
-    pub async fn start(seed: u64, policy: Policy, scripts: Arc<dyn ScriptRuntime>, tasks: &Tasks) -> Result<Self> {
-        let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        let workers = Arc::new(MemoryWorkers::default());
-        let fleet = Arc::new(MemoryFleet::new(clock.clone(), workers.clone()));
-        let ports = ports(seed, (workers, fleet.clone()), scripts, &clock, &entropy);
-        let app = App::start(ports, settings(&*entropy)?, tasks).await?;
-        let egress = NetEgress::new(policy, Arc::new(SystemResolver), Times::default())?;
+    /// When there is no folder for temporary files, no HTTP client, or when the bundles cannot be read.
+    pub async fn start(seed: u64, policy: Policy, modules: Option<PathBuf>, tasks: &Tasks) -> Result<Self> {
+        let folder = Folder::named(&wire::holder(&SystemEntropy));
+        let mut config = settings(seed, &folder)?;
+        config.workers.modules = modules;
+        let parts = wire::open(&config, true).await?;
+        let settings = wire::settings(&config, &*parts.entropy)?;
+        let app = App::start(wire::ports(&config, &parts, tasks)?, settings, tasks).await?;
         let ports = HostPorts {
-            kv: Arc::new(MemoryKv::new(clock.clone(), fleet.clone())),
-            fleet,
-            bus: Arc::new(MemoryBus::default()),
+            kv: parts.database.kv(),
+            fleet: parts.database.fleet(),
+            bus: parts.bus,
             venues: app.venues.clone(),
-            egress: Arc::new(egress),
+            egress: Arc::new(NetEgress::new(policy, Arc::new(SystemResolver), Times::default())?),
             publisher: Arc::new(NoPublisher),
-            clock: clock.clone(),
-            wall: clock.clone(),
-            entropy: entropy.clone(),
+            clock: parts.clock.clone(),
+            wall: parts.clock.clone(),
+            entropy: parts.entropy.clone(),
         };
-        Ok(Self { hosts: WorkerHosts::new(ports, HostSettings::default(), tasks), clock, entropy })
+        let hosts = WorkerHosts::new(ports, HostSettings::default(), tasks);
+        Ok(Self { hosts, scripts: parts.scripts, clock: parts.clock, entropy: parts.entropy, _folder: folder })
     }
 }
 
-fn ports(
-    seed: u64,
-    (workers, fleet): (Arc<MemoryWorkers>, Arc<MemoryFleet>),
-    scripts: Arc<dyn ScriptRuntime>,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> Ports {
-    let kept = Arc::new(MemoryKept::default());
-    let feed = Arc::new(Simulated::new(seed, LEVEL_USD));
-    let exchanges = NetExchanges::new(VenueOptions::default(), clock.clone(), entropy.clone());
-    let paper = PaperParts {
-        store: Arc::new(MemoryPaper::default()),
-        prices: Arc::new(Walk::new(seed)),
-        settings: PaperSettings::default(),
-    };
-    Ports {
-        broker: Arc::new(MemoryBroker::new(entropy.clone())),
-        channels: Arc::new(MemoryChannels::default()),
-        wallets: Arc::new(MemoryWallets::default()),
-        workers,
-        fleet,
-        worker_logs: Arc::new(MemoryLogs::default()),
-        scripts,
-        bus: Arc::new(MemoryBus::default()),
-        data: kept.clone(),
-        files: FileParts {
-            index: kept.clone(),
-            blobs: Arc::new(MemoryBlobs::new(entropy.clone())),
-            programs: kept,
-            folders: Arc::new(MemoryFolders::default()),
-        },
-        exchanges: Arc::new(exchanges),
-        paper: Some(paper),
-        exec: None,
-        tunnels: None,
-        ledger: Arc::new(MemoryLedger::default()),
-        plans: Arc::new(MemoryPlans::default()),
-        identity: Arc::new(MemoryIdentity::default()),
-        market: Arc::new(MemoryMarket::default()),
-        cache: Arc::new(MemoryCache::default()),
-        rates: Arc::new(MemoryRates::default()),
-        price_feed: feed.clone(),
-        sentiment_feed: feed,
-        clock: clock.clone(),
-        entropy: entropy.clone(),
+/// The defaults: whatever an operator configured is a server's, which this is not.
+fn settings(seed: u64, folder: &Folder) -> Result<Config> {
+    let path = folder.0.to_str().context("the folder of temporary files has a name that is not UTF-8")?;
+    let seed = seed.to_string();
+    let flags = [
+        ("server.data_dir", path),
+        ("market.source", "simulated"),
+        ("market.simulated_seed", seed.as_str()),
+        ("exec.enabled", "false"),
+    ];
+    let flag = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned(), "worker run".to_owned());
+    // no file is looked for in the new folder
+    let sources = Sources { cwd: folder.0.clone(), flags: flags.map(flag).into(), ..Sources::default() };
+    let mut config = config::load(&sources)?.config;
+    config.database.url = DatabaseUrl::Sqlite("sqlite::memory:".into());
+    Ok(config)
+}
+
+/// Keys of this run, which nothing else needs.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn named(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("orrery-script-{name}")))
     }
 }
 
-/// Nobody logs in here, so keys last as long as the process.
-fn settings(entropy: &dyn Entropy) -> Result<Settings> {
-    let none = RatePolicy::refuse(1, Duration::from_secs(60));
-    let mut jwt_secret = vec![0; 32];
-    entropy.fill(&mut jwt_secret);
-    let mut master = Zeroizing::new([0; MASTER_KEY_BYTES]);
-    entropy.fill(&mut *master);
-    let keys = Keyring::new([(1, master)]).context("a key for this run cannot be made")?;
-    let multipliers = Multipliers::new(91.into(), 88.into()).context("the rates of this run cannot be made")?;
-    Ok(Settings {
-        auth: AuthSettings {
-            jwt_secret: Secret::new(jwt_secret),
-            jwt_algorithm: Algorithm::Hs256,
-            jwt_lifetime: Duration::from_secs(3_600),
-            open_registration: false,
-            registrations_per_hour: 1,
-            account_failures: 1,
-            address_failures: 1,
-            bcrypt_cost: 12,
-            hash_workers: 1,
-            hash_queue: 1,
-            local_operator: false,
-        },
-        market: MarketSettings { multipliers, max_age: Duration::from_secs(90) },
-        ledger: LedgerSettings::default(),
-        hub: HubSettings::default(),
-        wallets: WalletSettings::new(Arc::new(Arc::new(keys))),
-        venues: VenueSettings::default(),
-        files: FileSettings::default(),
-        requests: RequestPolicies { address: none, user: none },
-        welcome: None,
-    })
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // what cannot be removed holds nothing that is used again
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_left_of_it() {
+        let tasks = Tasks::new();
+        let alone = Alone::start(7, Policy::default(), None, &tasks).await.unwrap();
+        let folder = alone._folder.0.clone();
+        assert!(folder.is_dir());
+        tasks.drain().await;
+        drop(alone);
+        assert!(!folder.exists());
+    }
 }

@@ -1,12 +1,13 @@
-//! Copies of the database that the running server makes of itself, and its version.
+//! Copies of the database and of what users keep that the running server makes of itself, and its version.
 
 use async_trait::async_trait;
-use orrery_api_localhost::{Backup, System};
+use orrery_api_localhost::{Backup, Steps, System};
 use orrery_kernel::{Clock, Error, ErrorCode, Result};
 use tokio::sync::Mutex;
 
-use crate::cli::backup::copy;
-use crate::config::{Config, DatabaseUrl};
+use crate::cli::backup::{Told, copy};
+use crate::cli::dump::NoProgram;
+use crate::config::Config;
 use crate::system::SystemClock;
 
 /// Folder of copies in the data directory.
@@ -28,17 +29,29 @@ impl Host {
     }
 }
 
+struct Tell<'a>(&'a dyn Steps);
+
+#[async_trait]
+impl Told for Tell<'_> {
+    async fn step(&self, step: &'static str, percent: u8) {
+        self.0.step(step, percent).await;
+    }
+}
+
+fn failed(error: anyhow::Error) -> Error {
+    match error.downcast::<NoProgram>() {
+        Ok(missing) => Error::new(ErrorCode::Unavailable, missing.to_string()),
+        Err(other) => Error::internal(std::io::Error::other(format!("{other:#}"))),
+    }
+}
+
 #[async_trait]
 impl System for Host {
     fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
     }
 
-    async fn backup(&self) -> Result<Backup> {
-        if matches!(self.config.database.url, DatabaseUrl::Postgres(_)) {
-            let text = "PostgreSQL is copied from outside: orrery-gateway backup, or your own tools";
-            return Err(Error::new(ErrorCode::Unavailable, text));
-        }
+    async fn backup(&self, steps: &dyn Steps) -> Result<Backup> {
         let _turn = self.turn.lock().await;
         let folder = self.config.server.data_dir.join(FOLDER);
         let there = std::fs::read_dir(&folder).map_or(0, Iterator::count);
@@ -47,8 +60,30 @@ impl System for Host {
             return Err(Error::new(ErrorCode::Conflict, text));
         }
         let name = SystemClock.now().iso().replace([':', '.'], "-");
-        let failed = |e: anyhow::Error| Error::internal(std::io::Error::other(format!("{e:#}")));
-        let copied = copy(&self.config, &folder.join(&name)).await.map_err(failed)?;
-        Ok(Backup { name, bytes: copied.bytes, entries: copied.entries })
+        let place = folder.join(&name);
+        let copied = match copy(&self.config, &place, &Tell(steps)).await {
+            Ok(copied) => copied,
+            Err(error) => {
+                // half of a copy is none; what stays counts as one
+                let _ = std::fs::remove_dir_all(&place);
+                return Err(failed(error));
+            }
+        };
+        let (files, bytes) = (copied.kept.files, copied.bytes + copied.kept.bytes);
+        Ok(Backup { name, bytes, entries: copied.entries, files })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_says_how_to_get_it() {
+        let missing = anyhow::Error::from(NoProgram("pg_dump".into())).context("copying");
+        let error = failed(missing);
+        assert_eq!(error.code, ErrorCode::Unavailable);
+        assert!(error.public.contains("postgresql-client"), "{}", error.public);
+        assert_eq!(failed(anyhow::anyhow!("/secret/path")).code, ErrorCode::Internal);
     }
 }

@@ -73,7 +73,9 @@ pub fn start(
         wall: parts.clock.clone(),
         entropy: parts.entropy.clone(),
     };
-    let hosts = WorkerHosts::new(host_ports, HostSettings::default(), tasks);
+    let timing = Timing::new(config.workers.lease, config.workers.renew);
+    let host_settings = HostSettings { order_window: timing.settle, ..HostSettings::default() };
+    let hosts = WorkerHosts::new(host_ports, host_settings, tasks);
     let ports = FleetPorts {
         store: database.fleet(),
         logs: database.worker_logs(),
@@ -89,7 +91,7 @@ pub fn start(
         node,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         capacity: config.workers.capacity,
-        timing: Timing::new(config.workers.lease, config.workers.renew),
+        timing,
         network: config.stels.network.clone(),
         limits: Limits::default(),
         log_bounds: LogBounds::default(),

@@ -63,6 +63,8 @@ pub trait DataStore: Send + Sync {
     async fn documents(&self, owner: UserId) -> Result<Vec<(String, String)>, StoreError>;
     /// Drops one. `false`: there is none.
     async fn remove_document(&self, owner: UserId, key: &str) -> Result<bool, StoreError>;
+    /// Drops all of an owner's; gives how many.
+    async fn forget_documents(&self, owner: UserId) -> Result<u64, StoreError>;
 }
 
 #[cfg(test)]

@@ -133,6 +133,8 @@ pub trait FileIndex: Send + Sync {
     async fn files(&self, owner: UserId) -> Result<Vec<FileRecord>, StoreError>;
     /// Drops a file; gives what it was.
     async fn remove_file(&self, owner: UserId, name: &str) -> Result<Option<FileRecord>, StoreError>;
+    /// The owner's file that has the bytes of that name.
+    async fn file_of(&self, owner: UserId, blob: &str) -> Result<Option<FileRecord>, StoreError>;
     /// Is there a file or an upload with these bytes?
     async fn uses(&self, blob: &str) -> Result<bool, StoreError>;
 
@@ -144,6 +146,12 @@ pub trait FileIndex: Send + Sync {
     async fn remove_upload(&self, id: &str) -> Result<bool, StoreError>;
     /// Uploads that are over at `now`, at most `limit`.
     async fn uploads_over(&self, now: Timestamp, limit: u32) -> Result<Vec<Upload>, StoreError>;
+
+    /// Drops all files and uploads of an owner, and the room that was kept for them and for programs. Gives the names of
+    /// their bytes.
+    async fn forget_files(&self, owner: UserId) -> Result<Vec<String>, StoreError>;
+    /// Who keeps anything here: documents, files, uploads or programs. By id, those above `after`, at most `limit`.
+    async fn owners(&self, after: UserId, limit: u32) -> Result<Vec<UserId>, StoreError>;
 }
 
 /// The disk does not do what it should.
@@ -173,10 +181,12 @@ pub struct Arrived {
 pub trait Incoming: Send {
     /// The next ones.
     async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError>;
-    /// That was all: afterwards they are on the disk, whole.
+    /// That was all: afterwards they are on the disk, whole. What came in parts keeps its name.
     async fn finish(self: Box<Self>) -> Result<Arrived, BlobError>;
     /// Stops with what has come so far, which is kept to be added to.
     async fn pause(self: Box<Self>) -> Result<u64, BlobError>;
+    /// Drops all but the first `size` bytes.
+    async fn rewind(&mut self, size: u64) -> Result<(), BlobError>;
 }
 
 /// Bytes to be read.

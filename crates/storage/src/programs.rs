@@ -106,21 +106,26 @@ impl Language {
         if beginning.starts_with(b"\x7fELF") {
             return Self::Binary;
         }
-        let Some(line) = beginning.strip_prefix(b"#!") else { return Self::Unknown };
-        let line = String::from_utf8_lossy(line.split(|b| *b == b'\n').next().unwrap_or_default()).into_owned();
-        let named = |name: &str| {
-            line.split([' ', '/', '\t', '\r'])
-                .any(|word| word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') == name)
-        };
-        let known = [
-            ("python", Self::Python),
-            ("bash", Self::Bash),
-            ("sh", Self::Bash),
-            ("node", Self::JavaScript),
-            ("perl", Self::Perl),
-            ("ruby", Self::Ruby),
-        ];
-        known.into_iter().find(|(name, _)| named(name)).map_or(Self::Unknown, |(_, language)| language)
+        beginning.strip_prefix(b"#!").map_or(Self::Unknown, Self::of_first_line)
+    }
+
+    /// By the interpreter that a script's first line names, itself or through `env`.
+    fn of_first_line(beginning: &[u8]) -> Self {
+        let line = String::from_utf8_lossy(beginning.split(|b| *b == b'\n').next().unwrap_or_default());
+        let mut words = line.split_whitespace().map(|word| word.rsplit('/').next().unwrap_or(word));
+        let mut name = words.next().unwrap_or_default();
+        if name == "env" {
+            name = words.find(|word| !word.starts_with('-') && !word.contains('=')).unwrap_or_default();
+        }
+        // python3.11 is python
+        match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+            "python" => Self::Python,
+            "bash" | "sh" | "dash" => Self::Bash,
+            "node" | "nodejs" => Self::JavaScript,
+            "perl" => Self::Perl,
+            "ruby" => Self::Ruby,
+            _ => Self::Unknown,
+        }
     }
 
     /// May it be the main file of a project?
@@ -203,6 +208,8 @@ pub trait ProgramIndex: Send + Sync {
     async fn count_run(&self, owner: UserId, id: &str, run: &Run) -> Result<bool, StoreError>;
     /// Runs of one, newest first.
     async fn runs(&self, owner: UserId, id: &str) -> Result<Vec<Run>, StoreError>;
+    /// Drops all of an owner's; gives their ids.
+    async fn forget_programs(&self, owner: UserId) -> Result<Vec<String>, StoreError>;
     /// Is there a program of that id, whoever's?
     async fn knows(&self, owner: UserId, id: &str) -> Result<bool, StoreError>;
 }
@@ -314,6 +321,13 @@ mod tests {
             ("run.bin", "\u{7f}ELF\u{2}", Language::Binary),
             ("notes.txt", "hello", Language::Unknown),
             ("run", "#!/opt/shark", Language::Unknown),
+            ("tool", "#!/usr/bin/env -S python3.11 -u\n", Language::Python),
+            ("tool", "#!/usr/bin/env A=sh LANG=C perl", Language::Perl),
+            ("tool", "#! /bin/dash -e\n", Language::Bash),
+            ("tool", "#!/usr/bin/tool sh", Language::Unknown),
+            ("notes.txt", "#!", Language::Unknown),
+            ("dir.js/a.SH", "", Language::Bash),
+            ("a.pm", "", Language::Perl),
         ] {
             assert_eq!(Language::of(path, beginning.as_bytes()), language, "{path} {beginning}");
             assert_eq!(Language::parse(language.name()), Some(language));

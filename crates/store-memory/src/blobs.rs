@@ -1,5 +1,6 @@
 //! Bytes of files, and folders of programs, in process.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,12 @@ use bytes::{Bytes, BytesMut};
 use orrery_kernel::{Entropy, UserId};
 use orrery_storage::files::{Arrived, BlobError, Blobs, Incoming, Outgoing};
 use orrery_storage::programs::{Folders, NewFolder, Planner, UnpackError};
-use orrery_storage::zip::{Planned, ZipError};
+use orrery_storage::zip::Planned;
+
+use crate::archive;
+
+/// Bytes of a file that tell what it is.
+const BEGINNING: usize = 256;
 
 fn lock<T>(inner: &Mutex<T>) -> MutexGuard<'_, T> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -78,6 +84,11 @@ impl Incoming for Coming {
         }
         Ok(size)
     }
+
+    async fn rewind(&mut self, size: u64) -> Result<(), BlobError> {
+        self.bytes.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+        Ok(())
+    }
 }
 
 struct Read(Bytes);
@@ -142,24 +153,33 @@ impl Blobs for MemoryBlobs {
 
 type Files = BTreeMap<String, BytesMut>;
 
-/// Folders in memory; lost with the process. Nothing can be run in them, and no archive is unpacked.
+/// Folders in memory; lost with the process. Nothing can be run in them.
 #[derive(Clone, Default)]
 pub struct MemoryFolders(Arc<Mutex<BTreeMap<(UserId, String), Files>>>);
+
+/// What is written to.
+enum Last {
+    Nothing,
+    Archive,
+    File(String),
+}
 
 struct New {
     folders: MemoryFolders,
     files: Files,
-    last: String,
+    archive: BytesMut,
+    last: Last,
 }
 
 #[async_trait]
 impl NewFolder for New {
     async fn create(&mut self, path: &str) -> Result<(), BlobError> {
-        path.clone_into(&mut self.last);
-        match self.files.insert(path.to_owned(), BytesMut::new()) {
-            None => Ok(()),
-            Some(_) => Err(refused("making a program's file")),
+        if self.files.contains_key(path) {
+            return Err(refused("making a program's file"));
         }
+        self.files.insert(path.to_owned(), BytesMut::new());
+        self.last = Last::File(path.to_owned());
+        Ok(())
     }
 
     async fn mark_runnable(&mut self) -> Result<(), BlobError> {
@@ -167,26 +187,41 @@ impl NewFolder for New {
     }
 
     async fn create_archive(&mut self) -> Result<(), BlobError> {
-        self.create(".archive").await
-    }
-
-    async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
-        let file = self.files.get_mut(&self.last).ok_or_else(|| refused("writing a program's file"))?;
-        file.extend_from_slice(&bytes);
+        self.last = Last::Archive;
         Ok(())
     }
 
-    async fn plan(&mut self, _: &Planner) -> Result<Vec<Planned>, UnpackError> {
-        Err(ZipError::Unsupported("unpacking in memory").into())
+    async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
+        let file = match &self.last {
+            Last::Archive => Some(&mut self.archive),
+            Last::File(path) => self.files.get_mut(path),
+            Last::Nothing => None,
+        };
+        file.ok_or_else(|| refused("writing a program's file"))?.extend_from_slice(&bytes);
+        Ok(())
     }
 
-    async fn unpack(&mut self, _: &[Planned]) -> Result<Vec<Bytes>, UnpackError> {
-        Err(ZipError::Unsupported("unpacking in memory").into())
+    async fn plan(&mut self, planner: &Planner) -> Result<Vec<Planned>, UnpackError> {
+        Ok(archive::plan(&self.archive, planner)?)
+    }
+
+    async fn unpack(&mut self, planned: &[Planned]) -> Result<Vec<Bytes>, UnpackError> {
+        let archive = std::mem::take(&mut self.archive);
+        let mut beginnings = Vec::with_capacity(planned.len());
+        for planned in planned {
+            let bytes = archive::unpack(&archive, planned)?;
+            beginnings.push(Bytes::copy_from_slice(bytes.get(..BEGINNING).unwrap_or(&bytes)));
+            self.files.insert(planned.path.clone(), bytes.as_slice().into());
+        }
+        Ok(beginnings)
     }
 
     async fn finish(self: Box<Self>, owner: UserId, id: &str) -> Result<(), BlobError> {
         let Self { folders, files, .. } = *self;
-        lock(&folders.0).insert((owner, id.to_owned()), files);
+        match lock(&folders.0).entry((owner, id.to_owned())) {
+            Entry::Vacant(place) => place.insert(files),
+            Entry::Occupied(_) => return Err(refused("keeping a program")),
+        };
         Ok(())
     }
 }
@@ -194,7 +229,8 @@ impl NewFolder for New {
 #[async_trait]
 impl Folders for MemoryFolders {
     async fn begin(&self) -> Result<Box<dyn NewFolder>, BlobError> {
-        Ok(Box::new(New { folders: self.clone(), files: Files::new(), last: String::new() }))
+        let (folders, archive) = (self.clone(), BytesMut::new());
+        Ok(Box::new(New { folders, files: Files::new(), archive, last: Last::Nothing }))
     }
 
     fn path(&self, owner: UserId, id: &str) -> PathBuf {

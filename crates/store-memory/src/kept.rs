@@ -1,6 +1,6 @@
 //! What users keep, in process: documents, files, programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -84,6 +84,13 @@ impl DataStore for MemoryKept {
     async fn remove_document(&self, owner: UserId, key: &str) -> Result<bool, StoreError> {
         Ok(self.inner().documents.remove(&of(owner, key)).is_some())
     }
+
+    async fn forget_documents(&self, owner: UserId) -> Result<u64, StoreError> {
+        let mut inner = self.inner();
+        let before = inner.documents.len();
+        inner.documents.retain(|(of, _), _| *of != owner);
+        Ok((before - inner.documents.len()) as u64)
+    }
 }
 
 #[async_trait]
@@ -136,6 +143,10 @@ impl FileIndex for MemoryKept {
         Ok(self.inner().files.remove(&of(owner, name)))
     }
 
+    async fn file_of(&self, owner: UserId, blob: &str) -> Result<Option<FileRecord>, StoreError> {
+        Ok(self.inner().files.values().find(|f| f.owner == owner && f.blob == blob).cloned())
+    }
+
     async fn uses(&self, blob: &str) -> Result<bool, StoreError> {
         let inner = self.inner();
         Ok(inner.uploads.contains_key(blob) || inner.files.values().any(|f| f.blob == blob))
@@ -167,6 +178,23 @@ impl FileIndex for MemoryKept {
         over.sort_by_key(|u| u.until);
         over.truncate(limit as usize);
         Ok(over)
+    }
+
+    async fn forget_files(&self, owner: UserId) -> Result<Vec<String>, StoreError> {
+        let mut inner = self.inner();
+        let files = inner.files.extract_if(.., |_, file| file.owner == owner).map(|(_, file)| file.blob);
+        let mut names: Vec<_> = files.collect();
+        names.extend(inner.uploads.extract_if(.., |_, upload| upload.owner == owner).map(|(id, _)| id));
+        inner.holds.retain(|_, hold| hold.owner != owner);
+        Ok(names)
+    }
+
+    async fn owners(&self, after: UserId, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        let inner = self.inner();
+        let mut owners: BTreeSet<_> = inner.documents.keys().map(|(owner, _)| *owner).collect();
+        owners.extend(inner.files.keys().chain(inner.programs.keys()).map(|(owner, _)| *owner));
+        owners.extend(inner.uploads.values().map(|upload| upload.owner));
+        Ok(owners.into_iter().filter(|owner| *owner > after).take(limit as usize).collect())
     }
 }
 
@@ -227,6 +255,11 @@ impl ProgramIndex for MemoryKept {
 
     async fn runs(&self, owner: UserId, id: &str) -> Result<Vec<Run>, StoreError> {
         Ok(self.inner().programs.get(&of(owner, id)).map(|whole| whole.runs.clone()).unwrap_or_default())
+    }
+
+    async fn forget_programs(&self, owner: UserId) -> Result<Vec<String>, StoreError> {
+        let mut inner = self.inner();
+        Ok(inner.programs.extract_if(.., |(of, _), _| *of == owner).map(|((_, id), _)| id).collect())
     }
 
     async fn knows(&self, owner: UserId, id: &str) -> Result<bool, StoreError> {

@@ -1,6 +1,7 @@
 //! Every port in process: what one machine runs its cache and rate windows on, and the stores of
 //! unit tests. Not mocks: each passes the contract suite of its port.
 
+mod archive;
 mod blobs;
 mod broker;
 mod bus;

@@ -183,6 +183,22 @@ mod kept {
     orrery_testkit::kept_contract!(fresh());
 }
 
+mod blobs {
+    use super::*;
+
+    fn place() -> orrery_testkit::blobs::Place {
+        orrery_testkit::blobs::Place {
+            blobs: Arc::new(orrery_store_memory::MemoryBlobs::new(Arc::new(
+                orrery_testkit::fakes::SeededEntropy::new(7),
+            ))),
+            folders: Arc::new(orrery_store_memory::MemoryFolders::default()),
+            keep: Box::new(()),
+        }
+    }
+
+    orrery_testkit::blobs_contract!(place());
+}
+
 mod kv {
     use super::*;
 

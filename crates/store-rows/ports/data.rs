@@ -48,4 +48,9 @@ impl DataStore for Db {
         let remove = sql::REMOVE.call().bind(owner.0).bind(key.to_owned());
         self.alter(turn(owner), |tx| Box::pin(async move { Ok(tx.execute(remove).await? == 1) })).await
     }
+
+    async fn forget_documents(&self, owner: UserId) -> Result<u64, StoreError> {
+        let forget = sql::FORGET.call().bind(owner.0);
+        self.alter(turn(owner), |tx| Box::pin(async move { tx.execute(forget).await })).await
+    }
 }

@@ -119,6 +119,11 @@ impl FileIndex for Db {
         .await
     }
 
+    async fn file_of(&self, owner: UserId, blob: &str) -> Result<Option<FileRecord>, StoreError> {
+        let row = self.optional(sql::FILE_OF.call().bind(owner.0).bind(blob.to_owned())).await?;
+        row.map(|row| rows::file(row.columns())).transpose()
+    }
+
     async fn uses(&self, blob: &str) -> Result<bool, StoreError> {
         let rows = self.all(sql::USES.call().bind(blob.to_owned())).await?;
         rows.iter().try_fold(false, |used, row| Ok(used || row.columns().count(0)? > 0))
@@ -149,5 +154,22 @@ impl FileIndex for Db {
     async fn uploads_over(&self, now: Timestamp, limit: u32) -> Result<Vec<Upload>, StoreError> {
         let rows = self.all(sql::UPLOADS_OVER.call().bind(now.micros()).bind(i64::from(limit))).await?;
         rows.iter().map(|row| rows::upload(row.columns())).collect()
+    }
+
+    async fn forget_files(&self, owner: UserId) -> Result<Vec<String>, StoreError> {
+        self.alter(turn(owner), move |tx| {
+            Box::pin(async move {
+                let mut names = tx.all(sql::FORGET.call().bind(owner.0)).await?;
+                names.extend(tx.all(sql::FORGET_UPLOADS.call().bind(owner.0)).await?);
+                tx.execute(sql::FORGET_HOLDS.call().bind(owner.0)).await?;
+                names.iter().map(|row| row.columns().get(0)).collect()
+            })
+        })
+        .await
+    }
+
+    async fn owners(&self, after: UserId, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        let rows = self.all(sql::OWNERS.call().bind(after.0).bind(i64::from(limit))).await?;
+        rows.iter().map(|row| row.columns().get(0).map(UserId)).collect()
     }
 }

@@ -85,6 +85,14 @@ impl ProgramIndex for Db {
         row.map_or(Ok(Vec::new()), |row| rows::runs(row.columns()))
     }
 
+    async fn forget_programs(&self, owner: UserId) -> Result<Vec<String>, StoreError> {
+        let forget = sql::FORGET.call().bind(owner.0);
+        self.alter(turn(owner), |tx| {
+            Box::pin(async move { tx.all(forget).await?.iter().map(|row| row.columns().get(0)).collect() })
+        })
+        .await
+    }
+
     async fn knows(&self, owner: UserId, id: &str) -> Result<bool, StoreError> {
         Ok(self.program(owner, id).await?.is_some())
     }

@@ -22,6 +22,7 @@ pub(crate) const PUT: Sql = Sql::new(
 );
 pub(crate) const REMOVE: Sql =
     Sql::new("documents_remove", 2, 0, "DELETE FROM documents WHERE owner = $1 AND key = $2");
+pub(crate) const FORGET: Sql = Sql::new("documents_forget", 1, 0, "DELETE FROM documents WHERE owner = $1");
 
 #[cfg(test)]
-pub(super) const ALL: &[&Sql] = &[&GET, &ALL_OF, &OTHERS, &PUT, &REMOVE];
+pub(super) const ALL: &[&Sql] = &[&GET, &ALL_OF, &OTHERS, &PUT, &REMOVE, &FORGET];

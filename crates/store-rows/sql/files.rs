@@ -55,6 +55,12 @@ pub(crate) const REMOVE: Sql = Sql::new(
     "DELETE FROM files WHERE owner = $1 AND name = $2
      RETURNING owner, name, original, blob, size, sha256, media_type, at",
 );
+pub(crate) const FILE_OF: Sql = Sql::new(
+    "files_file_of",
+    2,
+    8,
+    "SELECT owner, name, original, blob, size, sha256, media_type, at FROM files WHERE owner = $1 AND blob = $2",
+);
 pub(crate) const USES: Sql = Sql::new(
     "files_uses",
     1,
@@ -83,6 +89,18 @@ pub(crate) const UPLOADS_OVER: Sql = Sql::new(
     6,
     "SELECT id, owner, original, length, metadata, until FROM uploads WHERE until <= $1 ORDER BY until LIMIT $2",
 );
+pub(crate) const FORGET: Sql = Sql::new("files_forget", 1, 1, "DELETE FROM files WHERE owner = $1 RETURNING blob");
+pub(crate) const FORGET_UPLOADS: Sql =
+    Sql::new("files_forget_uploads", 1, 1, "DELETE FROM uploads WHERE owner = $1 RETURNING id");
+pub(crate) const FORGET_HOLDS: Sql = Sql::new("files_forget_holds", 1, 0, "DELETE FROM storage_holds WHERE owner = $1");
+pub(crate) const OWNERS: Sql = Sql::new(
+    "files_owners",
+    2,
+    1,
+    "SELECT owner FROM documents WHERE owner > $1 UNION SELECT owner FROM files WHERE owner > $1
+     UNION SELECT owner FROM uploads WHERE owner > $1 UNION SELECT owner FROM programs WHERE owner > $1
+     ORDER BY owner LIMIT $2",
+);
 
 #[cfg(test)]
 pub(super) const ALL: &[&Sql] = &[
@@ -96,10 +114,15 @@ pub(super) const ALL: &[&Sql] = &[
     &FILE,
     &FILES,
     &REMOVE,
+    &FILE_OF,
     &USES,
     &UPLOADS_OF,
     &PUT_UPLOAD,
     &UPLOAD,
     &REMOVE_UPLOAD,
     &UPLOADS_OVER,
+    &FORGET,
+    &FORGET_UPLOADS,
+    &FORGET_HOLDS,
+    &OWNERS,
 ];

@@ -41,6 +41,8 @@ pub(crate) const COUNT_RUN: Sql = Sql::new(
     0,
     "UPDATE programs SET executions = executions + 1, last_executed = $3, runs = $4 WHERE owner = $1 AND id = $2",
 );
+pub(crate) const FORGET: Sql = Sql::new("programs_forget", 1, 1, "DELETE FROM programs WHERE owner = $1 RETURNING id");
 
 #[cfg(test)]
-pub(super) const ALL: &[&Sql] = &[&COUNT, &ADD, &PROGRAM, &PROGRAMS, &FILES, &RUNS, &SET_MAIN, &REMOVE, &COUNT_RUN];
+pub(super) const ALL: &[&Sql] =
+    &[&COUNT, &ADD, &PROGRAM, &PROGRAMS, &FILES, &RUNS, &SET_MAIN, &REMOVE, &COUNT_RUN, &FORGET];

@@ -97,6 +97,9 @@ pub async fn files_by_name((_, files, _): Store) {
     let names: Vec<_> = files.files(A).await.expect("answers").into_iter().map(|f| f.name).collect();
     assert_eq!(names, ["b.txt", "a.txt"]);
     assert!(files.uses("blob-a.txt").await.expect("answers"));
+    assert_eq!(files.file_of(A, "blob-a.txt").await.expect("answers"), Some(file("a.txt", 10, 1)));
+    assert_eq!(files.file_of(B, "blob-a.txt").await.expect("answers"), None);
+    assert_eq!(files.file_of(A, "a.txt").await.expect("answers"), None);
     assert_eq!(files.remove_file(B, "a.txt").await.expect("answers"), None);
     assert_eq!(files.remove_file(A, "a.txt").await.expect("answers"), Some(file("a.txt", 10, 1)));
     assert_eq!(files.remove_file(A, "a.txt").await.expect("answers"), None);
@@ -239,12 +242,57 @@ pub async fn programs_and_runs((_, files, programs): Store) {
     assert!(!programs.knows(A, "p1").await.expect("answers"));
 }
 
+/// Everything of one owner's goes, the others' stays, and room is free again.
+pub async fn owners_leave((data, files, programs): Store) {
+    for (owner, n) in [(A, 1), (B, 2), (UserId(7), 3)] {
+        data.put_document(owner, "k", "1", at(0)).await.expect("answers");
+        let file = FileRecord { owner, blob: format!("blob-{n}"), ..file("a.txt", 10, 1) };
+        files.add_file(&file, "none").await.expect("answers");
+    }
+    let upload = Upload {
+        id: "u".into(),
+        owner: UserId(9),
+        original: "a".into(),
+        length: 1,
+        metadata: String::new(),
+        until: at(50),
+    };
+    files.put_upload(&upload).await.expect("answers");
+    files.put_upload(&Upload { id: "mine".into(), owner: A, ..upload }).await.expect("answers");
+    files.hold(&hold("mine", A, Pool::Files, 5), 100, at(0)).await.expect("answers");
+    files.hold(&hold("more", A, Pool::Programs, 5), 100, at(0)).await.expect("answers");
+    programs.add_program(&program("p1", 1), &program_files(), "none").await.expect("answers");
+    programs.add_program(&Program { owner: UserId(8), ..program("p1", 1) }, &[], "none").await.expect("answers");
+    let owners = |after, limit| {
+        let files = files.clone();
+        async move { files.owners(UserId(after), limit).await.expect("answers").into_iter().map(|u| u.0).collect() }
+    };
+    let of: Vec<i64> = owners(-1, 10).await;
+    assert_eq!(of, [0, 1, 7, 8, 9]);
+    let of: Vec<i64> = owners(0, 2).await;
+    assert_eq!(of, [1, 7]);
+    let mut names = files.forget_files(A).await.expect("answers");
+    names.sort();
+    assert_eq!(names, ["blob-1", "mine"]);
+    assert_eq!(programs.forget_programs(A).await.expect("answers"), ["p1"]);
+    assert_eq!(data.forget_documents(A).await.expect("answers"), 1);
+    for pool in [Pool::Files, Pool::Programs] {
+        assert_eq!(files.usage(A, pool, at(0)).await.expect("answers"), Usage::default());
+    }
+    let of: Vec<i64> = owners(-1, 10).await;
+    assert_eq!(of, [0, 7, 8, 9]);
+    assert!(programs.knows(UserId(8), "p1").await.expect("answers"));
+    assert_eq!(data.document(B, "k").await.expect("answers").as_deref(), Some("1"));
+    assert!(files.forget_files(A).await.expect("answers").is_empty());
+    assert!(programs.forget_programs(A).await.expect("answers").is_empty());
+}
+
 /// Runs the suite; `$make` is a future of a fresh [`Store`].
 #[macro_export]
 macro_rules! kept_contract {
     ($make:expr) => {
         $crate::kept_contract!($make; documents_of_owners documents_are_bounded parallel_writers files_by_name room
-            room_at_the_edge uploads programs_and_runs);
+            room_at_the_edge uploads programs_and_runs owners_leave);
     };
     ($make:expr; $($name:ident)*) => {
         $(

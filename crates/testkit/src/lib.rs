@@ -8,6 +8,7 @@
 )]
 
 pub mod assembled;
+pub mod blobs;
 pub mod broker;
 pub mod bus;
 pub mod cache;

@@ -161,6 +161,11 @@ impl Account {
         named.unwrap_or(Status::Stopped)
     }
 
+    /// Its owner's strategy, the JSON of an object.
+    pub fn protocol(&self) -> Option<String> {
+        self.field("protocol").filter(|field| matches!(field, JsValue::Object(_)))?.to_json()
+    }
+
     fn field(&self, name: &str) -> Option<JsValue> {
         parse(&self.public, Duplicates::LastWins).ok()?.get(name).cloned()
     }

@@ -202,6 +202,9 @@ impl fmt::Debug for Program {
     }
 }
 
+/// How often a node tells of itself (`Stels.config.tick`).
+pub const TICK: Duration = Duration::from_secs(5);
+
 /// Everything that one run needs.
 #[derive(Clone)]
 pub struct Run {
@@ -230,6 +233,8 @@ pub struct Setting {
     pub network: String,
     /// The worker's exchange account.
     pub account: Option<String>,
+    /// What the account's owner wrote down as its strategy, JSON (`Stels.config.protocol`).
+    pub protocol: Option<String>,
     /// The address of the wallet whose the worker is.
     pub owner: Option<String>,
     /// When the worker was started, in milliseconds (`Stels.startTime`).

@@ -4,6 +4,7 @@
 //! runs. It needs cargo and, for the browser and Socket.IO clients, what it installs or names itself.
 
 mod counts;
+mod fuzz;
 mod run;
 mod steps;
 mod tools;
@@ -23,6 +24,9 @@ cargo xtask COMMAND
   e2e [FILTER]   end-to-end tests with the real server, those whose name contains FILTER
   fmt            format the sources
   bench [ARGS]   the criterion benches
+  schemathesis [ARGS]
+                 requests made from the OpenAPI document, good and bad, to a real server (needs Python 3;
+                 installs schemathesis once)
   audit          known vulnerabilities of dependencies (needs internet)
   setup          install what `test` needs, or say what is missing
   help           this
@@ -48,7 +52,7 @@ fn main() -> ExitCode {
 
 /// Runs a command; false when something failed.
 fn dispatch(command: &str, rest: &[String]) -> anyhow::Result<bool> {
-    let takes_arguments = matches!(command, "e2e" | "bench");
+    let takes_arguments = matches!(command, "e2e" | "bench" | "schemathesis");
     if !takes_arguments && !rest.is_empty() {
         bail!("`{command}` takes no arguments; see `cargo xtask help`");
     }
@@ -61,6 +65,7 @@ fn dispatch(command: &str, rest: &[String]) -> anyhow::Result<bool> {
         "e2e" => steps::e2e(rest),
         "fmt" => steps::fmt(),
         "bench" => steps::bench(rest),
+        "schemathesis" => fuzz::schemathesis_run(rest),
         "audit" => steps::audit(),
         "setup" => tools::setup(),
         "help" | "--help" | "-h" => {

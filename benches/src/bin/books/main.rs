@@ -69,7 +69,7 @@ async fn gateway(args: &Args, folder: &std::path::Path) -> Result<(Child, Socket
     command.envs([
         ("ORRERY_DATA_DIR", folder.display().to_string()),
         ("ORRERY_LISTEN", "127.0.0.1:0".to_owned()),
-        ("ORRERY_LOG__LEVEL", std::env::var("ORRERY_LOG__LEVEL").unwrap_or_else(|_| "warn".to_owned())),
+        ("ORRERY_LOG__LEVEL", "warn".to_owned()),
         ("ORRERY_MARKET__SOURCE", "simulated".to_owned()),
         ("ORRERY_MARKET__PRICE_POLL_S", "3600".to_owned()),
         ("ORRERY_VENUES__BINANCE__REST_URL", format!("http://{http}")),

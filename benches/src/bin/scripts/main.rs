@@ -1,8 +1,13 @@
-//! What a script costs: from nothing to its first line of log, asleep, calling its host, computing indicators.
+//! What a script costs: from nothing to its first line of log, asleep, calling its host, computing indicators; what a
+//! server with thousands of them does; and what other runtimes cost.
 //!
-//! `cargo run --release -p benches --bin scripts -- all`. Figures are of this machine in this hour: compare within one
-//! run only.
+//! `cargo build --release -p benches -p orrery-gateway && target/release/scripts all --peers benches/peers`. Figures
+//! are of this machine in this hour: compare within one run only.
 
+mod fleet;
+mod peers;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +15,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use clap::{Parser, Subcommand};
-use hdrhistogram::Histogram;
 use orrery_script::{Engine, NoModules};
 use orrery_workers::Stop;
 use orrery_workers::script::{
@@ -41,7 +45,23 @@ struct Options {
 #[derive(Subcommand)]
 enum What {
     /// Everything.
-    All,
+    All {
+        /// Folder of the peers, after `npm install`; without it they are left out.
+        #[arg(long)]
+        peers: Option<PathBuf>,
+    },
+    /// A whole server with workers that one node leads, all of them asleep.
+    Fleet {
+        #[arg(long, default_value_t = 10_000)]
+        workers: u32,
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
+    /// Other runtimes.
+    Peers {
+        /// Their folder, after `npm install`.
+        folder: PathBuf,
+    },
     /// One after the other: from nothing to the first line of log.
     Start {
         #[arg(long, default_value_t = 2_000)]
@@ -115,7 +135,7 @@ fn order(program: &Program, host: &Arc<Quick>, stop: &Stop) -> Run {
 /// From nothing to the first line of log, one worker after the other.
 async fn start(engine: &Arc<Engine>, runs: usize) -> Result<()> {
     let program = prepare(engine, LIGHT)?;
-    let mut times = Histogram::<u64>::new(3)?;
+    let mut times = Vec::with_capacity(runs);
     for _ in 0..runs {
         let (host, stop) = (Arc::new(Quick::default()), Stop::new());
         let began = now();
@@ -125,12 +145,22 @@ async fn start(engine: &Arc<Engine>, runs: usize) -> Result<()> {
             outcome = &mut run => bail!("ended before it began: {outcome:?}"),
             () = host.line.notified() => {}
         }
-        times.record(u64::try_from(began.elapsed().as_nanos())?)?;
+        times.push(began.elapsed().as_secs_f64() * 1e3);
         stop.now();
         run.await;
     }
-    let ms = |quantile| times.value_at_quantile(quantile) as f64 / 1e6;
-    println!("start: {runs} runs, p50 {:.3} ms, p99 {:.3} ms, least {:.3} ms", ms(0.5), ms(0.99), ms(0.0));
+    line("Orrery worker", times, None)
+}
+
+/// Prints how long starts took, in milliseconds, and kB of each of many.
+fn line(name: &str, mut times: Vec<f64>, kilobytes: Option<f64>) -> Result<()> {
+    times.sort_by(f64::total_cmp);
+    let at = |part: usize| times.get((times.len().saturating_sub(1)) * part / 100).copied().context("no times");
+    print!("{name:<24} to the first line: p50 {:.3} ms, p99 {:.3} ms, least {:.3} ms", at(50)?, at(99)?, at(0)?);
+    match kilobytes {
+        Some(kilobytes) => println!("; {kilobytes:.0} kB each"),
+        None => println!(),
+    }
     Ok(())
 }
 
@@ -145,7 +175,7 @@ fn resident() -> Result<usize> {
 async fn idle(engine: &Arc<Engine>, workers: usize, name: &str, script: &str) -> Result<()> {
     let program = prepare(engine, script)?;
     let (host, stop) = (Arc::new(Quick::default()), Stop::new());
-    let before = resident()?;
+    let (before, busy) = (resident()?, cpu());
     let began = now();
     let mut running = tokio::task::JoinSet::new();
     for _ in 0..workers {
@@ -155,7 +185,7 @@ async fn idle(engine: &Arc<Engine>, workers: usize, name: &str, script: &str) ->
     while host.lines.load(Ordering::SeqCst) < workers {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let started = began.elapsed();
+    let (started, computed) = (began.elapsed(), cpu() - busy);
     let each = resident()?.saturating_sub(before) as f64 / 1_024.0 / workers as f64;
     let busy = cpu();
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -164,8 +194,10 @@ async fn idle(engine: &Arc<Engine>, workers: usize, name: &str, script: &str) ->
     stop.now();
     while running.join_next().await.is_some() {}
     println!(
-        "idle {name}: {workers} workers, {each:.1} kB each, {idle:.2} % of a core; all on after {:.0} ms, off after {:.0} ms",
+        "idle {name}: {workers} workers, {each:.1} kB each, {idle:.2} % of a core; all on after {:.0} ms ({:.0} ms of \
+         computing), off after {:.0} ms",
         started.as_secs_f64() * 1e3,
+        computed * 1e3,
         began.elapsed().as_secs_f64() * 1e3
     );
     Ok(())
@@ -239,13 +271,19 @@ async fn main() -> Result<()> {
         }
         What::Calls { calls: count } => calls(&engine, count).await?,
         What::Ta => ta(&engine).await?,
-        What::All => {
+        What::Fleet { workers, seconds } => fleet::run(workers, seconds).await?,
+        What::Peers { folder } => peers::run(&folder).await?,
+        What::All { peers } => {
             start(&engine, 2_000).await?;
             calls(&engine, 100_000).await?;
             ta(&engine).await?;
-            for workers in ["100", "1000"] {
+            for workers in ["100", "1000", "10000"] {
                 again(&["idle", "--workers", workers]).await?;
                 again(&["idle", "--workers", workers, "--grid"]).await?;
+            }
+            fleet::run(10_000, 30).await?;
+            if let Some(folder) = peers {
+                peers::run(&folder).await?;
             }
         }
     }

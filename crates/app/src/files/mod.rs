@@ -1,5 +1,6 @@
 //! Files of users: upload, list, download, deletion, room.
 
+mod leaving;
 mod receiving;
 mod resumable;
 pub(crate) mod room;
@@ -12,8 +13,9 @@ use orrery_kernel::{Clock, Entropy, Error, ErrorCode, Result};
 use orrery_storage::files::{BlobError, Blobs, FileIndex, FileRecord, Outgoing, Pool, Usage};
 use orrery_storage::names::Blocked;
 
+pub use leaving::Leaving;
 pub use receiving::Receiving;
-pub use resumable::Progress;
+pub use resumable::{CHECKSUM_FIELD, Checksum, Progress};
 pub(crate) use room::Room;
 
 use crate::Ctx;

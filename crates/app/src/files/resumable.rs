@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+pub use orrery_crypto::Checksum;
 use orrery_identity::Action;
 use orrery_kernel::{Error, ErrorCode, Result, Timestamp};
 use orrery_storage::files::{Added, FileRecord, Hold, Incoming, Pool, Upload};
@@ -30,8 +31,14 @@ pub struct Part<'a> {
     files: &'a Files,
     upload: Upload,
     incoming: Box<dyn Incoming>,
+    /// Where it began.
+    began: u64,
     offset: u64,
+    checksum: Option<Checksum>,
 }
+
+/// The field that a part's checksum is named by.
+pub const CHECKSUM_FIELD: &str = "Upload-Checksum";
 
 fn not_found() -> Error {
     Error::new(ErrorCode::NotFound, "Upload not found")
@@ -80,21 +87,36 @@ impl Files {
         found.filter(|upload| upload.until > ctx.now).ok_or_else(not_found)
     }
 
-    /// How far an upload of the caller's is.
+    /// The file that an upload of the caller's became, as long as it is there; its bytes have the upload's name.
+    async fn became(&self, ctx: &Ctx, id: &str) -> Result<Option<FileRecord>> {
+        let owner = ctx.authorize(Action::Store)?.user;
+        Ok(self.index.file_of(owner, id).await?)
+    }
+
+    /// How far an upload of the caller's is; one that is whole, as long as its file is there.
     ///
     /// # Errors
     /// `NotFound`, also when it is over.
     pub async fn upload(&self, ctx: &Ctx, id: &str) -> Result<Progress> {
+        if let Some(file) = self.became(ctx, id).await? {
+            let FileRecord { owner, original, size, .. } = file.clone();
+            let (id, metadata) = (id.to_owned(), String::new());
+            let upload = Upload { id, owner, original, length: size, metadata, until: ctx.now };
+            return Ok(Progress { upload, offset: size, file: Some(file) });
+        }
         let upload = self.found(ctx, id).await?;
         let offset = self.blobs.arrived(id).await.map_err(disk)?.ok_or_else(not_found)?;
         Ok(Progress { upload, offset, file: None })
     }
 
-    /// Begins the next part, after `offset` bytes.
+    /// Begins the next part, after `offset` bytes; with a checksum it is kept as a whole or not at all.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict` when as many are not there or a part is coming right now.
-    pub async fn next_part(&self, ctx: &Ctx, id: &str, offset: u64) -> Result<Part<'_>> {
+    /// `NotFound`, `Conflict` when as many are not there, a part is coming right now, or the upload is whole.
+    pub async fn next_part(&self, ctx: &Ctx, id: &str, offset: u64, checksum: Option<Checksum>) -> Result<Part<'_>> {
+        if self.became(ctx, id).await?.is_some() {
+            return Err(Error::new(ErrorCode::Conflict, "The upload is whole already"));
+        }
         let mut upload = self.found(ctx, id).await?;
         upload.until = ctx.now.plus(LIFETIME);
         let incoming = self.blobs.resume(id, offset).await.map_err(disk)?;
@@ -102,14 +124,17 @@ impl Files {
         let incoming = incoming.ok_or_else(conflict)?;
         self.prolong(&upload, ctx.now).await?;
         self.index.put_upload(&upload).await?;
-        Ok(Part { files: self, upload, incoming, offset })
+        Ok(Part { files: self, upload, incoming, began: offset, offset, checksum })
     }
 
-    /// Drops an upload of the caller's.
+    /// Drops an upload of the caller's; one that is whole, with its file.
     ///
     /// # Errors
     /// `NotFound`.
     pub async fn abandon_upload(&self, ctx: &Ctx, id: &str) -> Result<()> {
+        if let Some(file) = self.became(ctx, id).await? {
+            return self.remove(ctx, &file.name).await;
+        }
         let upload = self.found(ctx, id).await?;
         self.drop_upload(&upload.id).await
     }
@@ -152,15 +177,23 @@ impl Part<'_> {
             return Err(Error::new(ErrorCode::TooLarge, "The upload is longer than it was declared"));
         }
         self.offset += bytes.len() as u64;
+        if let Some(checksum) = &mut self.checksum {
+            checksum.update(&bytes);
+        }
         self.incoming.write(bytes).await.map_err(disk)
     }
 
     /// The part is over: what came is on the disk. With the last one the upload becomes a file.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When it cannot be kept; `Invalid` of [`CHECKSUM_FIELD`] when its checksum is another, and nothing of it is kept.
     pub async fn finish(self) -> Result<Progress> {
-        let Self { files, upload, incoming, offset } = self;
+        let Self { files, upload, mut incoming, began, offset, checksum } = self;
+        if checksum.is_some_and(|checksum| !checksum.holds()) {
+            incoming.rewind(began).await.map_err(disk)?;
+            incoming.pause().await.map_err(disk)?;
+            return Err(Error::invalid(CHECKSUM_FIELD, "The part is not what its checksum says; send it again"));
+        }
         if offset < upload.length {
             let offset = incoming.pause().await.map_err(disk)?;
             return Ok(Progress { upload, offset, file: None });

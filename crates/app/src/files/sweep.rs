@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use orrery_identity::IdentityStore;
 use tokio_util::sync::CancellationToken;
 
-use super::{Files, disk};
+use super::{Files, Leaving, disk};
 use crate::programs::Programs;
 
 /// Between two sweeps.
@@ -14,9 +15,15 @@ const PERIOD: Duration = Duration::from_secs(3_600);
 const BATCH: u32 = 100;
 
 impl Files {
-    /// Drops uploads that are over, and bytes that belong to nothing: a crash leaves such between the disk and the
-    /// database. Until `stopping`.
-    pub(crate) async fn sweep(self: Arc<Self>, programs: Arc<Programs>, stopping: CancellationToken) {
+    /// Drops uploads that are over, what users left, and bytes that belong to nothing: a crash leaves such between the
+    /// disk and the database. Until `stopping`.
+    pub(crate) async fn sweep(
+        self: Arc<Self>,
+        programs: Arc<Programs>,
+        leaving: Leaving,
+        users: Arc<dyn IdentityStore>,
+        stopping: CancellationToken,
+    ) {
         let mut tick = tokio::time::interval(PERIOD);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -24,7 +31,8 @@ impl Files {
                 () = stopping.cancelled() => return,
                 _ = tick.tick() => {}
             }
-            for swept in [self.sweep_once().await, programs.sweep_once().await] {
+            let left = leaving.sweep(users.as_ref()).await;
+            for swept in [left, self.sweep_once().await, programs.sweep_once().await] {
                 if let Err(error) = swept {
                     tracing::warn!(%error, cause = ?error.internal, "a sweep was not finished");
                 }

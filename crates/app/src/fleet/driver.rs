@@ -198,7 +198,7 @@ impl Driver {
                 self.ask(async move {
                     let grants = answer("leases", most, store.take_leases(&holder, &sids, timing.lease, timing.late));
                     let grants = match grants.await {
-                        Some(grants) if !grants.is_empty() => still_due(&*store, &node, &holder, grants).await,
+                        Some(grants) if !grants.is_empty() => still_due(&*store, &node, &holder, grants, most).await,
                         grants => grants,
                     };
                     vec![Input::Taken { asked: now, grants }]
@@ -304,13 +304,19 @@ impl Driver {
 
 /// Of what was had, what is still to run: who led before may have settled a worker just before it gave the lease
 /// back, and this node has not looked since. The others are given back.
-async fn still_due(store: &dyn FleetStore, node: &str, holder: &str, grants: Vec<Grant>) -> Option<Vec<Grant>> {
-    let due = answer("workers that are due", ANSWER_MAX, store.due_workers(node, WORKERS_MAX)).await?;
+async fn still_due(
+    store: &dyn FleetStore,
+    node: &str,
+    holder: &str,
+    grants: Vec<Grant>,
+    most: Duration,
+) -> Option<Vec<Grant>> {
+    let due = answer("workers that are due", most, store.due_workers(node, WORKERS_MAX)).await?;
     let due: HashSet<String> = due.into_iter().map(|(sid, _)| sid).collect();
     let (due, settled): (Vec<Grant>, Vec<Grant>) = grants.into_iter().partition(|grant| due.contains(&grant.sid));
     if !settled.is_empty() {
         let leases: Vec<(String, i64)> = settled.into_iter().map(|grant| (grant.sid, grant.epoch)).collect();
-        answer("giving leases back", ANSWER_MAX, store.give_leases(holder, &leases)).await?;
+        answer("giving leases back", most, store.give_leases(holder, &leases)).await?;
     }
     Some(due)
 }

@@ -12,7 +12,7 @@ use orrery_workers::script::Level;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::redact::redact;
+use super::redact::Secrets;
 use super::running::LogSink;
 
 /// On the bus: these workers have new lines in the store, their ids with line breaks between; an empty message: any.
@@ -154,18 +154,18 @@ async fn tell(bus: &dyn Bus, lines: &[Line]) {
 /// The lines of one run, without secrets.
 pub(super) struct RunLog {
     logs: Arc<Logs>,
-    secrets: Arc<[String]>,
+    secrets: Arc<Secrets>,
 }
 
 impl RunLog {
     /// Without those secrets and what looks like one.
-    pub fn new(logs: Arc<Logs>, secrets: Arc<[String]>) -> Self {
+    pub fn new(logs: Arc<Logs>, secrets: Arc<Secrets>) -> Self {
         Self { logs, secrets }
     }
 }
 
 impl LogSink for RunLog {
     fn line(&self, sid: &str, level: Level, text: &str) {
-        self.logs.add(sid, level, redact(text, &self.secrets));
+        self.logs.add(sid, level, self.secrets.redact(text));
     }
 }

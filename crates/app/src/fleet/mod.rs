@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use driver::Driver;
 pub use logs::LOGS_TOPIC;
+pub use redact::Secrets;
 pub use running::{Hosts, LogSink, Right, Running};
 pub use telling::{TellingWorkers, WORKERS_TOPIC};
 

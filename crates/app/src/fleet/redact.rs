@@ -1,6 +1,7 @@
-//! Takes secrets out of what scripts write: those that stand in the script itself, and what looks like one.
+//! Takes secrets out of what scripts write: those that stand in the script itself, those that it was seen to use, and
+//! what looks like one.
 
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 
 /// What stands where a secret stood.
 const REDACTED: &str = "[redacted]";
@@ -12,45 +13,59 @@ const BEFORE: [&str; 3] = ["bearer ", "ok_", "xprv"];
 const SHORTEST: usize = 6;
 /// Shortest after one of the [`BEFORE`].
 const SHORTEST_AFTER: usize = 16;
-/// Secrets of one script that are looked for.
-const OF_SCRIPT_MAX: usize = 32;
+/// Secrets of one run that are looked for.
+const SECRETS_MAX: usize = 64;
 const PEM: (&str, &str) = ("PRIVATE KEY-----", "-----END");
 
-/// The texts that a script gives to names such as `secret` or `apiKey`.
-pub(super) fn secrets_of(script: &str) -> Arc<[String]> {
-    let mut found: Vec<String> = Vec::new();
-    for value in named(script).filter(|value| value.quoted && value.end - value.start >= SHORTEST) {
-        let text = &script[value.start..value.end];
-        if !found.iter().any(|known| known == text) {
-            found.push(text.to_owned());
-        }
-        if found.len() == OF_SCRIPT_MAX {
-            break;
-        }
-    }
-    // a secret that holds another one first
-    found.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    found.into()
-}
+/// What stands in none of a run's lines: secrets that were learned of, and what looks like one.
+#[derive(Debug, Default)]
+pub struct Secrets(Mutex<Vec<String>>);
 
-/// A line without secrets.
-pub(super) fn redact(line: &str, secrets: &[String]) -> String {
-    let mut text = line.to_owned();
-    for secret in secrets {
-        if text.contains(secret.as_str()) {
-            text = text.replace(secret.as_str(), REDACTED);
+impl Secrets {
+    /// The texts that a script gives to names such as `secret` or `apiKey`; the first of many.
+    pub(super) fn of(script: &str) -> Self {
+        let secrets = Self::default();
+        for value in named(script).filter(|value| value.quoted) {
+            secrets.hide(&script[value.start..value.end]);
+        }
+        secrets
+    }
+
+    /// Hides it from now on, unless it is so short that a text may have it by chance. Of too many the first are hidden.
+    pub(super) fn hide(&self, secret: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if secret.len() >= SHORTEST && all.len() < SECRETS_MAX && !all.iter().any(|known| known == secret) {
+            all.push(secret.to_owned());
+            // what holds another is hidden first
+            all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         }
     }
-    if let Some((head, rest)) = text.split_once(PEM.0) {
-        let tail = rest.split_once(PEM.1).map_or("", |(_, tail)| tail);
-        text = format!("{head}{}{REDACTED}{tail}", PEM.0);
+
+    /// The text without the secrets that are known.
+    pub(super) fn without_known(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), REDACTED);
+            }
+        }
+        text
     }
-    let spans: Vec<(usize, usize)> = named(&text)
-        .filter(|value| value.end - value.start >= SHORTEST)
-        .map(|value| (value.start, value.end))
-        .chain(after_words(&text))
-        .collect();
-    cover(&text, spans)
+
+    /// The text without these and without what looks like one.
+    pub fn redact(&self, text: &str) -> String {
+        let mut text = self.without_known(text);
+        if let Some((head, rest)) = text.split_once(PEM.0) {
+            let tail = rest.split_once(PEM.1).map_or("", |(_, tail)| tail);
+            text = format!("{head}{}{REDACTED}{tail}", PEM.0);
+        }
+        let spans: Vec<(usize, usize)> = named(&text)
+            .filter(|value| value.end - value.start >= SHORTEST)
+            .map(|value| (value.start, value.end))
+            .chain(after_words(&text))
+            .collect();
+        cover(&text, spans)
+    }
 }
 
 fn cover(text: &str, mut spans: Vec<(usize, usize)>) -> String {
@@ -166,12 +181,12 @@ mod tests {
     fn secrets_of_a_script_are_found() {
         let script = "const ex = new Stels.runtime.cex.bybit({ apiKey: 'AbCdEf123', \"secret\": \"s3cr3t-value\" });\n\
                       const PASSWORD = `open sesame`; const secretCount = 5; let secret = '';";
-        assert_eq!(secrets_of(script).to_vec(), ["s3cr3t-value", "open sesame", "AbCdEf123"]);
+        assert_eq!(*Secrets::of(script).0.lock().unwrap(), ["s3cr3t-value", "open sesame", "AbCdEf123"]);
     }
 
     #[test]
     fn lines_lose_their_secrets() {
-        let secrets = secrets_of("secret: 'hunter2hunter2'");
+        let secrets = Secrets::of("secret: 'hunter2hunter2'");
         for (line, kept) in [
             ("key hunter2hunter2 used", "key [redacted] used"),
             (r#"{"apiKey":"abcdef123","n":1}"#, r#"{"apiKey":"[redacted]","n":1}"#),
@@ -187,17 +202,26 @@ mod tests {
             ("the secret of success: patience", "the secret of success: patience"),
             ("bought 0.5 BTC/USDT at 60000", "bought 0.5 BTC/USDT at 60000"),
         ] {
-            assert_eq!(redact(line, &secrets), kept, "{line}");
+            assert_eq!(secrets.redact(line), kept, "{line}");
         }
+    }
+
+    #[test]
+    fn what_was_used_is_hidden() {
+        let secrets = Secrets::default();
+        secrets.hide("a-long-key");
+        secrets.hide("a-long-key-of-more");
+        secrets.hide("short");
+        assert_eq!(secrets.without_known("a-long-key a-long-key-of-more short"), "[redacted] [redacted] short");
     }
 
     proptest! {
         #[test]
         fn any_text_is_taken(text in "\\PC*", head in "[a-zA-Z ]{0,9}") {
-            secrets_of(&text);
-            let secret = ["0123456789abcdef".to_owned()];
+            let secrets = Secrets::of(&text);
+            secrets.hide("0123456789abcdef");
             let line = format!("{head}secret: \"{text}\" 0123456789abcdef");
-            prop_assert!(!redact(&line, &secret).contains("0123456789abcdef"));
+            prop_assert!(!secrets.redact(&line).contains("0123456789abcdef"));
         }
     }
 }

@@ -8,14 +8,14 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use orrery_kernel::{Clock, Entropy, Timestamp};
 use orrery_workers::fleet::{Job, RunEnd, RunRecord};
-use orrery_workers::script::{End, Isolation, Level, Limits, Outcome, Run, ScriptRuntime, Setting};
+use orrery_workers::script::{End, Isolation, Level, Limits, Outcome, Program, Run, ScriptRuntime, Setting};
 use orrery_workers::{Stop, Urgency};
 use tokio::sync::mpsc;
 
 use super::book::Book;
 use super::logs::{Logs, RunLog};
 use super::programs::Programs;
-use super::redact::secrets_of;
+use super::redact::Secrets;
 use super::running::{Hosts, LogSink, Right, Running};
 use super::runs::Runs;
 use super::{FleetPorts, FleetSettings, Over, Told};
@@ -110,8 +110,8 @@ impl Runner {
 
     async fn follow(&self, begin: Begin) -> (RunEnd, Option<String>) {
         let Begin { sid, run, job, owner, started_at, right, stop } = begin;
-        let secrets = secrets_of(&job.spec.script);
-        let log: Arc<dyn LogSink> = Arc::new(RunLog::new(self.logs.clone(), secrets));
+        let secrets = Arc::new(Secrets::of(&job.spec.script));
+        let log: Arc<dyn LogSink> = Arc::new(RunLog::new(self.logs.clone(), secrets.clone()));
         let mut record = RunRecord {
             id: uuid(&*self.entropy),
             sid: sid.clone(),
@@ -128,16 +128,16 @@ impl Runner {
         let prepared = tokio::select! {
             biased;
             () = stop.wait(Urgency::Gently) => return (RunEnd::Stopped, None),
-            prepared = self.programs.of(&job.spec) => prepared,
+            prepared = self.prepared(&job, &owner) => prepared,
         };
-        let program = match prepared {
-            Ok(program) => program,
-            Err(fault) => {
-                let error = fault.to_string();
+        let (program, protocol) = match prepared {
+            Ok(prepared) => prepared,
+            Err((end, error)) => {
                 log.line(&sid, Level::Error, &error);
-                let (ended_at, outcome) = (Some(self.wall.now()), Some("failed".to_owned()));
+                let error = secrets.redact(&error);
+                let (ended_at, outcome) = (Some(self.wall.now()), Some(name_of(end).to_owned()));
                 self.book.ended(RunRecord { ended_at, outcome, error: Some(error.clone()), ..record });
-                return (RunEnd::Failed { network: false }, Some(error));
+                return (end, Some(error));
             }
         };
         // an error says that the driver has ended
@@ -149,6 +149,7 @@ impl Runner {
             nid: self.node.clone(),
             network: self.network.clone(),
             account: job.spec.account_id.clone(),
+            protocol,
             owner: Some(owner.clone()),
             start_time: started_at.millis(),
             epoch: right.epoch(),
@@ -162,6 +163,7 @@ impl Runner {
             right,
             stop: stop.clone(),
             log: log.clone(),
+            secrets: secrets.clone(),
         });
         let limits = self.limits;
         let Outcome { end, usage } = self.runtime.run(Run { program, host, setting, limits, stop, isolation }).await;
@@ -172,6 +174,7 @@ impl Runner {
         if let Some(error) = &error {
             log.line(&sid, Level::Error, error);
         }
+        let error = error.map(|error| secrets.redact(&error));
         let ended = RunEnd::from(&end);
         record.ended_at = Some(self.wall.now());
         record.outcome = Some(name_of(ended).to_owned());
@@ -180,6 +183,16 @@ impl Runner {
         record.cpu_ms = i64::try_from(usage.cpu.as_millis()).unwrap_or(i64::MAX);
         self.book.ended(record);
         (ended, error)
+    }
+
+    /// What has to be there before a run begins: its program, and what its account's owner wrote down as a strategy.
+    async fn prepared(&self, job: &Job, owner: &str) -> Result<(Program, Option<String>), (RunEnd, String)> {
+        let program = self.programs.of(&job.spec).await;
+        let program = program.map_err(|fault| (RunEnd::Failed { network: false }, fault.to_string()))?;
+        let Some(account) = &job.spec.account_id else { return Ok((program, None)) };
+        let protocol = self.hosts.protocol(owner, account).await;
+        let protocol = protocol.map_err(|error| (RunEnd::Failed { network: true }, error.message))?;
+        Ok((program, protocol))
     }
 
     fn was_wedged(&self, sid: &str, version: i64) -> bool {

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use async_trait::async_trait;
 use orrery_kernel::Timestamp;
 use orrery_storage::Lease;
 use orrery_workers::Stop;
-use orrery_workers::script::{Host, Level};
+use orrery_workers::script::{Host, HostError, Level};
+
+use super::redact::Secrets;
 
 /// The end of a right that nothing prolongs.
 const ENDED: i64 = i64::MIN;
@@ -75,18 +78,27 @@ pub struct Running {
     pub stop: Stop,
     /// Where its lines go.
     pub log: Arc<dyn LogSink>,
+    /// What stands in none of them; shared with the `log`.
+    pub secrets: Arc<Secrets>,
 }
 
-/// Takes lines of scripts. Returns at once; what it cannot take is counted and told.
+/// Takes lines of scripts, and secrets out of them. Returns at once; what it cannot take is counted and told.
 pub trait LogSink: Send + Sync {
     /// A line of the worker `sid`.
     fn line(&self, sid: &str, level: Level, text: &str);
 }
 
 /// Makes what runs reach.
+#[async_trait]
 pub trait Hosts: Send + Sync {
     /// The host of one run. It is dropped when the run is over.
     fn host(&self, running: Running) -> Arc<dyn Host>;
+
+    /// What the owner wrote down as the strategy of an account, JSON; none if there is none or no such account.
+    ///
+    /// # Errors
+    /// When it cannot be known now: a script that trades by it must not begin without it.
+    async fn protocol(&self, owner: &str, account: &str) -> Result<Option<String>, HostError>;
 }
 
 #[cfg(test)]

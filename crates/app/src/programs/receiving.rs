@@ -4,7 +4,7 @@ use bytes::Bytes;
 use orrery_identity::Action;
 use orrery_kernel::{Error, ErrorCode, Result};
 use orrery_storage::files::{Added, Pool};
-use orrery_storage::names::{original_name, plain};
+use orrery_storage::names::{is_unseen, original_name, plain};
 use orrery_storage::programs::{Kind, Language, NewFolder, Planner, Program, ProgramFile, UnpackError, main_file};
 use orrery_storage::zip::{Limits, checked_path};
 
@@ -57,7 +57,8 @@ fn unpacking(error: UnpackError) -> Error {
 /// Words of a client as pages may show them: some pages of the document's time put them into HTML as they are.
 fn shown(text: &str, chars: usize) -> String {
     let harmless = |c: char| if matches!(c, '<' | '>' | '"' | '\'' | '&' | '`') || c.is_control() { '_' } else { c };
-    text.trim().chars().take(chars).map(harmless).collect()
+    let seen = text.trim().chars().filter(|c| c.is_control() || !is_unseen(*c));
+    seen.take(chars).map(harmless).collect()
 }
 
 impl Programs {

@@ -33,7 +33,7 @@ pub struct Runnable {
 pub struct NoMainFile {
     /// The project.
     pub program: Program,
-    /// Files that can be run.
+    /// Its files; their languages say which of them anything runs.
     pub candidates: Vec<ProgramFile>,
 }
 
@@ -54,8 +54,7 @@ impl Programs {
             (Some(file), _) => file.to_owned(),
             (None, Some(main)) => main.clone(),
             (None, None) => {
-                let files = self.index.program_files(owner, &program.id).await?;
-                let candidates = files.into_iter().filter(|file| file.language.runs()).collect();
+                let candidates = self.index.program_files(owner, &program.id).await?;
                 return Ok(Err(NoMainFile { program, candidates }));
             }
         };

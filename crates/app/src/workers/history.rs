@@ -61,6 +61,7 @@ impl Workers {
         let versions = self.store.versions(sid).await?;
         let old = versions.into_iter().find(|version| version.version == to).ok_or_else(|| none(to))?;
         let spec = Spec { active: there.spec.active, ..old.spec };
+        self.has_account(session, Some(&there.spec), &spec).await?;
         if !check::same_program(&there.spec, &spec) {
             self.checking.check(&spec, "script").await?;
         }

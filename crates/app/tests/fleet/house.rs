@@ -1,4 +1,5 @@
-//! Nodes in one process on memory stores, under a clock of the test's own, with scripts that are a word each.
+//! Nodes in one process, on memory stores under a clock of the test's own or on a database, with scripts that are a
+//! word each.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use orrery_app::fleet::{FleetPorts, FleetSettings, Hosts, Running, TellingWorker
 use orrery_app::tasks::Tasks;
 use orrery_kernel::{Clock, Timestamp};
 use orrery_store_memory::{MemoryBus, MemoryFleet, MemoryLogs, MemoryWorkers};
+use orrery_store_sqlite::{Options, Sqlite};
 use orrery_testkit::fakes::SeededEntropy;
 use orrery_workers::fleet::{FleetStore, Intended, Intent, IntentState, LeaseSeen, Timing, Totals};
 use orrery_workers::logs::{LogBounds, LogStore};
@@ -52,7 +54,8 @@ pub struct Effect {
 }
 
 /// Runs scripts of one word: `good`, `fail`, `network`, `tenth` (each tenth is good), `forever`, `deaf` (ends only at
-/// once), `wedge` (unless it has a process of its own), `act` (has an effect every 50 ms).
+/// once), `protocol` (logs its account's), `leak` (throws what it says), `wedge` (unless it has a process of its own),
+/// `act` (has an effect every 50 ms).
 #[derive(Default)]
 pub struct Words {
     ran: Mutex<Vec<Ran>>,
@@ -102,6 +105,7 @@ async fn say(run: &Run, text: &str, before: usize) -> End {
     match text.split_whitespace().next().unwrap_or_default() {
         "good" => End::Returned(None),
         "fail" => threw("Error"),
+        "leak" => End::Threw(Thrown::new("Error", &text[5..], None, "")),
         "network" => threw("NetworkError"),
         "tenth" if before % 10 == 9 => End::Returned(None),
         "tenth" => threw("Error"),
@@ -109,6 +113,10 @@ async fn say(run: &Run, text: &str, before: usize) -> End {
         "deaf" => {
             run.stop.wait(Urgency::Now).await;
             End::Stopped
+        }
+        "protocol" => {
+            run.host.log(Level::Info, run.setting.protocol.as_deref().unwrap_or("none"));
+            End::Returned(None)
         }
         "say" => {
             run.host.log(Level::Info, &text[4..]);
@@ -138,7 +146,7 @@ async fn say(run: &Run, text: &str, before: usize) -> End {
 /// Lets effects through as the product's host does: by the node's clock, then by the store.
 #[derive(Clone)]
 struct Acts {
-    store: Arc<MemoryFleet>,
+    store: Arc<dyn FleetStore>,
     clock: Arc<dyn Clock>,
     done: Arc<Mutex<Vec<Effect>>>,
     refused: Arc<AtomicU64>,
@@ -147,9 +155,17 @@ struct Acts {
 
 struct ActsOf(Acts, Running);
 
+#[async_trait]
 impl Hosts for Acts {
     fn host(&self, running: Running) -> Arc<dyn Host> {
         Arc::new(ActsOf(self.clone(), running))
+    }
+
+    async fn protocol(&self, _: &str, account: &str) -> Result<Option<String>, HostError> {
+        match account {
+            "unknown now" => Err(HostError::new("ExchangeNotAvailable", "the account cannot be read now")),
+            _ => Ok(Some(format!("{{\"of\":\"{account}\"}}"))),
+        }
     }
 }
 
@@ -236,8 +252,9 @@ impl Process {
 pub struct House {
     clock: Arc<dyn Clock>,
     pub workers: TellingWorkers,
-    pub fleet: Arc<MemoryFleet>,
-    pub logs: Arc<MemoryLogs>,
+    pub fleet: Arc<dyn FleetStore>,
+    pub logs: Arc<dyn LogStore>,
+    timing: Timing,
     bus: Arc<MemoryBus>,
     words: Arc<Words>,
     pub effects: Arc<Mutex<Vec<Effect>>>,
@@ -246,13 +263,37 @@ pub struct House {
 }
 
 impl House {
+    /// On stores in memory, under tokio's time.
     pub fn new() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock(Instant::now()));
-        let (workers, bus) = (Arc::new(MemoryWorkers::default()), Arc::new(MemoryBus::default()));
+        let workers = Arc::new(MemoryWorkers::default());
+        let fleet = Arc::new(MemoryFleet::new(clock.clone(), workers.clone()));
+        Self::on(clock, workers, fleet, Arc::new(MemoryLogs::default()), Timing::default())
+    }
+
+    /// On a database file in that folder. Its clock is the machine's, so that leases are short.
+    pub async fn on_sqlite(folder: &std::path::Path) -> Self {
+        let file = folder.join("orrery.db");
+        let db = Sqlite::open(file.to_str().unwrap(), Options::default()).await.unwrap();
+        db.migrate().await.unwrap();
+        let clock = Arc::new(TestClock(Instant::now()));
+        let timing = Timing::new(Duration::from_secs(6), Duration::from_secs(2));
+        Self::on(clock, db.workers(), db.fleet(), db.worker_logs(), timing)
+    }
+
+    fn on(
+        clock: Arc<dyn Clock>,
+        workers: Arc<dyn WorkerStore>,
+        fleet: Arc<dyn FleetStore>,
+        logs: Arc<dyn LogStore>,
+        timing: Timing,
+    ) -> Self {
+        let bus = Arc::new(MemoryBus::default());
         Self {
-            fleet: Arc::new(MemoryFleet::new(clock.clone(), workers.clone())),
             workers: TellingWorkers::new(workers, bus.clone()),
-            logs: Arc::new(MemoryLogs::default()),
+            fleet,
+            logs,
+            timing,
             clock,
             bus,
             words: Arc::default(),
@@ -287,7 +328,7 @@ impl House {
             holder: format!("{name}/{life}"),
             version: "1".into(),
             capacity,
-            timing: Timing::default(),
+            timing: self.timing,
             network: "testnet".into(),
             limits: Limits::default(),
             log_bounds: LogBounds::default(),

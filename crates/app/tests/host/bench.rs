@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use orrery_app::App;
 use orrery_app::fleet::host::{HostPorts, HostSettings, Publisher, Said, WorkerHosts};
-use orrery_app::fleet::{Hosts as _, LogSink, Right, Running};
+use orrery_app::fleet::{Hosts as _, LogSink, Right, Running, Secrets};
 use orrery_app::paper::{PaperParts, PaperSettings};
 use orrery_app::tasks::Tasks;
 use orrery_egress::{NetEgress, Resolver, Times};
@@ -37,17 +37,20 @@ pub const TTL: Duration = Duration::from_secs(60);
 
 /// Keeps lines.
 #[derive(Default)]
-pub struct Lines(Mutex<Vec<(Level, String)>>);
+pub struct Lines {
+    all: Mutex<Vec<String>>,
+    secrets: Arc<Secrets>,
+}
 
 impl Lines {
     pub fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().iter().map(|(_, text)| text.clone()).collect()
+        self.all.lock().unwrap().clone()
     }
 }
 
 impl LogSink for Lines {
-    fn line(&self, _: &str, level: Level, text: &str) {
-        self.0.lock().unwrap().push((level, text.to_owned()));
+    fn line(&self, _: &str, _: Level, text: &str) {
+        self.all.lock().unwrap().push(self.secrets.redact(text));
     }
 }
 
@@ -173,6 +176,7 @@ impl Bench {
             right,
             stop: Stop::new(),
             log: self.lines.clone(),
+            secrets: self.lines.secrets.clone(),
         }
     }
 
@@ -212,6 +216,7 @@ impl Bench {
             nid: running.node.clone(),
             network: "testnet".into(),
             account: running.account.clone(),
+            protocol: None,
             owner: Some(running.owner.clone()),
             start_time: self.clock.now().millis(),
             epoch: running.right.epoch(),

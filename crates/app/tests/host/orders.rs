@@ -59,7 +59,7 @@ async fn keys_of_a_script_are_used_and_shown_nowhere() {
     let config = json!({ "apiKey": "A-KEY-OF-A-SCRIPT", "secret": "A-SECRET-OF-A-SCRIPT", "enableRateLimit": true });
     cex(&host, "createLimitOrder", config, json!(["BTC/USDT", "buy", 0.01, 35_000])).await.unwrap();
     host.log(orrery_workers::script::Level::Info, "my keys: A-KEY-OF-A-SCRIPT A-SECRET-OF-A-SCRIPT");
-    assert_eq!(bench.lines.all(), ["my keys: ******** ********"]);
+    assert_eq!(bench.lines.all(), ["my keys: [redacted] [redacted]"]);
     assert_eq!((bench.sent(), open(&bench).await), (1, 0));
     let testnet = json!({ "apiKey": "A-KEY-OF-A-SCRIPT", "secret": "A-SECRET-OF-A-SCRIPT", "sandbox": true });
     assert_eq!(class(&cex(&host, "fetchBalance", testnet, json!([])).await), "NotSupported");

@@ -113,6 +113,18 @@ pub(crate) unsafe fn floats_of<'v>(value: &'v Value<'_>) -> Option<&'v [f64]> {
     before.is_empty().then_some(floats)
 }
 
+/// As [`floats_of`], to write there.
+///
+/// # Safety
+/// As [`floats_of`]; nobody else looks at them meanwhile.
+#[expect(clippy::mut_from_ref, reason = "the numbers are the engine's, not the value's")]
+pub(crate) unsafe fn floats_in<'v>(value: &'v Value<'_>) -> Option<&'v mut [f64]> {
+    let mut bytes = value.as_object()?.as_typed_array::<f64>()?.as_raw()?;
+    // SAFETY: as above
+    let (before, floats, _) = unsafe { bytes.as_mut().align_to_mut::<f64>() };
+    before.is_empty().then_some(floats)
+}
+
 /// An object's address, to tell it from others while it lives.
 pub(crate) fn identity(value: &Value<'_>) -> *const () {
     // SAFETY: an object's value holds a pointer, which is not followed

@@ -11,7 +11,7 @@ mod thrown;
 
 use std::sync::Arc;
 
-use orrery_workers::script::HostError;
+use orrery_workers::script::{HostError, TICK};
 use rquickjs::{Context, Ctx, Error, Function, Runtime, Value};
 
 use crate::natives::{Around, function};
@@ -97,6 +97,8 @@ impl Isolate {
             "network": setting.network,
             "sid": setting.sid,
             "account": setting.account,
+            "protocol": setting.protocol,
+            "tick": u64::try_from(TICK.as_millis()).unwrap_or(u64::MAX),
             "owner": setting.owner,
             "startTime": setting.start_time,
         })

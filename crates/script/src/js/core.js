@@ -169,8 +169,12 @@
 
   const runtime = {};
   once(runtime, "cex", () => part("cex"));
+  const { nid, network, sid, account, tick, protocol } = setting;
+  const config = { nid, network, sid, account, tick };
+  // read by few, and up to 64 kB: made for who asks
+  once(config, "protocol", () => (protocol === null ? null : parse(protocol)));
   const Stels = {
-    config: freeze({ nid: setting.nid, network: setting.network, sid: setting.sid, account: setting.account }),
+    config: freeze(config),
     startTime: setting.startTime,
     sleep,
     webfix: (message) => part("store").webfix(Stels, message),

@@ -22,6 +22,9 @@ pub(super) fn call<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
     let values = columns.iter().collect::<Result<Vec<Value<'js>>>>()?;
     // this may run code of the script, where arrays are not what they seem; what follows may not
     let read = values.iter().map(|value| read(given, value)).collect::<Result<Vec<_>>>()?;
+    if let (Some(indicator), [value], [None]) = (ta::in_place(&name), values.as_slice(), read.as_slice()) {
+        return within(given, value, indicator, numbers.period(0)?);
+    }
     let done = compute(&name, &numbers, |place| {
         let value = values.get(place);
         // SAFETY: nothing of the engine is called until what was computed is owned
@@ -33,6 +36,20 @@ pub(super) fn call<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
         Done::Several(names, columns) => several(given, names, &columns),
         Done::Truth(truth) => given.give(truth),
     }
+}
+
+/// Computes where the result will lie.
+#[expect(unsafe_code, reason = "columns are read and written where they lie")]
+fn within<'js>(given: &Given<'_, 'js>, value: &Value<'js>, of: ta::InPlace, period: usize) -> Result<Value<'js>> {
+    // SAFETY: the engine copies the numbers and runs nothing of the script
+    let copied = unsafe { code::floats_of(value) }.unwrap_or_default();
+    let out = TypedArray::<f64>::new_copy(given.ctx.clone(), copied)?.into_value();
+    // SAFETY: nothing of the engine is called while they are looked at; the result is new, so they are two places
+    let (values, places) = unsafe { (code::floats_of(value).unwrap_or_default(), code::floats_in(&out)) };
+    if let Some(places) = places.filter(|places| places.len() == values.len()) {
+        of(values, period, places);
+    }
+    Ok(out)
 }
 
 /// What was computed.

@@ -83,6 +83,7 @@ twin!(SettingWire of Setting {
     nid: String,
     network: String,
     account: Option<String>,
+    protocol: Option<String>,
     owner: Option<String>,
     start_time: i64,
     epoch: i64,

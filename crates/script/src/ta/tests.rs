@@ -64,6 +64,17 @@ fn candles() -> impl Strategy<Value = [Vec<f64>; 4]> {
 
 proptest! {
     #[test]
+    fn where_it_is_wanted_nothing_stays_of_what_was_there(
+        values in prop::collection::vec(prop_oneof![4 => -1e3..1e3, 1 => Just(f64::NAN)], 0..60), period in 1usize..70,
+    ) {
+        for (name, of) in [("sma", sma as fn(&[f64], usize) -> Vec<f64>), ("ema", ema), ("rsi", rsi)] {
+            let mut out = vec![7.0; values.len()];
+            in_place(name).unwrap()(&values, period, &mut out);
+            same(&out, &of(&values, period))?;
+        }
+    }
+
+    #[test]
     fn averages(values in prices(), period in 1_usize..40) {
         same(&sma(&values, period), &windows(&values, period, mean))?;
         same(&ema(&values, period), &exponential(&values, period, 2.0 / (period as f64 + 1.0)))?;

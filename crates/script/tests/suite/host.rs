@@ -196,6 +196,7 @@ pub fn order(program: Program, host: &Arc<TestHost>, limits: Limits, stop: &Stop
         nid: "s-0001".into(),
         network: "testnet".into(),
         account: Some("main".into()),
+        protocol: Some(r#"{"strategy":"grid","levels":[1,2]}"#.into()),
         owner: Some("gkVcmZanoMEk3LWHpJYC24pZte8FgW5mBy".into()),
         start_time: 1_760_000_000_000,
         epoch: 3,

@@ -13,12 +13,13 @@ fn short() -> Limits {
 }
 
 /// Every one of these computes for ever, or nearly so.
-const RUNAWAYS: [&str; 24] = [
+const RUNAWAYS: [&str; 25] = [
     "while (true) {}",
     "try { while (true) {} } catch { Stels.net.set(['caught'], 1) } finally { Stels.net.set(['finally'], 1) }",
     "try { for (;;) await null } finally { Stels.net.set(['finally'], 1) }",
     "const f = () => Promise.resolve().then(f); await f();",
     "(function f() { queueMicrotask(f) })(); await Stels.sleep(1000)",
+    "for (const next = () => { for (let i = 0; i < 9; i++) queueMicrotask(next) }; ; ) await next()",
     "await Stels.sleep(1); setTimeout(() => { for (;;); }, 1)",
     "/^(a+)+$/.test('a'.repeat(40) + 'b')",
     "'x'.repeat(30000).replace(/(x+x+)+y/g, '')",
@@ -72,6 +73,7 @@ async fn memory_is_bounded_and_the_script_may_go_on_with_less() {
         "new Uint8Array(1e9)",
         "'x'.repeat(2 ** 29)",
         "const m = new Map(); for (let i = 0; ; i++) m.set(i, [i])",
+        "const a = []; for (;;) a.push(new Promise(() => {}))",
     ] {
         let outcome = run_within(script, &TestHost::new(), limits).await;
         let contained = match &outcome.end {
@@ -100,7 +102,7 @@ async fn deep_recursion_is_an_error() {
            () => { class A { get x() { return this.x } } return new A().x },
            () => { const p = new Proxy({}, { get: (t, n, r) => r[n] }); return p.x },
            () => structuredClone(deep([], 1e5)), () => eval('('.repeat(1e5)), () => new RegExp('('.repeat(1e5)),
-           () => deep([], 1e5).flat(Infinity),
+           () => deep([], 1e5).flat(Infinity), () => { const g = function* () { yield* g() }; [...g()] },
          ]) { try { act(); names.push(null) } catch (error) { names.push(error.name) } }
          return names",
     )

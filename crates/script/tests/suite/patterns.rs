@@ -183,6 +183,16 @@ async fn every_call_of_the_templates_is_there() {
     assert_eq!(seen, json!([["BTC/USDT"], ["BTC/USDT", 0.01], ["BTC/USDT", "sell", 1], [], [], ["BTC/USDT", 5]]));
 }
 
+#[tokio::test]
+async fn a_script_knows_its_accounts_strategy() {
+    let seen = value(
+        "const { account, protocol, tick } = Stels.config;
+         return [account, protocol.strategy, protocol.levels, protocol === Stels.config.protocol, tick]",
+    )
+    .await;
+    assert_eq!(seen, json!(["main", "grid", [1, 2], true, 5_000]));
+}
+
 /// A "single" template: an endless loop of its own, which a stop has to interrupt.
 #[tokio::test]
 async fn an_endless_template_stops() {

@@ -234,6 +234,12 @@ pub enum VenuesCommand {
 pub enum WorkerCommand {
     /// Run a script here, once, and print its log; nothing is kept. Ends with 1 if the script throws or cannot be read
     Run(WorkerRun),
+    /// List the nodes that run workers, as the database knows them
+    Nodes {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use async_trait::async_trait;
 use orrery_kernel::Clock;
 use orrery_ledger::Verifier;
 use orrery_store_sqlite::{Options, SCHEMA_VERSION, Sqlite};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::args::Restore;
+use super::kept::{self, Kept};
 use super::output::say;
 use crate::config::{Config, DatabaseUrl};
 use crate::database::Database;
@@ -20,8 +22,9 @@ use crate::{secret, wire};
 
 const DATABASE: &str = "orrery.db";
 const MANIFEST: &str = "manifest.json";
-/// Version of the manifest's own form.
-const FORMAT: u32 = 1;
+/// Version of the manifest's own form. Of the first one, copies hold the database alone; they are still restored.
+const FORMAT: u32 = 3;
+const FORMAT_BARE: u32 = 1;
 /// Largest manifest that is read.
 const MANIFEST_BYTES_MAX: u64 = 65_536;
 
@@ -39,6 +42,8 @@ struct Manifest {
     bytes: u64,
     /// Of the database file, hex.
     sha256: String,
+    /// Files and programs of users.
+    kept: Option<Kept>,
 }
 
 /// A copy that was made.
@@ -47,26 +52,67 @@ pub struct Copied {
     pub entries: i64,
     /// The journal's head, hex.
     pub head: String,
-    /// Bytes of the database's file.
+    /// Bytes of the database.
     pub bytes: u64,
+    /// Files and programs of users.
+    pub kept: Kept,
+}
+
+/// Hears how far a copy is.
+#[async_trait]
+pub trait Told: Send + Sync {
+    /// `step` begins when about `percent` of the work is done.
+    async fn step(&self, step: &'static str, percent: u8);
+}
+
+/// Nobody hears.
+struct Nobody;
+
+#[async_trait]
+impl Told for Nobody {
+    async fn step(&self, _: &'static str, _: u8) {}
 }
 
 /// Makes a consistent copy, also of a database in use.
 pub async fn backup(config: &Config, to: &Path) -> Result<()> {
-    if let DatabaseUrl::Postgres(url) = &config.database.url {
-        return super::dump::backup(config, url, to).await;
-    }
-    let Copied { entries, head, bytes } = copy(config, to).await?;
-    say(&format!("copied {entries} entries ({bytes} bytes) to {}", to.display()));
+    let Copied { entries, head, bytes, kept } = copy(config, to, &Nobody).await?;
+    let Kept { files, bytes: of_files, .. } = kept;
+    say(&format!("copied {entries} entries ({bytes} bytes) and {files} files ({of_files} bytes) to {}", to.display()));
     say(&head);
     Ok(())
 }
 
-/// Copies a SQLite database into a directory that holds no copy yet, without a word.
+/// Copies the database and what users keep into a directory that holds no copy yet, without a word.
 ///
 /// # Errors
-/// When it is not SQLite's, or cannot be read or written.
-pub async fn copy(config: &Config, to: &Path) -> Result<Copied> {
+/// When something cannot be read or written, or of PostgreSQL when its `pg_dump` is not there.
+pub async fn copy(config: &Config, to: &Path, told: &dyn Told) -> Result<Copied> {
+    match &config.database.url {
+        DatabaseUrl::Postgres(url) => super::dump::copy(config, url, to, told).await,
+        _ => copy_sqlite(config, to, told).await,
+    }
+}
+
+/// Work on the disk, away from the threads that serve.
+pub(super) async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    #[expect(clippy::disallowed_methods, reason = "one backup at a time, one step of it at a time")]
+    let done = tokio::task::spawn_blocking(work);
+    done.await?
+}
+
+/// Adds to a backup what users keep and it does not have.
+pub(super) async fn gather(config: &Config, to: &Path) -> Result<()> {
+    let (data, to) = (config.server.data_dir.clone(), to.to_owned());
+    on_disk(move || kept::gather(&data, &to)).await
+}
+
+/// What a backup has of what users keep.
+pub(super) async fn measure(to: &Path) -> Result<Kept> {
+    let to = to.to_owned();
+    on_disk(move || kept::measure(&to)).await
+}
+
+async fn copy_sqlite(config: &Config, to: &Path, told: &dyn Told) -> Result<Copied> {
     let source = wire::open(config, false).await?;
     let Database::Sqlite(database) = &source.database else { bail!("the database is not SQLite's") };
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to).with_context(|| to.display().to_string())?;
@@ -75,9 +121,17 @@ pub async fn copy(config: &Config, to: &Path) -> Result<Copied> {
         bail!("{} holds a backup already; choose another directory", to.display());
     }
     let path = to.join(DATABASE);
+    told.step("files", 5).await;
+    gather(config, to).await?;
+    told.step("database", 40).await;
     let bytes = database.backup_to(&path).await?;
     let created_at = source.clock.now().iso();
     source.database.close().await;
+    // what came in between is named in the database already
+    told.step("files", 60).await;
+    gather(config, to).await?;
+    told.step("digests", 70).await;
+    let kept = measure(to).await?;
 
     let copy = open_copy(&path).await?;
     let head = copy.ledger().head().await?;
@@ -94,10 +148,11 @@ pub async fn copy(config: &Config, to: &Path) -> Result<Copied> {
         journal_head: hex::encode(head.hash),
         bytes,
         sha256: digest(&path)?,
+        kept: Some(kept.clone()),
     };
     let text = serde_json::to_string_pretty(&manifest)?;
     write_synced(&manifest_path, text.as_bytes())?;
-    Ok(Copied { entries: manifest.journal_entries, head: manifest.journal_head, bytes })
+    Ok(Copied { entries: manifest.journal_entries, head: manifest.journal_head, bytes, kept })
 }
 
 /// Checks a backup whole, then puts it where the server looks. A database that was there is kept
@@ -126,6 +181,13 @@ pub async fn restore(config: &Config, restore: &Restore) -> Result<()> {
         remove_with_sides(&staged)?;
         return Err(error.context("the backup is not good; nothing was changed"));
     }
+    let data = &config.server.data_dir;
+    if let Some(kept) = &manifest.kept
+        && let Err(error) = kept::stage(&restore.from, data, kept)
+    {
+        remove_with_sides(&staged)?;
+        return Err(error.context("the backup is not good; nothing was changed"));
+    }
     let now = SystemClock.now().secs();
     for side in ["", "-wal", "-shm"] {
         let old = with_suffix(target, side);
@@ -137,6 +199,9 @@ pub async fn restore(config: &Config, restore: &Restore) -> Result<()> {
     remove_sides(&staged)?;
     std::fs::rename(&staged, target).with_context(|| target.display().to_string())?;
     sync_parent(target)?;
+    if manifest.kept.is_some() {
+        kept::swap(data, now)?;
+    }
     say(&format!("restored {} entries of {} to {}", manifest.journal_entries, manifest.created_at, target.display()));
     say(&manifest.journal_head);
     Ok(())
@@ -147,8 +212,9 @@ fn read_manifest(from: &Path) -> Result<Manifest> {
     let file = std::fs::File::open(&path).with_context(|| format!("{} is no backup: {MANIFEST}", from.display()))?;
     let manifest: Manifest = serde_json::from_reader(file.take(MANIFEST_BYTES_MAX))
         .with_context(|| format!("{} is not a manifest of this program", path.display()))?;
-    if manifest.format != FORMAT {
-        bail!("{} has format {}, this program knows {FORMAT}", path.display(), manifest.format);
+    let known = if manifest.kept.is_some() { FORMAT } else { FORMAT_BARE };
+    if manifest.format != known {
+        bail!("{} has format {}, this program knows {FORMAT_BARE} and {FORMAT}", path.display(), manifest.format);
     }
     Ok(manifest)
 }
@@ -286,7 +352,7 @@ mod tests {
         backup(&home, &copy).await.unwrap();
         let mut left: Vec<_> = std::fs::read_dir(&copy).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, [MANIFEST, DATABASE]);
+        assert_eq!(left, ["files", MANIFEST, DATABASE, "programs"]);
         assert!(backup(&home, &copy).await.is_err(), "a backup is never written over");
 
         restore(&other, &from(&copy, false)).await.unwrap();

@@ -12,15 +12,18 @@ use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
 use super::args::Restore;
-use super::backup::{digest, write_synced};
+use super::backup::{Copied, Told, digest, gather, measure, write_synced};
+use super::kept::{self, Kept};
 use super::output::say;
 use crate::config::Config;
+use crate::secret;
 use crate::system::SystemClock;
 
 const DUMP: &str = "orrery.dump";
 const MANIFEST: &str = "manifest.json";
-/// Version of the manifest's own form; 1 is a SQLite file's.
-const FORMAT: u32 = 2;
+/// Version of the manifest's own form; odd ones are a SQLite file's. Of the first one, copies hold the database alone.
+const FORMAT: u32 = 4;
+const FORMAT_BARE: u32 = 2;
 /// Largest manifest that is read.
 const MANIFEST_BYTES_MAX: u64 = 65_536;
 
@@ -39,7 +42,14 @@ struct Manifest {
     bytes: u64,
     /// Of the dump, hex.
     sha256: String,
+    /// Files and programs of users.
+    kept: Option<Kept>,
 }
+
+/// A program of PostgreSQL's that is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} does not start; install PostgreSQL's client programs (Debian: postgresql-client) of the server's version")]
+pub struct NoProgram(pub String);
 
 /// A PostgreSQL program; the password goes by the environment, where other users do not see it.
 async fn run(program: &str, url: &Secret<String>, arguments: &[&str]) -> Result<()> {
@@ -48,8 +58,9 @@ async fn run(program: &str, url: &Secret<String>, arguments: &[&str]) -> Result<
         command.env("PGPASSWORD", password);
     }
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-    let output = command.output().await.with_context(|| {
-        format!("{program} does not start; install PostgreSQL's client programs (Debian: postgresql-client)")
+    let output = command.output().await.map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => anyhow::Error::from(NoProgram(program.to_owned())),
+        _ => anyhow::Error::from(e).context(format!("{program} does not start")),
     })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).replace(url.expose().as_str(), "[redacted]");
@@ -58,13 +69,19 @@ async fn run(program: &str, url: &Secret<String>, arguments: &[&str]) -> Result<
     Ok(())
 }
 
-/// Makes a consistent copy, also of a database in use.
-pub async fn backup(config: &Config, url: &Secret<String>, to: &Path) -> Result<()> {
+/// Makes a consistent copy of the database, also of one in use, and of what users keep on this machine.
+///
+/// # Errors
+/// A [`NoProgram`] when there is no `pg_dump`.
+pub async fn copy(config: &Config, url: &Secret<String>, to: &Path, told: &dyn Told) -> Result<Copied> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to).with_context(|| to.display().to_string())?;
     let manifest_path = to.join(MANIFEST);
     if manifest_path.exists() {
         bail!("{} holds a backup already; choose another directory", to.display());
     }
+    told.step("files", 5).await;
+    gather(config, to).await?;
+    told.step("database", 40).await;
     let database = Postgres::open(url.expose(), Options { connections: config.database.readers, ..Options::default() });
     let database = database.await?;
     // what is committed by now is in the dump, which begins later
@@ -76,6 +93,11 @@ pub async fn backup(config: &Config, url: &Secret<String>, to: &Path) -> Result<
     let name = dbname(url);
     run("pg_dump", url, &["--format=custom", "--no-owner", "--no-privileges", "--file", file, &name]).await?;
     let bytes = std::fs::metadata(&path).with_context(|| path.display().to_string())?.len();
+    // what came in between is named in the database already
+    told.step("files", 60).await;
+    gather(config, to).await?;
+    told.step("digests", 70).await;
+    let kept = measure(to).await?;
     let manifest = Manifest {
         format: FORMAT,
         created_at,
@@ -85,11 +107,10 @@ pub async fn backup(config: &Config, url: &Secret<String>, to: &Path) -> Result<
         journal_head: hex::encode(head.hash),
         bytes,
         sha256: digest(&path)?,
+        kept: Some(kept.clone()),
     };
     write_synced(&manifest_path, serde_json::to_string_pretty(&manifest)?.as_bytes())?;
-    say(&format!("copied at least {} entries ({bytes} bytes) to {}", manifest.journal_entries, to.display()));
-    say(&manifest.journal_head);
-    Ok(())
+    Ok(Copied { entries: manifest.journal_entries, head: manifest.journal_head, bytes, kept })
 }
 
 /// `pg_dump` takes the connection as its argument only; without a password it may be seen.
@@ -135,12 +156,21 @@ pub async fn restore(config: &Config, url: &Secret<String>, restore: &Restore) -
     if digest(&path)? != manifest.sha256 {
         bail!("the dump is not the one that was made: its digest differs");
     }
+    let data = &config.server.data_dir;
+    let there = |folder: &str| std::fs::read_dir(data.join(folder)).is_ok_and(|mut entries| entries.next().is_some());
+    if manifest.kept.is_some() && !restore.force && (there("files") || there("programs")) {
+        bail!("there are files of users in {}; stop the server and say --force to replace them", data.display());
+    }
     let options = || Options { connections: config.database.readers, ..Options::default() };
     let empty = Postgres::connect(url.expose(), options()).await?;
     let found = empty.schema_version().await?;
     empty.close().await;
     if found > 0 {
         bail!("the database is not empty; make a new one (createdb) and name it in database.url");
+    }
+    if let Some(kept) = &manifest.kept {
+        secret::prepare_data_dir(data)?;
+        kept::stage(&restore.from, data, kept).context("the backup is not good; nothing was changed")?;
     }
     let file = path.to_str().context("the path is not UTF-8")?;
     let name = dbname(url);
@@ -155,6 +185,9 @@ pub async fn restore(config: &Config, url: &Secret<String>, restore: &Restore) -
     }
     if !there {
         bail!("the journal does not hold the entry that the manifest names");
+    }
+    if manifest.kept.is_some() {
+        kept::swap(data, SystemClock.now().secs())?;
     }
     say(&format!("restored {} entries of {}", report.head.seq, manifest.created_at));
     say(&hex::encode(report.head.hash));
@@ -180,8 +213,9 @@ fn read_manifest(from: &Path) -> Result<Manifest> {
     let file = std::fs::File::open(&path).with_context(|| format!("{} is no backup: {MANIFEST}", from.display()))?;
     let manifest: Manifest = serde_json::from_reader(file.take(MANIFEST_BYTES_MAX))
         .with_context(|| format!("{} is not the manifest of a Postgres backup", path.display()))?;
-    if manifest.format != FORMAT {
-        bail!("{} has format {}, this program knows {FORMAT}", path.display(), manifest.format);
+    let known = if manifest.kept.is_some() { FORMAT } else { FORMAT_BARE };
+    if manifest.format != known {
+        bail!("{} has format {}, this program knows {FORMAT_BARE} and {FORMAT}", path.display(), manifest.format);
     }
     Ok(manifest)
 }

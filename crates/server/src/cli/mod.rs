@@ -3,10 +3,12 @@
 mod args;
 pub(crate) mod backup;
 mod doctor;
-mod dump;
+pub(crate) mod dump;
+mod kept;
 mod keys;
 mod ledger;
 mod master_keys;
+mod nodes;
 pub(crate) mod output;
 mod users;
 mod venues;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use args::{Arguments, Command, ConfigCommand, NodeArguments, PollerArguments};
+use args::{Arguments, Command, ConfigCommand, NodeArguments, PollerArguments, WorkerCommand};
 use clap::Parser;
 use output::say;
 
@@ -124,7 +126,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Wallet(command) => return wallet::run(command),
         Command::Venues(command) => return Ok(venues::run(command).await),
-        Command::Worker(command) => return worker::run(command).await,
+        Command::Worker(WorkerCommand::Run(run)) => return worker::run_file(run).await,
         _ => {}
     }
     let demo = matches!(command, Command::Demo);
@@ -144,6 +146,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::User(command) => done(users::run(&loaded.config, command).await),
         Command::ApiKey(command) => done(keys::run(&loaded.config, command).await),
         Command::Ledger(command) => ledger::run(&loaded.config, command).await,
+        Command::Worker(WorkerCommand::Nodes { json }) => done(nodes::run(&loaded.config, json).await),
         Command::Keys(command) => done(master_keys::run(&loaded.config, command).await),
         Command::Backup { to } => done(backup::backup(&loaded.config, &to).await),
         Command::Restore(restore) => done(backup::restore(&loaded.config, &restore).await),
@@ -156,7 +159,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         | Command::Doctor
         | Command::Wallet(_)
         | Command::Venues(_)
-        | Command::Worker(_)
+        | Command::Worker(WorkerCommand::Run(_))
         | Command::Config(ConfigCommand::Reference) => Ok(ExitCode::SUCCESS),
     }
 }

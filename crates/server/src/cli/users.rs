@@ -5,6 +5,7 @@ use std::io::Read;
 use anyhow::{Context, Result, bail};
 use orrery_app::auth::Auth;
 use orrery_app::events::Events;
+use orrery_app::files::Leaving;
 use orrery_identity::{Email, User};
 use orrery_kernel::Secret;
 
@@ -58,7 +59,9 @@ pub async fn run(config: &Config, command: UserCommand) -> Result<()> {
             changed(&format!("password set; sessions and API keys ended: {}", row(&user))).await;
         }
         UserCommand::Delete { who } => {
+            let ports = wire::ports(config, &parts, &orrery_app::tasks::Tasks::new())?;
             let user = auth.operator_delete_user(&email(&who.email)?).await?;
+            Leaving::new(ports.data, &ports.files).forget(user.id).await?;
             changed(&format!("deleted {}", row(&user))).await;
         }
     }

@@ -7,38 +7,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use orrery_app::fleet::{Hosts as _, LogSink, Right, Running};
+use orrery_app::fleet::{Hosts as _, LogSink, Right, Running, Secrets};
 use orrery_app::tasks::Tasks;
 use orrery_crypto::Wallet;
 use orrery_kernel::Clock;
-use orrery_script::{Engine, Folder, NoModules};
 use orrery_workers::egress::Policy;
-use orrery_workers::script::{
-    End, Isolation, Level, Limits, Modules, Outcome, Run, ScriptRuntime as _, Setting, Source,
-};
+use orrery_workers::script::{End, Isolation, Level, Limits, Outcome, Run, Setting, Source};
 use orrery_workers::{SCRIPT_BYTES_MAX, Stop, VERSIONS};
 
-use super::args::{WorkerCommand, WorkerRun};
+use super::args::WorkerRun;
 use super::output::{complain, say};
 use crate::alone::Alone;
-use crate::system::SystemEntropy;
 
 /// What a process ends with that was interrupted, as shells have it.
 const INTERRUPTED: u8 = 130;
 /// How long a script that is asked to stop may take; beyond the runtime's own time it is ended by a second signal.
 const GRACE: Duration = Duration::from_secs(5);
 
-pub async fn run(command: &WorkerCommand) -> Result<ExitCode> {
-    match command {
-        WorkerCommand::Run(run) => run_file(run).await,
-    }
-}
-
 /// Prints lines as the server's logs have them.
-struct Printer(Arc<dyn Clock>);
+struct Printer(Arc<dyn Clock>, Arc<Secrets>);
 
 impl LogSink for Printer {
     fn line(&self, _: &str, level: Level, text: &str) {
+        let text = self.1.redact(text);
         say(&format!("[{}] [{}] {text}", self.0.now().iso(), level.name().to_uppercase()));
     }
 }
@@ -54,25 +45,15 @@ fn read(file: &Path) -> Result<String> {
     Ok(text)
 }
 
-fn modules(folder: Option<&Path>) -> Result<Arc<dyn Modules>> {
-    Ok(match folder {
-        Some(folder) => Arc::new(Folder::read(folder)?),
-        None => Arc::new(NoModules),
-    })
-}
-
-async fn run_file(command: &WorkerRun) -> Result<ExitCode> {
+pub async fn run_file(command: &WorkerRun) -> Result<ExitCode> {
     let text = read(&command.file)?;
     let policy = Policy::new(command.allow_private, &command.allow_host)?;
     let tasks = Tasks::new();
-    let handle = tokio::runtime::Handle::current();
-    let modules = modules(command.modules.as_deref())?;
-    let engine = Arc::new(Engine::new(1, handle, Arc::new(SystemEntropy), modules)?);
-    let alone = Alone::start(command.seed, policy, engine.clone(), &tasks).await?;
+    let alone = Alone::start(command.seed, policy, command.modules.clone(), &tasks).await?;
     let mut dependencies = vec!["gliesereum".to_owned()];
     dependencies.extend(command.dependency.iter().cloned());
     let version = VERSIONS.last().copied().unwrap_or_default();
-    let program = match engine.prepare(&Source { text: &text, dependencies: &dependencies, version }) {
+    let program = match alone.scripts.prepare(&Source { text: &text, dependencies: &dependencies, version }) {
         Ok(program) => program,
         Err(fault) => {
             complain(&located(&command.file, fault.place, &fault.message));
@@ -80,7 +61,7 @@ async fn run_file(command: &WorkerRun) -> Result<ExitCode> {
         }
     };
     let owner = Wallet::generate(&*alone.entropy).address().to_owned();
-    let stop = Stop::new();
+    let (stop, secrets) = (Stop::new(), Arc::new(Secrets::default()));
     let running = Running {
         sid: "local".into(),
         owner: owner.clone(),
@@ -89,13 +70,15 @@ async fn run_file(command: &WorkerRun) -> Result<ExitCode> {
         dry_run: !command.live,
         right: Right::unlimited(),
         stop: stop.clone(),
-        log: Arc::new(Printer(alone.clock.clone())),
+        log: Arc::new(Printer(alone.clock.clone(), secrets.clone())),
+        secrets,
     };
     let setting = Setting {
         sid: running.sid.clone(),
         nid: running.node.clone(),
         network: "testnet".into(),
         account: None,
+        protocol: None,
         owner: Some(owner),
         start_time: alone.clock.now().millis(),
         epoch: 0,
@@ -103,7 +86,7 @@ async fn run_file(command: &WorkerRun) -> Result<ExitCode> {
     let host = alone.hosts.host(running);
     let limits = Limits { grace: GRACE, ..Limits::default() };
     let run = Run { program, host, setting, limits, stop: stop.clone(), isolation: Isolation::Shared };
-    let outcome = interruptible(engine.run(run), &stop).await;
+    let outcome = interruptible(alone.scripts.run(run), &stop).await;
     tasks.drain().await;
     Ok(told(&command.file, &outcome))
 }

@@ -171,7 +171,7 @@ pub struct TlsFiles {
 /// Where the database is.
 #[derive(Clone, Debug)]
 pub enum DatabaseUrl {
-    /// Absolute path of a SQLite file.
+    /// Absolute path of a SQLite file; `sqlite::memory:` for what is not kept.
     Sqlite(PathBuf),
     /// A `postgres://` URL, which may hold a password.
     Postgres(Secret<String>),

@@ -69,7 +69,8 @@ impl Bench {
 
     async fn watcher(&self, name: &str) -> Arc<Conn> {
         let who = Who { user: None, client: "x".into() };
-        let conn = self.hub.connect(Connecting { who, dialect: Arc::new(Lines), exclusive: false, address: None }).unwrap();
+        let conn =
+            self.hub.connect(Connecting { who, dialect: Arc::new(Lines), exclusive: false, address: None }).unwrap();
         self.hub.join(&conn, name, None).await.unwrap();
         conn
     }

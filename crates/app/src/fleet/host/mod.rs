@@ -8,7 +8,6 @@ mod kv;
 mod network;
 mod pace;
 mod parts;
-mod redact;
 mod venue;
 mod webfix;
 
@@ -21,7 +20,7 @@ use async_trait::async_trait;
 use orrery_kernel::{Clock, Entropy, StoreError};
 use orrery_storage::Bus;
 use orrery_workers::egress::Egress;
-use orrery_workers::fleet::FleetStore;
+use orrery_workers::fleet::{FleetStore, Timing};
 use orrery_workers::kv::{KvStore, Quota};
 use orrery_workers::script::{Host, HostError, Level};
 use serde::Deserialize;
@@ -64,11 +63,19 @@ pub struct HostSettings {
     pub calls_per_second: u32,
     /// Between two looks at keys that are watched; what changes on this node or is heard of is seen at once.
     pub watch_period: Duration,
+    /// How long after its time an exchange may take an order, where that can be said: as long as a new leader waits
+    /// for what the one before it sent (`Timing::settle`).
+    pub order_window: Duration,
 }
 
 impl Default for HostSettings {
     fn default() -> Self {
-        Self { quota: Quota::default(), calls_per_second: 1_000, watch_period: Duration::from_secs(2) }
+        Self {
+            quota: Quota::default(),
+            calls_per_second: 1_000,
+            watch_period: Duration::from_secs(2),
+            order_window: Timing::default().settle,
+        }
     }
 }
 
@@ -110,9 +117,16 @@ impl WorkerHosts {
     }
 }
 
+#[async_trait]
 impl Hosts for WorkerHosts {
     fn host(&self, running: Running) -> Arc<dyn Host> {
         Arc::new(WorkerHost::new(self.shared.clone(), running))
+    }
+
+    async fn protocol(&self, owner: &str, account: &str) -> Result<Option<String>> {
+        let found = self.shared.ports.venues.account_of(owner, account).await;
+        let found = found.map_err(|error| HostError::new(error.class().name(), error.to_string()))?;
+        Ok(found.and_then(|account| account.protocol()))
     }
 }
 
@@ -121,7 +135,6 @@ struct WorkerHost {
     shared: Arc<Shared>,
     running: Arc<Running>,
     pace: pace::Pace,
-    secrets: redact::Secrets,
     trading: venue::Trading,
     network: network::Network,
 }
@@ -157,7 +170,6 @@ impl WorkerHost {
             shared,
             running: Arc::new(running),
             pace,
-            secrets: redact::Secrets::default(),
             trading: venue::Trading::default(),
             network: network::Network::default(),
         }
@@ -198,10 +210,10 @@ impl Host for WorkerHost {
         let answer = self.answer(method, arguments).await;
         let outcome = if answer.is_ok() { "ok" } else { "failed" };
         metrics::counter!("worker_calls_total", "kind" => kind_of(method), "outcome" => outcome).increment(1);
-        answer.map_err(|error| HostError::new(error.class, self.secrets.hidden(&error.message)))
+        answer.map_err(|error| HostError::new(error.class, self.running.secrets.without_known(&error.message)))
     }
 
     fn log(&self, level: Level, text: &str) {
-        self.running.log.line(&self.running.sid, level, &self.secrets.hidden(text));
+        self.running.log.line(&self.running.sid, level, text);
     }
 }

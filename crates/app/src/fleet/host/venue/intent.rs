@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use orrery_venues::NewOrder;
 use orrery_workers::fleet::{Intent, IntentState};
@@ -56,6 +57,16 @@ fn name(host: &WorkerHost, venue: &str, contract: bool) -> String {
     formed(venue, contract, &hex::encode(orrery_crypto::sha256(told.as_bytes())))
 }
 
+/// An order that a process sends when it wakes is refused by its time. Where orders hold for longer than `most`, and
+/// say for how long, they say less.
+fn shorten(venue: &str, order: &mut NewOrder, most: Duration) {
+    if venue == "binance" {
+        let most = i64::try_from(most.as_millis()).unwrap_or(i64::MAX);
+        let asked = order.params.text(&["recvWindow"]).and_then(|text| text.parse().ok());
+        order.params.set("recvWindow", asked.unwrap_or(most).min(most));
+    }
+}
+
 /// Digits in the form that an exchange takes.
 fn formed(venue: &str, contract: bool, digits: &str) -> String {
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
@@ -71,6 +82,7 @@ impl WorkerHost {
     /// The intent of an order, which gets a name if it has none; and whether the script gave it one.
     pub(super) fn intent(&self, seat: &Seat, order: &mut NewOrder) -> (Intent, Meant, bool) {
         let (running, venue) = (&self.running, seat.desk.id());
+        shorten(venue, order, self.shared.settings.order_window);
         let given = order.params.text(&NAMES).map(str::to_owned);
         let name = given.clone().unwrap_or_else(|| name(self, venue, order.symbol.contains(':')));
         if given.is_none() {
@@ -105,7 +117,30 @@ impl WorkerHost {
 
 #[cfg(test)]
 mod tests {
+    use orrery_venues::Fields;
+    use orrery_venues::unified::Side;
+
     use super::*;
+
+    #[test]
+    fn orders_hold_no_longer_than_a_new_leader_waits() {
+        let order = |params: Fields| NewOrder {
+            symbol: "BTC/USDT".into(),
+            order_type: "market".into(),
+            side: Side::Buy,
+            amount: None,
+            price: None,
+            params,
+        };
+        for (given, window) in [(None, "5000"), (Some(60_000), "5000"), (Some(2_000), "2000")] {
+            let mut order = order(Fields::new().with_some("recvWindow", given));
+            shorten("binance", &mut order, Duration::from_secs(5));
+            assert_eq!(order.params.text(&["recvWindow"]), Some(window));
+        }
+        let mut other = order(Fields::new());
+        shorten("okx", &mut other, Duration::from_secs(5));
+        assert!(other.params.is_empty());
+    }
 
     #[test]
     fn names_are_as_exchanges_take_them() {

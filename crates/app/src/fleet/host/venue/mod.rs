@@ -109,7 +109,7 @@ impl WorkerHost {
             .ok_or_else(|| HostError::new("NotSupported", format!("there is no exchange's method {called:?}")))?;
         let asked: Asked<'_> = read_arguments(method, arguments)?;
         let config = asked.config.unwrap_or_default();
-        config.secrets().for_each(|secret| self.secrets.hide(secret));
+        config.secrets().for_each(|secret| self.running.secrets.hide(secret));
         let kind = Kind::of(method);
         if kind == Kind::Unwatch {
             return Ok("null".into());
