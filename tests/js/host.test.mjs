@@ -94,6 +94,20 @@ for (const [name, options] of Object.entries({ websocket: { transports: ["websoc
       assert.equal((await heard(client, "file_operations", mark, (d) => d.operation === "delete")).filename, filename);
     });
 
+    test("programs", async () => {
+      const mark = client.mark();
+      const form = new FormData();
+      form.append("file", new Blob(["print(1)\n"]), `topics-${name}.py`);
+      const sent = await fetch(`${BASE}/api/programs/upload`, { method: "POST", body: form, headers: local.headers });
+      const program = await sent.json();
+      assert.equal(sent.status, 200, JSON.stringify(program));
+      const up = await heard(client, "file_operations", mark, (d) => d.operation === "upload");
+      assert.deepEqual([up.filename, up.size], [program.filename, 9]);
+      await call("DELETE", `/api/programs/delete/${program.program_id}`, { headers: local.headers });
+      const gone = await heard(client, "file_operations", mark, (d) => d.operation === "delete");
+      assert.equal(gone.filename, program.filename);
+    });
+
     test("commands are heard by their own user alone", async () => {
       const person = await register();
       const other = await subscribed(options, TOPICS, person.token);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Localhost;
-use crate::files::{MB, bounded, rounded};
+use crate::files::{MB, bounded, rounded, tell};
 use crate::reply::{Failure, Reply};
 
 /// Bytes of a form's texts.
@@ -238,6 +238,7 @@ pub(crate) async fn upload(
     request: Request,
 ) -> Answer<UploadedBody> {
     let (program, _) = one_file(&app, &ctx, request, Kind::Single).await?;
+    tell(&app, &ctx, "upload", &program.name, Some(program.size)).await;
     let body = UploadedBody {
         message: "Program uploaded successfully".into(),
         program_id: program.id.clone(),
@@ -277,6 +278,7 @@ pub(crate) async fn upload_zip(
     request: Request,
 ) -> Answer<ProjectUploadedBody> {
     let (project, files) = one_file(&app, &ctx, request, Kind::Project).await?;
+    tell(&app, &ctx, "upload", &project.name, Some(project.size)).await;
     Ok(Reply::new(&ctx, project_body(&project, &files)))
 }
 
@@ -294,6 +296,7 @@ pub(crate) async fn upload_multiple(
     request: Request,
 ) -> Answer<ProjectUploadedBody> {
     let (project, files) = many_files(&app, &ctx, request).await?;
+    tell(&app, &ctx, "upload", &project.name, Some(project.size)).await;
     Ok(Reply::new(&ctx, project_body(&project, &files)))
 }
 
@@ -479,6 +482,7 @@ pub(crate) async fn remove(
     Segment(id, _): Segment<Localhost>,
 ) -> Answer<DeletedBody> {
     let program = app.programs.remove(&ctx, &id).await?;
+    tell(&app, &ctx, "delete", &program.name, None).await;
     Ok(Reply::new(&ctx, DeletedBody { message: "Program deleted successfully".into(), program_id: program.id }))
 }
 

@@ -112,9 +112,10 @@ async fn run(args: &Args) -> Result<()> {
     tokio::time::sleep(Duration::from_secs(args.seconds)).await;
     tally.borrow_mut().measuring = false;
     let (used, memory) = (server::cpu_seconds(pid)? - before, server::memory_kb(pid)?);
+    // before the end of the gateway, which closes all
+    report(args, &tally.borrow(), used, memory);
     child.start_kill()?;
     child.wait().await?;
-    report(args, &tally.borrow(), used, memory);
     Ok(())
 }
 
