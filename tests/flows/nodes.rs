@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use e2e::socket::Socket;
 use e2e::{Client as Http, Gateway, eventually};
 use orrery_client::{Client, Event, Options};
 use serde_json::json;
@@ -98,6 +99,44 @@ async fn status(gateway: &Gateway, expected: &[&str]) {
     .await;
 }
 
+#[tokio::test]
+async fn a_place_that_is_taken_at_one_gateway_is_taken_at_all() {
+    let house = House::new().await;
+    let (migrated, said) = house.cli(&["migrate"]);
+    assert!(migrated, "{said}");
+    let (a, b) = (Gateway::start(house.options()).await, Gateway::start(house.options()).await);
+    let root = a.user_of_role("root@example.com", "admin").await;
+    let form = json!({"name": "small", "max_connections": 1, "presence": true});
+    assert_eq!(root.post("/ws/channels", &form).await.status, 201);
+    let show =
+        async |gateway: &Gateway| gateway.client().with_token(root.token().unwrap()).get("/ws/channels/small").await;
+    eventually("the other gateway knows it", SOON, async || match show(&b).await {
+        shown if shown.status == 200 => Ok(()),
+        shown => Err(shown.body.to_string()),
+    })
+    .await;
+    let path = format!("/ws?token={}&channel=small&client_id=", root.token().unwrap());
+    let mut first = Socket::open(a.base(), &format!("{path}one")).await;
+    first.until("connection", "connect").await;
+    let mut second = Socket::open(b.base(), &format!("{path}two")).await;
+    assert_eq!(second.until("error", "").await["code"], "channel_full");
+    eventually("who is there is told", SOON, async || {
+        let shown = show(&b).await.body;
+        let told = shown["connections"] == 1 && shown["members"][0]["client_id"] == "one";
+        if told { Ok(()) } else { Err(shown.to_string()) }
+    })
+    .await;
+    drop(first);
+    eventually("the place is free again", SOON, async || {
+        let mut again = Socket::open(b.base(), &format!("{path}two")).await;
+        match again.json().await {
+            joined if joined["action"] == "connect" => Ok(()),
+            other => Err(other.to_string()),
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_when_nodes_and_redis_die() {
     let mut house = House::new().await;
@@ -120,16 +159,14 @@ async fn nothing_is_lost_when_nodes_and_redis_die() {
         let (client, events) = client(gateway, &root);
         listening.push(tokio::spawn(listen(client, events, "main", "the end")));
     }
-    // both are there before the first message
-    eventually("two listen", SOON, async || {
-        let mut count = 0;
-        for gateway in [&a, &b] {
+    // both are there before the first message, and each gateway knows of the other's
+    for gateway in [&a, &b] {
+        eventually("two listen", SOON, async || {
             let shown = gateway.client().with_token(root.token().unwrap()).get("/ws/channels/main").await.body;
-            count += shown["connections"].as_u64().unwrap_or(0);
-        }
-        if count == 2 { Ok(()) } else { Err(count.to_string()) }
-    })
-    .await;
+            if shown["connections"] == 2 { Ok(()) } else { Err(shown.to_string()) }
+        })
+        .await;
+    }
     let mut speaking = Vec::new();
     for (gateway, name) in [(&a, "a"), (&b, "b")] {
         let (client, mut events) = client(gateway, &root);
