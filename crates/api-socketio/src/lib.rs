@@ -62,7 +62,7 @@ impl Default for Options {
 /// and closes the socket when that lasts.
 const PACKETS_WAITING_MAX: usize = 128;
 /// Bytes of the read buffer of a WebSocket; the library's default is far more than clients send.
-const READ_BUFFER_BYTES: usize = 1_024;
+const READ_BUFFER_BYTES: usize = 512;
 
 /// Makes a command of an event's arguments.
 type Make = fn(Args) -> Command;

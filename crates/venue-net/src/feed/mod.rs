@@ -16,6 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use orrery_kernel::{Clock, Entropy};
 use orrery_venues::stream::{Heard, Sink, Topic, Want, Watched, What};
 use orrery_venues::{ErrorClass, Exchange, Venue, VenueError};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,8 @@ const STREAMS_MAX: usize = 100;
 const WANTS_MAX: usize = 2_000;
 /// Orders to a line that it has not read yet.
 const ORDERS_MAX: usize = 64;
+/// Before a line is told of more than that.
+const ORDERS_WAIT: Duration = Duration::from_millis(20);
 /// How long a feed waits before it asks for markets again.
 const MARKETS_WAIT: Duration = Duration::from_secs(10);
 
@@ -157,11 +160,13 @@ impl Feed {
                 continue;
             }
             self.leave_out_unknown(&mut wanted);
-            self.arrange(&wanted, &mut running, &mut lines, &mut next, &stopping).await;
+            let left = self.arrange(&wanted, &mut running, &mut lines, &mut next, &stopping);
             tokio::select! {
                 () = stopping.cancelled() => break,
                 changed = wants.changed() => if changed.is_err() { break },
                 Some(ended) = lines.next() => { running.remove(&ended); }
+                // lines take their orders only while they are polled here
+                () = tokio::time::sleep(ORDERS_WAIT), if left => {}
             }
         }
         running.clear();
@@ -198,20 +203,24 @@ impl Feed {
         false
     }
 
-    /// Tells lines of what is wanted and is not any more, and makes lines for what none carries.
-    async fn arrange<'f>(
+    /// Tells lines of what is wanted and is not any more, and makes lines for what none carries; `true` when some of it
+    /// is left to be told, since a line's orders wait already. It waits for nothing: the lines would wait with it.
+    fn arrange<'f>(
         &'f self,
         wanted: &BTreeSet<Want>,
         running: &mut BTreeMap<usize, Running>,
         lines: &mut Lines<'f>,
         next: &mut usize,
         stopping: &CancellationToken,
-    ) {
+    ) -> bool {
+        let mut left = false;
         for line in running.values_mut() {
             for gone in line.wants.difference(wanted).cloned().collect::<Vec<_>>() {
-                line.wants.remove(&gone);
-                // a line that has ended needs no word
-                let _ = line.orders.send(Order::Drop(gone)).await;
+                match line.orders.try_send(Order::Drop(gone.clone())) {
+                    Err(TrySendError::Full(_)) => left = true,
+                    // a line that has ended needs no word
+                    Ok(()) | Err(TrySendError::Closed(_)) => drop(line.wants.remove(&gone)),
+                }
             }
         }
         running.retain(|_, line| !line.wants.is_empty());
@@ -226,11 +235,19 @@ impl Feed {
                         .first()
                         .is_some_and(|first| first.symbol.contains(':') == contract && topic(first) == topic(want))
             };
-            if let Some(line) = running.values_mut().find(fits)
-                && line.orders.send(Order::Add(want.clone())).await.is_ok()
-            {
-                line.wants.insert(want.clone());
-                continue;
+            if let Some(line) = running.values_mut().find(fits) {
+                match line.orders.try_send(Order::Add(want.clone())) {
+                    Ok(()) => {
+                        line.wants.insert(want.clone());
+                        continue;
+                    }
+                    Err(TrySendError::Full(_)) => {
+                        left = true;
+                        continue;
+                    }
+                    // it has ended
+                    Err(TrySendError::Closed(_)) => {}
+                }
             }
             let (orders, read) = mpsc::channel(ORDERS_MAX);
             // a line's own channel has room for the first word
@@ -244,6 +261,7 @@ impl Feed {
                 id
             }));
         }
+        left
     }
 }
 
