@@ -99,7 +99,7 @@ async fn status(gateway: &Gateway, expected: &[&str]) {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_place_that_is_taken_at_one_gateway_is_taken_at_all() {
     let house = House::new().await;
     let (migrated, said) = house.cli(&["migrate"]);
