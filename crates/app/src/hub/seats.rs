@@ -60,6 +60,10 @@ impl Hub {
     /// nodes. While the other nodes cannot be asked, only those here count.
     pub(super) async fn sit<'a>(&self, channel: &'a Channel, conn: &Conn) -> Result<Option<MutexGuard<'a, ()>>> {
         let Some(most) = channel.bound().filter(|_| channel.is_configured()) else { return Ok(None) };
+        // not one time-out after the other for those who come back while the broker is away
+        if self.broker_lost.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let seating = channel.seating.lock().await;
         if conn.is_in(channel) {
             return Ok(Some(seating));
@@ -111,7 +115,10 @@ impl Hub {
 pub(super) async fn say(hub: &Hub, channel: &Channel, now: Timestamp) {
     let said = Timestamp::from_micros(channel.said.load(Ordering::Relaxed));
     let due = channel.connections() > 0 && now.since(said) >= RENEW;
-    if !channel.is_shared() || !(channel.unsaid.swap(false, Ordering::Relaxed) || due) {
+    if hub.broker_lost.load(Ordering::Relaxed)
+        || !channel.is_shared()
+        || !(channel.unsaid.swap(false, Ordering::Relaxed) || due)
+    {
         return;
     }
     let _one = channel.seating.lock().await;
