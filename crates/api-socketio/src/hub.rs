@@ -12,7 +12,7 @@ use socketioxide::socket::Sid;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use crate::seat::{Inbox, News, Seat};
+use crate::seat::{News, Seat};
 
 /// The table of sockets. Locks are held for a look-up only.
 pub(crate) struct Hub {
@@ -48,12 +48,10 @@ impl Hub {
         true
     }
 
-    /// The seat of a socket and what it listens to; once.
-    pub(crate) fn take(&self, socket: &SocketRef) -> Option<(Arc<Seat>, Inbox)> {
-        let slot = socket.extensions.get::<Arc<Mutex<Option<Inbox>>>>()?;
-        let inbox = slot.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    /// The seat of a socket that is to be talked to; once.
+    pub(crate) fn take(&self, socket: &SocketRef) -> Option<Arc<Seat>> {
         let seat = self.tables().seats.get(&socket.id)?.clone();
-        Some((seat, inbox))
+        seat.serve().then_some(seat)
     }
 
     /// The socket is gone.
@@ -110,7 +108,7 @@ impl Hub {
     }
 }
 
-/// Marks the sockets that an event concerns, until the server stops; then closes them all.
+/// Marks the sockets that an event concerns, until the server stops; then ends and closes them all.
 pub(crate) async fn dispatch(hub: Arc<Hub>, app: Arc<App>, io: SocketIo, stopping: CancellationToken) {
     let mut events = app.events.subscribe();
     loop {
@@ -151,5 +149,6 @@ pub(crate) async fn dispatch(hub: Arc<Hub>, app: Arc<App>, io: SocketIo, stoppin
             }
         }
     }
+    hub.everybody().iter().for_each(|seat| seat.news(News::Gone));
     io.close().await;
 }
