@@ -137,6 +137,7 @@ pub struct Hub {
     broker_lost_at: AtomicI64,
     back: tokio::sync::Notify,
     departures: sweep::Departures,
+    elsewhere: tokio::sync::Mutex<seats::Elsewhere>,
     /// Nothing is written any more.
     written_out: CancellationToken,
 }
@@ -295,6 +296,7 @@ impl Hub {
             broker_lost_at: AtomicI64::new(0),
             back: tokio::sync::Notify::new(),
             departures: sweep::Departures::default(),
+            elsewhere: tokio::sync::Mutex::default(),
             written_out: CancellationToken::new(),
         });
         let weak = Arc::downgrade(&hub);
