@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use orrery_app::App;
 use orrery_app::events::Event;
+use orrery_app::market::Quote;
 use orrery_kernel::UserId;
 use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;
@@ -13,11 +14,14 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::seat::{News, Seat};
+use crate::shared::Shared;
 
 /// The table of sockets. Locks are held for a look-up only.
 pub(crate) struct Hub {
     sockets_max: usize,
     tables: Mutex<Tables>,
+    /// The price, as all are told it.
+    pub(crate) price: Shared<Quote>,
 }
 
 #[derive(Default)]
@@ -29,7 +33,7 @@ struct Tables {
 
 impl Hub {
     pub(crate) fn new(sockets_max: usize) -> Self {
-        Self { sockets_max, tables: Mutex::default() }
+        Self { sockets_max, tables: Mutex::default(), price: Shared::default() }
     }
 
     fn tables(&self) -> std::sync::MutexGuard<'_, Tables> {

@@ -9,6 +9,7 @@
 mod hub;
 mod lean;
 mod seat;
+mod shared;
 mod suite;
 mod talk;
 mod topics;

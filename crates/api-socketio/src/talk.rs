@@ -181,6 +181,18 @@ impl Talk {
         }
     }
 
+    /// The price changed. What all are told is written once; the socket's part is to pass it on.
+    async fn price_changed(&self) -> Result<(), Gone> {
+        let Some(quote) = self.app.market.quote() else { return Ok(()) };
+        match self.hub.price.json(&quote, |quote| render::price_update(quote, self.now())) {
+            Ok(json) => self.emit(BTC_PRICE_UPDATE, &*json).await,
+            Err(error) => {
+                tracing::error!(%error, "the price could not be written");
+                Ok(())
+            }
+        }
+    }
+
     async fn tell(&mut self, news: u8, filled: Vec<Seq>, topics: &mut Topics) -> Result<(), Gone> {
         let has = |item: News| news & item as u8 != 0;
         if has(News::Gone) {
@@ -195,7 +207,7 @@ impl Talk {
             self.recheck().await?;
         }
         if has(News::Price) {
-            self.price().await?;
+            self.price_changed().await?;
         }
         if has(News::Ledger) {
             self.executed(filled).await?;
