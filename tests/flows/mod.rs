@@ -11,6 +11,7 @@ mod desks;
 mod faults;
 mod files;
 mod fleet;
+mod fuzz;
 mod js;
 mod keeping;
 mod lifecycle;

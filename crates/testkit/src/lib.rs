@@ -16,6 +16,7 @@ pub mod channels;
 pub mod exec;
 pub mod fakes;
 pub mod fleet;
+pub mod fuzz;
 pub mod identity;
 pub mod kept;
 pub mod kv;
