@@ -18,6 +18,7 @@ use orrery_testkit::assembled::{ports, settings};
 use orrery_testkit::exec::Pretend;
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
 use orrery_testkit::ledger::START;
+use tokio::sync::broadcast::Receiver;
 
 struct Shop {
     app: Arc<App>,
@@ -197,6 +198,43 @@ async fn sessions_go_on() {
     // one that sleeps is busy
     let busy = exec.start_session(&op, "sleep 60", None).await.unwrap();
     assert!(!busy.waiting && busy.return_code.is_none());
+}
+
+/// What is told of a user's session, until it has ended.
+async fn told_of(events: &mut Receiver<Event>, user: i64, session: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    while !matches!(pieces.last(), Some(Piece::Ended { .. })) {
+        if let Event::Output(told) = events.recv().await.unwrap() {
+            assert_eq!(told.user, UserId(user));
+            if *told.run == *session {
+                pieces.push(told.piece.clone());
+            }
+        }
+    }
+    pieces
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_are_told_to_their_owner() {
+    let shop = Shop::open(quick()).await;
+    let (exec, op) = (shop.exec(), operator(7));
+    let mut events = shop.app.events.subscribe();
+    let cat = exec.start_session(&op, "cat", None).await.unwrap().session;
+    for input in ["one\n", "two\n", "three\n", "\x04"] {
+        exec.send_input(&op, &cat, input).await.unwrap();
+    }
+    let pieces = told_of(&mut events, 7, &cat).await;
+    assert_eq!((&pieces[0], &pieces[pieces.len() - 1]), (&Piece::Started, &Piece::Ended { return_code: Some(0) }));
+    let text = |piece: &Piece| match piece {
+        Piece::Output { text, .. } => text.clone(),
+        _ => String::new(),
+    };
+    assert_eq!(pieces.iter().map(text).collect::<String>(), "one\ntwo\nthree\n");
+    // a screen is looked at elsewhere
+    let screen = exec.open_terminal(&op, Size::DEFAULT).await.unwrap();
+    exec.send_input(&op, &screen, "x\n").await.unwrap();
+    exec.terminate_session(&op, &screen).await.unwrap();
+    assert_eq!(told_of(&mut events, 7, &screen).await, [Piece::Started, Piece::Ended { return_code: Some(143) }]);
 }
 
 #[tokio::test]

@@ -82,7 +82,10 @@ impl Exec {
         })?;
         let slot = self.slots.take(user).await?;
         let tell = Tell::start(self.events.clone(), user, self.id(), &shown);
-        let run = self.parts.runner.run(command, limits, Some(tell.clone())).await;
+        let run = tokio::select! {
+            run = self.parts.runner.run(command, limits, Some(tell.clone())) => run,
+            never = tell.keep_up() => match never {},
+        };
         drop(slot);
         let ended = |outcome| self.auth.record_outcome(ctx, "execute", target("command", &shown), outcome);
         let finished = match run {

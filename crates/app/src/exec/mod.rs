@@ -4,6 +4,7 @@
 
 mod commands;
 mod runs;
+mod shells;
 mod slots;
 mod tell;
 mod terminals;
@@ -19,9 +20,10 @@ use orrery_exec::{
 };
 use orrery_kernel::{Clock, Entropy, Error, ErrorCode, Result, Secret};
 pub use runs::{Placed, ProgramRun};
+pub use shells::ShellAnswer;
 use slots::Slots;
 pub use tell::{Piece, Told};
-pub use terminals::{Answer, Listed, ShellAnswer};
+pub use terminals::{Answer, Listed};
 use tokio_util::sync::CancellationToken;
 pub use viewing::{View, Viewed};
 
