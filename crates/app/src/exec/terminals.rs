@@ -13,6 +13,7 @@ use orrery_identity::Action;
 use orrery_kernel::{Error, ErrorCode, Result, Secret, Timestamp, UserId};
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::tell::Tell;
 use super::{Exec, Placed, ProgramRun, failed};
@@ -91,6 +92,8 @@ pub(super) struct Entry {
     pub(super) terminal: Arc<dyn TerminalHandle>,
     state: Mutex<State>,
     mode: TtyMode,
+    /// Shows that its user runs something.
+    _user: Arc<CancellationToken>,
     /// Tells its owner's sockets.
     tell: Arc<Tell>,
     pub(super) changed: Notify,
@@ -237,6 +240,11 @@ impl Sessions {
         found.ok_or_else(missing)
     }
 
+    /// Takes all of that user's out.
+    pub(super) fn take_of(&self, user: UserId) -> Vec<Arc<Entry>> {
+        self.entries().extract_if(|_, entry| entry.user == user).map(|(_, entry)| entry).collect()
+    }
+
     pub(super) fn any(&self, id: &str) -> Option<Arc<Entry>> {
         self.entries().get(id).cloned()
     }
@@ -274,6 +282,7 @@ impl Exec {
 
     pub(super) async fn open(&self, ctx: &Ctx, user: UserId, opening: Opening) -> Result<Arc<Entry>> {
         self.room(user)?;
+        let here = self.leavers.enter(user)?;
         let Opening { command, shown, size, mode, prompt } = opening;
         let mut env =
             vec![("TERM".to_owned(), if mode == TtyMode::Screen { "xterm-256color" } else { "dumb" }.to_owned())];
@@ -312,11 +321,17 @@ impl Exec {
             terminal,
             state: Mutex::new(state),
             mode,
+            _user: here,
             changed: Notify::new(),
             live: broadcast::Sender::new(VIEWER_PIECES),
             turn: tokio::sync::Mutex::new(()),
         });
         self.sessions.entries().insert(entry.id.clone(), entry.clone());
+        if let Err(error) = self.leavers.enter(user) {
+            // they went while it was opened
+            self.sessions.entries().remove(&entry.id);
+            return Err(error);
+        }
         self.tasks.spawn_connection("terminal", entry.clone().pump());
         self.auth.record_outcome(ctx, "terminal_open", entry.id.clone(), "ok").await;
         Ok(entry)
