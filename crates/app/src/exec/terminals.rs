@@ -474,6 +474,7 @@ impl Exec {
                 () = tokio::time::sleep(SWEEP) => {}
             }
             let entries: Vec<_> = self.sessions.entries().values().cloned().collect();
+            let mut idle_ones = Vec::new();
             for entry in entries {
                 let at = entry.at();
                 let (idle, over) = {
@@ -481,13 +482,15 @@ impl Exec {
                     let over = state.ended_at.is_some_and(|ended| at.saturating_sub(ended) >= KEPT);
                     (state.session.exit().is_none() && state.session.is_idle(at), over)
                 };
-                if idle {
-                    entry.terminal.terminate().await;
-                }
                 if over {
                     self.sessions.entries().remove(&entry.id);
                 }
+                if idle {
+                    idle_ones.push(entry);
+                }
             }
+            // a shell takes its grace to end; together they take it once
+            futures_util::future::join_all(idle_ones.iter().map(|entry| entry.terminal.terminate())).await;
         }
         // what runs in them must not keep the process from ending
         let entries: Vec<_> = self.sessions.entries().drain().map(|(_, entry)| entry).collect();
