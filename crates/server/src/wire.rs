@@ -137,7 +137,7 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         files: files(config, parts)?,
         exchanges: parts.exchanges.clone(),
         paper: Some(paper(config, parts, tasks)?),
-        exec: config.exec.enabled.then(|| crate::exec::parts(config)),
+        exec: config.exec.enabled.then(|| crate::exec::parts(config, &parts.clock, &parts.entropy, &[])),
         // a server with listeners of its own adds them
         tunnels: None,
         ledger: parts.database.ledger(),
