@@ -927,11 +927,40 @@ declare const console: {
   clear(): void;
 };
 
+interface DenoAddress {
+  transport: "tcp";
+  hostname: string;
+  port: number;
+}
+
+type DenoHandler = (request: Request, info: { remoteAddr: DenoAddress }) => Response | Promise<Response>;
+
+interface DenoServeOptions {
+  /** 8000 where it is absent; 0 for any that is free. */
+  port?: number;
+  signal?: AbortSignal;
+  onListen?(address: DenoAddress): void;
+  onError?(error: unknown): Response | Promise<Response>;
+}
+
+interface DenoServer {
+  readonly addr: DenoAddress;
+  readonly finished: Promise<void>;
+  shutdown(): Promise<void>;
+  ref(): void;
+  unref(): void;
+}
+
 declare const Deno: {
   /** Of this worker's engine, in bytes. */
   memoryUsage(): { rss: number; heapTotal: number; heapUsed: number; external: number };
   loadavg(): [number, number, number];
-  /** Always throws: workers publish with `Stels.webfix`. */
-  serve(...values: any[]): never;
+  /**
+   * Answers requests at a port of the node's loopback that its operator admits, as long as the worker runs. `finished`
+   * fails with `AddrInUse`, `PermissionDenied` or `QuotaExceeded` where it cannot listen.
+   */
+  serve(handler: DenoHandler): DenoServer;
+  serve(options: DenoServeOptions & { handler: DenoHandler }): DenoServer;
+  serve(options: DenoServeOptions, handler: DenoHandler): DenoServer;
   readonly env: { get(name: string): undefined; has(name: string): false; toObject(): {} };
 };

@@ -133,3 +133,14 @@ fn a_layer_that_is_required_and_missing_is_an_error_at_the_start() {
     assert!(!output.status.success() && text.contains("sandbox.require") && text.contains("seccomp"), "{text}");
     assert!(!text.contains("landlock ("), "what is there is not complained of: {text}");
 }
+
+#[tokio::test]
+async fn what_runs_here_is_not_the_local_operator() {
+    for (local_operator, says) in [("on", "out"), ("off", "in")] {
+        let (gateway, client) = operator(Options::default().env("ORRERY_AUTH__LOCAL_OPERATOR", local_operator)).await;
+        let port = gateway.host().rsplit_once(':').unwrap().1.to_owned();
+        let command = format!("bash -c '(exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null && echo in || echo out'");
+        let session = client.post("/api/execute/interactive", &json!({"command": command})).await.expect(200);
+        assert_eq!(session.text("output").trim(), says, "{local_operator}: {}", session.body);
+    }
+}

@@ -1,13 +1,16 @@
 //! What users keep, over its life: uploads with checksums, backups that hold it, users who leave.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use e2e::{Answer, Client, Gateway, Options};
+use e2e::{Answer, Client, Gateway, Options, eventually};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::files::{FORM, archive, fails, form, upload};
 
+const PATIENCE: Duration = Duration::from_secs(60);
 const TUS: (&str, &str) = ("tus-resumable", "1.0.0");
 const KIND: (&str, &str) = ("content-type", "application/offset+octet-stream");
 
@@ -161,4 +164,54 @@ async fn what_leaving_users_kept_goes_with_them() {
     assert_eq!(admin.get(&url).await.expect(200).bytes, b"0123456789");
     let refused = admin.send("POST", "/api/files/upload", &[FORM], Some(form(&[]))).await;
     fails(&refused, 400, "validation");
+}
+
+/// Processes of this machine with that argument.
+fn processes_with(argument: &str) -> usize {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let with = |line: &[u8]| line.split(|b| *b == 0).any(|word| word == argument.as_bytes());
+    entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok()).filter(|line| with(line)).count()
+}
+
+#[tokio::test]
+async fn what_leaving_users_ran_ends_with_them() {
+    let gateway = Gateway::start(Options::default()).await;
+    let admin = gateway.user_of_role("root@example.com", "admin").await;
+    let stays = gateway.user_of_role("eve@example.com", "operator").await;
+    stays.post("/api/execute", &json!({"command": "echo > kept"})).await.expect(200);
+    for (email, by_command, seconds) in [("ann@example.com", false, "987651"), ("bob@example.com", true, "987652")] {
+        let user = gateway.user_of_role(email, "operator").await;
+        let id = user.get("/api/auth/verify").await.expect(200).body["user"]["id"].clone();
+        // rights taken away keep nothing
+        let command = json!({"command": "mkdir -p a/b && echo > a/b/c && chmod 0 a/b && pwd"});
+        user.post("/api/execute", &command).await.expect(200);
+        let place = gateway.data_dir().join("workspaces").join(id.to_string());
+        assert!(place.join("a/b").is_dir(), "{}", place.display());
+        let session = json!({"command": format!("sleep {seconds}")});
+        user.post("/api/execute/interactive", &session).await.expect(200);
+        let run = json!({"command": format!("sleep {seconds} & sleep {seconds}"), "timeout": 50});
+        let leaves = async {
+            eventually("all three run", PATIENCE, async || {
+                let there = processes_with(seconds);
+                if there >= 3 { Ok(()) } else { Err(format!("{there}")) }
+            })
+            .await;
+            if by_command {
+                gateway.cli(&["user", "delete", "--email", email]);
+            } else {
+                admin.send("DELETE", &format!("/api/admin/users/{id}"), &[], None).await.expect(200);
+            }
+        };
+        let (ran, ()) = tokio::join!(user.post("/api/execute", &run), leaves);
+        assert!(matches!(ran.status, 401 | 403), "{}", ran.body);
+        eventually("nothing of them is left", PATIENCE, async || {
+            let left = (processes_with(seconds), place.exists());
+            if left == (0, false) { Ok(()) } else { Err(format!("{left:?}")) }
+        })
+        .await;
+        assert!(matches!(user.post("/api/execute", &json!({"command": "pwd"})).await.status, 401 | 403));
+        assert!(!place.exists());
+    }
+    let there = stays.post("/api/execute", &json!({"command": "ls"})).await.expect(200);
+    assert_eq!(there.text("stdout"), "kept\n");
 }

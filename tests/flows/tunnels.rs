@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The line of a quick tunnel's banner, among what stands around it.
-const CLOUDFLARED: &str = r#"
+pub(super) const CLOUDFLARED: &str = r#"
 echo "2024-01-01T12:00:00Z INF Thank you for trying Cloudflare Tunnel. (https://www.cloudflare.com/website-terms/)" >&2
 echo "2024-01-01T12:00:01Z INF Requesting new quick Tunnel on trycloudflare.com..." >&2
 echo "2024-01-01T12:00:02Z INF +--------------------------------------------------------------------------------------------+" >&2
@@ -18,16 +18,16 @@ echo "2024-01-01T12:00:02Z INF |  https://quiet-red-fox.trycloudflare.com       
 echo "2024-01-01T12:00:02Z INF +--------------------------------------------------------------------------------------------+" >&2
 "#;
 
-const NGROK: &str = r#"
+pub(super) const NGROK: &str = r#"
 echo "t=2024-01-01T12:00:00+0000 lvl=info msg=\"client session established\" obj=csess authtoken=$NGROK_AUTHTOKEN"
 echo "t=2024-01-01T12:00:01+0000 lvl=info msg=\"started tunnel\" obj=tunnels name=command_line addr=http://$2 url=https://my-app.ngrok.app"
 "#;
 
 /// Programs in a folder of their own, with what they leave there.
-struct Programs(tempfile::TempDir);
+pub(super) struct Programs(tempfile::TempDir);
 
 impl Programs {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(tempfile::Builder::new().prefix("orrery-tools-").tempdir().unwrap())
     }
 
@@ -36,7 +36,7 @@ impl Programs {
     }
 
     /// A program that notes its arguments, environment and process, does `script`, and a child of it that goes on.
-    fn add(&self, name: &str, script: &str) {
+    pub(super) fn add(&self, name: &str, script: &str) {
         let place = self.path().display();
         let text = format!(
             "#!/bin/sh\nprintf '%s\\n' \"$@\" > {place}/{name}.argv\nenv > {place}/{name}.env\n{script}\n\
@@ -52,7 +52,7 @@ impl Programs {
     }
 
     /// The processes of a program, once they are noted.
-    async fn processes(&self, name: &str) -> Vec<PathBuf> {
+    pub(super) async fn processes(&self, name: &str) -> Vec<PathBuf> {
         eventually("the program runs", PATIENCE, async || {
             let ids = [self.read(&format!("{name}.pid")), self.read(&format!("{name}.child"))];
             let found: Vec<_> = ids.iter().filter_map(|id| id.trim().parse::<u32>().ok()).collect();
@@ -64,13 +64,13 @@ impl Programs {
         .collect()
     }
 
-    fn options(&self) -> Options {
+    pub(super) fn options(&self) -> Options {
         let path = format!("{}:/usr/bin:/bin", self.path().display());
         Options::default().env("ORRERY_EXEC__PATH", &path)
     }
 }
 
-async fn gone(processes: &[PathBuf]) {
+pub(super) async fn gone(processes: &[PathBuf]) {
     eventually("every process of it is gone", PATIENCE, async || {
         // what ended and is not waited for yet runs no more
         let runs =

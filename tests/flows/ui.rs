@@ -1,10 +1,11 @@
 //! The web page of the Localhost document's time, served from `ORRERY_UI__DIR`: each call that it makes, in its words,
 //! and the fields that it reads of the answer. Its sources are not here; the calls are those that were recorded.
 
-use e2e::{Answer, Client, Gateway, Options};
+use e2e::{Answer, Client, Gateway, LocaltunnelHost, Options};
 use serde_json::{Value, json};
 
 use super::files::{FORM, form};
+use super::tunnels::{CLOUDFLARED, NGROK, Programs, gone};
 
 /// The page's own words of where it is.
 const PAGE: &str = "<html><head><link rel=\"stylesheet\" href=\"{{ url_for('static', filename='style.css') }}\"></head>\
@@ -82,14 +83,18 @@ fn there(value: &Value, path: &str) -> bool {
 }
 
 async fn page() -> (Gateway, Page, tempfile::TempDir) {
+    page_with(Options::default()).await
+}
+
+async fn page_with(options: Options) -> (Gateway, Page, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("static")).unwrap();
     std::fs::write(folder.path().join("index.html"), PAGE).unwrap();
     std::fs::write(folder.path().join("static/main.js"), "1").unwrap();
     std::fs::write(folder.path().join("static/style.css"), "a {}").unwrap();
-    let options = Options::default()
-        .env("ORRERY_UI__DIR", folder.path().to_str().unwrap())
-        .env("ORRERY_AUTH__LOCAL_OPERATOR", "on");
+    std::fs::write(folder.path().join("static/webserver-mobile.apk"), b"PK\x03\x04 an app").unwrap();
+    let options =
+        options.env("ORRERY_UI__DIR", folder.path().to_str().unwrap()).env("ORRERY_AUTH__LOCAL_OPERATOR", "on");
     let gateway = Gateway::start(options).await;
     let page = Page::open(&gateway).await;
     (gateway, page, folder)
@@ -256,5 +261,80 @@ async fn a_project_that_nobody_knows_how_to_start() {
         "candidates.is_executable",
     ] {
         assert!(there(&refused.body, field), "{field}: {}", refused.body);
+    }
+}
+
+#[tokio::test]
+async fn its_tunnels() {
+    let (host, programs) = (LocaltunnelHost::start().await, Programs::new());
+    programs.add("cloudflared", CLOUDFLARED);
+    programs.add("ngrok", NGROK);
+    let options = programs.options().env("ORRERY_TUNNELS__LOCALTUNNEL_HOST", &host.url());
+    let (_gateway, page, _folder) = page_with(options).await;
+    let services = [
+        ("ngrok", "https://my-app.ngrok.app"),
+        ("localtunnel", "http://tidy-owl-7.lt.example"),
+        ("cloudflared", "https://quiet-red-fox.trycloudflare.com"),
+    ];
+    let all = async |what: &str| {
+        let all = page.reads("GET", "/api/tunnels/status", None, &["tunnels"]).await;
+        services.map(|(name, _)| {
+            let tunnel = &all.body["tunnels"][name];
+            assert_eq!(tunnel["status"] == "running", tunnel["public_url"].is_string(), "{what}: {tunnel}");
+            tunnel["public_url"].as_str().unwrap_or_default().to_owned()
+        })
+    };
+    for (at, (name, url)) in services.into_iter().enumerate() {
+        // it sends no body
+        let start = format!("/api/{name}/start");
+        let started = page.reads("POST", &start, None, &["success", "status", "public_url", "message"]).await;
+        assert_eq!((started.text("status"), started.text("public_url")), ("running", url), "{name}");
+        assert_eq!(all(name).await.iter().position(|found| found == url), Some(at), "{name}");
+        let stopped = page.reads("POST", &format!("/api/{name}/stop"), None, &["success", "status"]).await;
+        assert_eq!(stopped.text("status"), "stopped", "{name}");
+        assert_eq!(all(name).await.concat(), "", "{name}");
+        // of one that is not there it says the same
+        page.reads("POST", &format!("/api/{name}/stop"), None, &["success", "status"]).await;
+    }
+    for (name, _) in services {
+        page.post(&format!("/api/{name}/start"), json!({}), &["success", "public_url"]).await;
+    }
+    assert_eq!(all("all three").await, services.map(|(_, url)| url));
+    let processes = [programs.processes("ngrok").await, programs.processes("cloudflared").await].concat();
+    let over = page.reads("POST", "/api/tunnels/stop-all", None, &["success", "results"]).await;
+    assert_eq!(over.body["results"], json!({"ngrok": true, "localtunnel": true, "cloudflared": true}));
+    assert_eq!(all("none").await.concat(), "");
+    gone(&processes).await;
+}
+
+#[tokio::test]
+async fn its_telephone() {
+    let programs = Programs::new();
+    programs.add("cloudflared", CLOUDFLARED);
+    let (gateway, page, _folder) = page_with(programs.options()).await;
+    let asks = async |method: &str, what: &str| {
+        let path = format!("/api/mobile/tunnel/{what}");
+        let answer = page.reads(method, &path, None, &["success", "data.running", "data.url", "data.status"]).await;
+        (answer.body["data"]["running"] == true, answer.body["data"]["url"].as_str().unwrap_or_default().to_owned())
+    };
+    let (none, there) = ((false, String::new()), (true, "https://quiet-red-fox.trycloudflare.com".to_owned()));
+    assert_eq!(asks("GET", "status").await, none);
+    assert_eq!(asks("POST", "start").await, there);
+    assert_eq!(asks("GET", "status").await, there);
+    assert_eq!(asks("POST", "stop").await, none);
+    assert_eq!(asks("GET", "status").await, none);
+    gone(&programs.processes("cloudflared").await).await;
+    // a write of a page that has no token
+    gateway.client().post("/api/mobile/tunnel/start", &json!({})).await.expect(403);
+
+    // whether there is an app is asked before its link is shown
+    let app = "/static/webserver-mobile.apk";
+    let head = page.send("HEAD", app, None, None).await.expect(200);
+    assert_eq!((head.header("content-length"), head.bytes.len()), (Some("11"), 0));
+    assert_eq!(head.header("content-type"), Some("application/vnd.android.package-archive"));
+    let whole = page.send("GET", app, None, None).await.expect(200);
+    assert_eq!(whole.bytes, b"PK\x03\x04 an app");
+    for method in ["HEAD", "GET"] {
+        page.send(method, "/static/none.apk", None, None).await.expect(404);
     }
 }

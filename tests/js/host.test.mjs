@@ -121,6 +121,15 @@ for (const [name, options] of Object.entries({ websocket: { transports: ["websoc
       assert.deepEqual([output.stream, output.output], ["stdout", "topic-42\n"]);
       const ended = await heard(client, "command_output", mark, (d) => of(d) && d.event === "completed");
       assert.equal(ended.return_code, 0);
+      // a session is told of as it goes on, without the marks that end its lines
+      const session = (await local.post("/api/terminal/create")).body.session_id;
+      const ofSession = (d) => d.run_id === session;
+      await heard(client, "command_output", mark, (d) => ofSession(d) && d.event === "started");
+      await local.post(`/api/terminal/execute/${session}`, { command: "echo session-$((40+2))" });
+      const line = await heard(client, "command_output", mark, (d) => ofSession(d) && d.event === "output");
+      assert.deepEqual([line.stream, line.output], ["stdout", "session-42\n"]);
+      await local.post(`/api/terminal/close/${session}`);
+      await heard(client, "command_output", mark, (d) => ofSession(d) && d.event === "completed");
       // a copy is everybody's to know of, and comes after
       await local.post("/api/v1/backup");
       await heard(other, "backup_progress", theirs, (d) => d.status === "completed");

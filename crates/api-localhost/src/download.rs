@@ -1,13 +1,15 @@
 //! `GET /api/files/download/{filename}`: conditional, in ranges, and never shown as a page of this server
 //! (RFC 9110, sections 13 and 14).
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use orrery_app::App;
 use orrery_http_kit::{Fail, Known, Segment};
@@ -125,7 +127,35 @@ fn body(file: Box<dyn Outgoing>, from: u64, length: u64) -> Body {
         let n = bytes.len() as u64;
         Ok(Some((bytes, (file, at + n, left - n))))
     });
-    Body::from_stream(pieces)
+    Body::from_stream(Ahead { pieces: Box::pin(pieces), next: None })
+}
+
+/// Asks for the next piece as soon as one is given out, so that the disk works while the former is on its way.
+///
+/// In memory of one download: what the connection holds of it (less than 512 KiB and a piece more), and one piece here.
+struct Ahead<S: Stream> {
+    pieces: Pin<Box<S>>,
+    /// What came of asking early, if it was there at once.
+    next: Option<Option<S::Item>>,
+}
+
+impl<S: Stream> Unpin for Ahead<S> {}
+
+impl<S: Stream> Stream for Ahead<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let now = match self.next.take() {
+            Some(next) => next,
+            None => ready!(self.pieces.as_mut().poll_next(cx)),
+        };
+        if now.is_some()
+            && let Poll::Ready(next) = self.pieces.as_mut().poll_next(cx)
+        {
+            self.next = Some(next);
+        }
+        Poll::Ready(now)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,7 +221,29 @@ fn range_of(range: &str, size: u64) -> Choice {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn pieces_are_asked_for_ahead_and_come_in_order() {
+        let asked = std::cell::Cell::new(0);
+        let pieces = stream::unfold(0, |n| {
+            asked.set(n + 1);
+            async move {
+                if n % 2 == 1 {
+                    tokio::task::yield_now().await;
+                }
+                (n < 5).then_some((n, n + 1))
+            }
+        });
+        let mut ahead = Ahead { pieces: Box::pin(pieces), next: None };
+        for n in 0..5 {
+            assert_eq!(ahead.next().await, Some(n));
+            assert_eq!(asked.get(), n + 2, "one ahead, and no more");
+        }
+        assert_eq!(ahead.next().await, None);
+    }
 
     #[test]
     fn ranges() {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
 use orrery_app::tunnels::{State as Is, Tunnel, Tunnels};
 use orrery_app::{App, Ctx};
 use orrery_http_kit::{Fail, JSON_BYTES_MAX, Known, parse_json, read_body};
@@ -125,10 +126,40 @@ impl MobileBody {
     }
 }
 
-/// The use cases, where they are switched on.
-fn tunnels(app: &App) -> Result<&Arc<Tunnels>> {
-    let off = || Error::new(ErrorCode::Unavailable, "Tunnels are switched off on this server (tunnels.enabled)");
-    app.tunnels.as_ref().ok_or_else(off)
+/// Who asks, and the use cases, where they are switched on.
+pub(crate) struct Asker {
+    ctx: Ctx,
+    tunnels: Arc<Tunnels>,
+}
+
+impl FromRequestParts<Arc<App>> for Asker {
+    type Rejection = Fail<Localhost>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> std::result::Result<Self, Self::Rejection> {
+        let Known(ctx, _) = Known::<Localhost>::from_request_parts(parts, app).await?;
+        let off = || Error::new(ErrorCode::Unavailable, "Tunnels are switched off on this server (tunnels.enabled)");
+        Ok(Self { ctx, tunnels: app.tunnels.clone().ok_or_else(off)? })
+    }
+}
+
+impl Asker {
+    async fn start(self, kind: Kind, request: Request, message: &'static str) -> Answer<TunnelBody> {
+        let tunnel = self.tunnels.start(&self.ctx, kind, asked(request).await?).await?;
+        Ok(Reply::new(&self.ctx, TunnelBody { message: Some(message), ..TunnelBody::of(tunnel) }))
+    }
+
+    async fn stop(self, kind: Kind, message: &'static str) -> Answer<TunnelBody> {
+        let tunnel = self.tunnels.stop(&self.ctx, kind).await?;
+        Ok(Reply::new(&self.ctx, TunnelBody { message: Some(message), ..TunnelBody::of(tunnel) }))
+    }
+
+    fn status(&self, kind: Kind) -> Answer<TunnelBody> {
+        Ok(Reply::new(&self.ctx, TunnelBody::of(self.tunnels.status(&self.ctx, kind)?)))
+    }
+
+    fn mobile(&self, tunnel: &Tunnel, message: &'static str) -> Answer<Data<MobileBody>> {
+        Ok(Reply::new(&self.ctx, Data { data: MobileBody::of(&self.ctx, tunnel, message) }))
+    }
 }
 
 /// What the body asks for.
@@ -153,21 +184,6 @@ async fn asked(request: Request) -> Result<Asked> {
     Ok(Asked { name, token })
 }
 
-async fn start(app: &App, ctx: &Ctx, kind: Kind, request: Request, message: &'static str) -> Answer<TunnelBody> {
-    let asked = asked(request).await?;
-    let tunnel = tunnels(app)?.start(ctx, kind, asked).await?;
-    Ok(Reply::new(ctx, TunnelBody { message: Some(message), ..TunnelBody::of(tunnel) }))
-}
-
-async fn stop(app: &App, ctx: &Ctx, kind: Kind, message: &'static str) -> Answer<TunnelBody> {
-    let tunnel = tunnels(app)?.stop(ctx, kind).await?;
-    Ok(Reply::new(ctx, TunnelBody { message: Some(message), ..TunnelBody::of(tunnel) }))
-}
-
-fn status(app: &App, ctx: &Ctx, kind: Kind) -> Answer<TunnelBody> {
-    Ok(Reply::new(ctx, TunnelBody::of(tunnels(app)?.status(ctx, kind)?)))
-}
-
 /// Open a tunnel by ngrok
 ///
 /// Answers once it is open. One that is open already is left as it is.
@@ -177,12 +193,8 @@ fn status(app: &App, ctx: &Ctx, kind: Kind) -> Answer<TunnelBody> {
     (status = 502, description = "The provider's words", body = Failure),
     (status = 503, description = "How to get what is missing", body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
-pub(crate) async fn ngrok_start(
-    State(app): State<Arc<App>>,
-    Known(ctx, _): Known<Localhost>,
-    request: Request,
-) -> Answer<TunnelBody> {
-    start(&app, &ctx, Kind::Ngrok, request, "Ngrok tunnel started").await
+pub(crate) async fn ngrok_start(asker: Asker, request: Request) -> Answer<TunnelBody> {
+    asker.start(Kind::Ngrok, request, "Ngrok tunnel started").await
 }
 
 /// Close the tunnel by ngrok
@@ -190,8 +202,8 @@ pub(crate) async fn ngrok_start(
     (status = 200, body = Reply<TunnelBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
-pub(crate) async fn ngrok_stop(State(app): State<Arc<App>>, Known(ctx, _): Known<Localhost>) -> Answer<TunnelBody> {
-    stop(&app, &ctx, Kind::Ngrok, "Ngrok tunnel stopped").await
+pub(crate) async fn ngrok_stop(asker: Asker) -> Answer<TunnelBody> {
+    asker.stop(Kind::Ngrok, "Ngrok tunnel stopped").await
 }
 
 /// The tunnel by ngrok
@@ -199,8 +211,8 @@ pub(crate) async fn ngrok_stop(State(app): State<Arc<App>>, Known(ctx, _): Known
     (status = 200, body = Reply<TunnelBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = [])))]
-pub(crate) async fn ngrok_status(State(app): State<Arc<App>>, Known(ctx, _): Known<Localhost>) -> Answer<TunnelBody> {
-    status(&app, &ctx, Kind::Ngrok)
+pub(crate) async fn ngrok_status(asker: Asker) -> Answer<TunnelBody> {
+    asker.status(Kind::Ngrok)
 }
 
 /// Open a tunnel by localtunnel
@@ -212,12 +224,8 @@ pub(crate) async fn ngrok_status(State(app): State<Arc<App>>, Known(ctx, _): Kno
     (status = 502, description = "The provider's words", body = Failure),
     (status = 503, description = "How to get what is missing", body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
-pub(crate) async fn localtunnel_start(
-    State(app): State<Arc<App>>,
-    Known(ctx, _): Known<Localhost>,
-    request: Request,
-) -> Answer<TunnelBody> {
-    start(&app, &ctx, Kind::Localtunnel, request, "Localtunnel started").await
+pub(crate) async fn localtunnel_start(asker: Asker, request: Request) -> Answer<TunnelBody> {
+    asker.start(Kind::Localtunnel, request, "Localtunnel started").await
 }
 
 /// Close the tunnel by localtunnel
@@ -225,11 +233,8 @@ pub(crate) async fn localtunnel_start(
     (status = 200, body = Reply<TunnelBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
-pub(crate) async fn localtunnel_stop(
-    State(app): State<Arc<App>>,
-    Known(ctx, _): Known<Localhost>,
-) -> Answer<TunnelBody> {
-    stop(&app, &ctx, Kind::Localtunnel, "Localtunnel stopped").await
+pub(crate) async fn localtunnel_stop(asker: Asker) -> Answer<TunnelBody> {
+    asker.stop(Kind::Localtunnel, "Localtunnel stopped").await
 }
 
 /// The tunnel by localtunnel
@@ -237,11 +242,8 @@ pub(crate) async fn localtunnel_stop(
     (status = 200, body = Reply<TunnelBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = [])))]
-pub(crate) async fn localtunnel_status(
-    State(app): State<Arc<App>>,
-    Known(ctx, _): Known<Localhost>,
-) -> Answer<TunnelBody> {
-    status(&app, &ctx, Kind::Localtunnel)
+pub(crate) async fn localtunnel_status(asker: Asker) -> Answer<TunnelBody> {
+    asker.status(Kind::Localtunnel)
 }
 
 /// Open a tunnel by cloudflared
@@ -253,12 +255,8 @@ pub(crate) async fn localtunnel_status(
     (status = 502, description = "The provider's words", body = Failure),
     (status = 503, description = "How to get what is missing", body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
-pub(crate) async fn cloudflared_start(
-    State(app): State<Arc<App>>,
-    Known(ctx, _): Known<Localhost>,
-    request: Request,
-) -> Answer<TunnelBody> {
-    start(&app, &ctx, Kind::Cloudflared, request, "Cloudflared tunnel started").await
+pub(crate) async fn cloudflared_start(asker: Asker, request: Request) -> Answer<TunnelBody> {
+    asker.start(Kind::Cloudflared, request, "Cloudflared tunnel started").await
 }
 
 /// Close the tunnel by cloudflared
@@ -266,11 +264,8 @@ pub(crate) async fn cloudflared_start(
     (status = 200, body = Reply<TunnelBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
-pub(crate) async fn cloudflared_stop(
-    State(app): State<Arc<App>>,
-    Known(ctx, _): Known<Localhost>,
-) -> Answer<TunnelBody> {
-    stop(&app, &ctx, Kind::Cloudflared, "Cloudflared tunnel stopped").await
+pub(crate) async fn cloudflared_stop(asker: Asker) -> Answer<TunnelBody> {
+    asker.stop(Kind::Cloudflared, "Cloudflared tunnel stopped").await
 }
 
 /// The tunnel by cloudflared
@@ -278,11 +273,8 @@ pub(crate) async fn cloudflared_stop(
     (status = 200, body = Reply<TunnelBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = [])))]
-pub(crate) async fn cloudflared_status(
-    State(app): State<Arc<App>>,
-    Known(ctx, _): Known<Localhost>,
-) -> Answer<TunnelBody> {
-    status(&app, &ctx, Kind::Cloudflared)
+pub(crate) async fn cloudflared_status(asker: Asker) -> Answer<TunnelBody> {
+    asker.status(Kind::Cloudflared)
 }
 
 /// All tunnels
@@ -290,13 +282,13 @@ pub(crate) async fn cloudflared_status(
     (status = 200, body = Reply<TunnelsBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = [])))]
-pub(crate) async fn all(State(app): State<Arc<App>>, Known(ctx, _): Known<Localhost>) -> Answer<TunnelsBody> {
+pub(crate) async fn all(asker: Asker) -> Answer<TunnelsBody> {
     let mut found = BTreeMap::new();
     for kind in Kind::ALL {
-        let tunnel = tunnels(&app)?.status(&ctx, kind)?;
+        let tunnel = asker.tunnels.status(&asker.ctx, kind)?;
         found.insert(kind.name(), TunnelLine { status: word(&tunnel), public_url: tunnel.url });
     }
-    Ok(Reply::new(&ctx, TunnelsBody { tunnels: found }))
+    Ok(Reply::new(&asker.ctx, TunnelsBody { tunnels: found }))
 }
 
 /// Close all tunnels
@@ -304,13 +296,13 @@ pub(crate) async fn all(State(app): State<Arc<App>>, Known(ctx, _): Known<Localh
     (status = 200, body = Reply<StoppedBody>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
-pub(crate) async fn stop_all(State(app): State<Arc<App>>, Known(ctx, _): Known<Localhost>) -> Answer<StoppedBody> {
+pub(crate) async fn stop_all(asker: Asker) -> Answer<StoppedBody> {
     let mut results = BTreeMap::new();
     for kind in Kind::ALL {
-        tunnels(&app)?.stop(&ctx, kind).await?;
+        asker.tunnels.stop(&asker.ctx, kind).await?;
         results.insert(kind.name(), true);
     }
-    Ok(Reply::new(&ctx, StoppedBody { message: "All tunnels stopped", results }))
+    Ok(Reply::new(&asker.ctx, StoppedBody { message: "All tunnels stopped", results }))
 }
 
 /// Open a tunnel for a telephone
@@ -322,12 +314,9 @@ pub(crate) async fn stop_all(State(app): State<Arc<App>>, Known(ctx, _): Known<L
     (status = 502, description = "The provider's words", body = Failure),
     (status = 503, description = "How to get what is missing", body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
-pub(crate) async fn mobile_start(
-    State(app): State<Arc<App>>,
-    Known(ctx, _): Known<Localhost>,
-) -> Answer<Data<MobileBody>> {
-    let tunnel = tunnels(&app)?.start(&ctx, Kind::Cloudflared, Asked::default()).await?;
-    Ok(Reply::new(&ctx, Data { data: MobileBody::of(&ctx, &tunnel, "Tunnel started") }))
+pub(crate) async fn mobile_start(asker: Asker) -> Answer<Data<MobileBody>> {
+    let tunnel = asker.tunnels.start(&asker.ctx, Kind::Cloudflared, Asked::default()).await?;
+    asker.mobile(&tunnel, "Tunnel started")
 }
 
 /// Close the tunnel for a telephone
@@ -335,12 +324,9 @@ pub(crate) async fn mobile_start(
     (status = 200, body = Reply<Data<MobileBody>>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = []), ("csrf" = [])))]
-pub(crate) async fn mobile_stop(
-    State(app): State<Arc<App>>,
-    Known(ctx, _): Known<Localhost>,
-) -> Answer<Data<MobileBody>> {
-    let tunnel = tunnels(&app)?.stop(&ctx, Kind::Cloudflared).await?;
-    Ok(Reply::new(&ctx, Data { data: MobileBody::of(&ctx, &tunnel, "Tunnel stopped") }))
+pub(crate) async fn mobile_stop(asker: Asker) -> Answer<Data<MobileBody>> {
+    let tunnel = asker.tunnels.stop(&asker.ctx, Kind::Cloudflared).await?;
+    asker.mobile(&tunnel, "Tunnel stopped")
 }
 
 /// The tunnel for a telephone
@@ -348,10 +334,7 @@ pub(crate) async fn mobile_stop(
     (status = 200, body = Reply<Data<MobileBody>>), (status = 401, body = Failure), (status = 403, body = Failure),
     (status = 429, body = Failure), (status = 503, body = Failure)),
     security(("bearer" = []), ("session" = [])))]
-pub(crate) async fn mobile_status(
-    State(app): State<Arc<App>>,
-    Known(ctx, _): Known<Localhost>,
-) -> Answer<Data<MobileBody>> {
-    let tunnel = tunnels(&app)?.status(&ctx, Kind::Cloudflared)?;
-    Ok(Reply::new(&ctx, Data { data: MobileBody::of(&ctx, &tunnel, "") }))
+pub(crate) async fn mobile_status(asker: Asker) -> Answer<Data<MobileBody>> {
+    let tunnel = asker.tunnels.status(&asker.ctx, Kind::Cloudflared)?;
+    asker.mobile(&tunnel, "")
 }

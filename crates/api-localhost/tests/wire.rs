@@ -91,7 +91,7 @@ fn meta() -> RequestMeta {
 fn steady_chances() -> insta::internals::SettingsBindDropGuard {
     let mut shown = insta::Settings::clone_current();
     shown.add_filter("_1704110400_[0-9a-f]{8}", "_1704110400_[chance]");
-    shown.add_filter("\"err_([0-9]+)_[0-9]+\"", "\"err_$1_[chance]\"");
+    shown.add_filter("\"err_([0-9]+)_[0-9]+\"", "\"err_${1}_[chance]\"");
     shown.bind_to_scope()
 }
 

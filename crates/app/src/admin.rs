@@ -11,6 +11,7 @@ use orrery_market::{Multipliers, Setting};
 use crate::Ctx;
 use crate::auth::Auth;
 use crate::desk::Desk;
+use crate::exec::Exec;
 use crate::files::Leaving;
 use crate::plans::Plans;
 use crate::transfers::Transfers;
@@ -84,6 +85,7 @@ pub struct Admin {
     auth: Arc<Auth>,
     plans: Arc<Plans>,
     transfers: Arc<Transfers>,
+    exec: Option<Arc<Exec>>,
     leaving: Leaving,
 }
 
@@ -93,9 +95,10 @@ impl Admin {
         desk: Desk,
         auth: Arc<Auth>,
         (plans, transfers): (Arc<Plans>, Arc<Transfers>),
+        exec: Option<Arc<Exec>>,
         leaving: Leaving,
     ) -> Self {
-        Self { desk, auth, plans, transfers, leaving }
+        Self { desk, auth, plans, transfers, exec, leaving }
     }
 
     /// Users after `after` with their balances, by number, at most [`ROWS_MAX`].
@@ -216,16 +219,23 @@ impl Admin {
         Ok(self.desk.market.settings())
     }
 
-    /// Deletes a user: their plans, documents, files and programs go, what is reserved is freed, their entries stay.
-    /// The last administrator stays.
+    /// Deletes a user: what they run ends, their plans, documents, files, programs and the directory of their commands
+    /// go, what is reserved is freed, their entries stay. The last administrator stays.
     pub async fn delete_user(&self, ctx: &Ctx, id: UserId) -> Result<Deleted> {
         ctx.authorize(Action::Administer)?;
         let user = self.auth.delete_user(ctx, id).await?;
         let plans = self.plans.delete_all(id).await?;
         self.transfers.release_all(ctx.now, id).await?;
-        if let Err(error) = self.leaving.forget(id).await {
-            // the user is gone; the sweep drops the rest
-            tracing::warn!(%error, cause = ?error.internal, "what a deleted user kept stays for now");
+        // first what runs, for it may use the rest
+        let ran = match &self.exec {
+            Some(exec) => exec.forget(id).await,
+            None => Ok(()),
+        };
+        for left in [ran, self.leaving.forget(id).await] {
+            if let Err(error) = left {
+                // the user is gone; the sweeps drop the rest
+                tracing::warn!(%error, cause = ?error.internal, "what a deleted user kept stays for now");
+            }
         }
         Ok(Deleted { user, plans })
     }

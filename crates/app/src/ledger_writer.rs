@@ -18,8 +18,6 @@ use tokio::sync::{mpsc, oneshot};
 use crate::events::{Event, Events};
 use crate::tasks::Tasks;
 
-/// How often an idle writer looks for entries of other processes.
-const FOLLOW_PERIOD: Duration = Duration::from_millis(250);
 /// Entries of other processes told at a time.
 const FOLLOW_PAGE: u32 = 1_000;
 /// Turns of the scheduler for which a batch waits to grow; some microseconds each.
@@ -36,11 +34,13 @@ pub struct LedgerSettings {
     pub queue: usize,
     /// Most commands a commit.
     pub batch: usize,
+    /// How often an idle writer looks for entries of other processes.
+    pub follow: Duration,
 }
 
 impl Default for LedgerSettings {
     fn default() -> Self {
-        Self { limits: Limits::default(), queue: 4_096, batch: 256 }
+        Self { limits: Limits::default(), queue: 4_096, batch: 256, follow: Duration::from_millis(250) }
     }
 }
 
@@ -65,8 +65,9 @@ impl LedgerWriter {
         tasks: &Tasks,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(settings.queue.max(1));
-        let task =
-            Writer { store, clock, limits: settings.limits, batch: settings.batch.clamp(1, 256), events, told: None };
+        let batch = settings.batch.clamp(1, 256);
+        let (limits, follow) = (settings.limits, settings.follow);
+        let task = Writer { store, clock, limits, batch, follow, events, told: None };
         tasks.spawn("ledger-writer", task.run(receiver, tasks.clone()));
         Self { sender }
     }
@@ -136,6 +137,7 @@ struct Writer {
     clock: Arc<dyn Clock>,
     limits: Limits,
     batch: usize,
+    follow: Duration,
     events: Events,
     /// Entries up to here have been told to listeners.
     told: Option<Seq>,
@@ -144,7 +146,7 @@ struct Writer {
 impl Writer {
     async fn run(mut self, mut receiver: mpsc::Receiver<Submission>, tasks: Tasks) {
         let stopping = tasks.stopping();
-        let mut follow = tokio::time::interval(FOLLOW_PERIOD);
+        let mut follow = tokio::time::interval(self.follow);
         follow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut waiting = Vec::with_capacity(self.batch);
         let mut before = 0;

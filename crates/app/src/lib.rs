@@ -223,15 +223,17 @@ impl App {
         let plans = Arc::new(plans::Plans::new(desk.clone(), plans));
         let loans = loans::Loans::new(desk.clone());
         let leaving = files::Leaving::new(data.clone(), &parts);
+        let exec = exec.map(|parts| {
+            let (clock, entropy) = (clock.clone(), entropy.clone());
+            exec::Exec::new(parts, auth.clone(), events.clone(), clock, entropy, identity.clone(), tasks)
+        });
         let of_plans = (plans.clone(), transfers.clone());
-        let admin = admin::Admin::new(desk, auth.clone(), of_plans, leaving.clone());
+        let admin = admin::Admin::new(desk, auth.clone(), of_plans, exec.clone(), leaving.clone());
         let hub_ports =
             hub::HubPorts { broker, channels, rates: rates.clone(), clock: clock.clone(), entropy: entropy.clone() };
         let hub = hub::Hub::new(hub_ports, settings.hub);
         hub.reload().await?;
         hub.start(&auth, &events, tasks);
-        let exec = exec
-            .map(|parts| exec::Exec::new(parts, auth.clone(), events.clone(), clock.clone(), entropy.clone(), tasks));
         let topics = topics::Topics::new(hub.clone());
         tasks.spawn("topics", topics.clone().follow(events.clone(), tasks.clone()));
         let tunnels =

@@ -10,17 +10,20 @@ use orrery_app::events::Event;
 use orrery_app::exec::{Exec, ExecParts, ExecSettings, Line, Listed, Piece, Placed, ProgramRun, Viewed};
 use orrery_app::tasks::Tasks;
 use orrery_app::{App, Ctx};
-use orrery_exec::{Bound, Bounds, Input, NetPolicy, Profile, Size, Timing, What};
+use orrery_exec::{Bound, Bounds, Input, NetPolicy, Profile, Size, Timing, What, Workspaces};
 use orrery_feeds::Simulated;
-use orrery_identity::{Caller, Proof, Role, Scope};
+use orrery_identity::{Caller, IdentityStore, Proof, Role, Scope};
 use orrery_kernel::{ErrorCode, Secret, UserId};
 use orrery_testkit::assembled::{ports, settings};
 use orrery_testkit::exec::Pretend;
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
+use orrery_testkit::identity::new_user;
 use orrery_testkit::ledger::START;
+use tokio::sync::broadcast::Receiver;
 
 struct Shop {
     app: Arc<App>,
+    identity: Arc<dyn IdentityStore>,
     pretend: Arc<Pretend>,
     _tasks: Tasks,
 }
@@ -37,8 +40,12 @@ impl Shop {
             workspaces: pretend.clone(),
             settings: exec,
         });
+        let identity = ports.identity.clone();
+        for n in 1..10 {
+            identity.create_user(&new_user(&format!("u{n}@example.org"), Role::Operator)).await.unwrap();
+        }
         let app = App::start(ports, settings(), &tasks).await.unwrap();
-        Self { app, pretend, _tasks: tasks }
+        Self { app, identity, pretend, _tasks: tasks }
     }
 
     fn exec(&self) -> &Exec {
@@ -197,6 +204,70 @@ async fn sessions_go_on() {
     // one that sleeps is busy
     let busy = exec.start_session(&op, "sleep 60", None).await.unwrap();
     assert!(!busy.waiting && busy.return_code.is_none());
+}
+
+/// What is told of a user's session, until it has ended.
+async fn told_of(events: &mut Receiver<Event>, user: i64, session: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    while !matches!(pieces.last(), Some(Piece::Ended { .. })) {
+        if let Event::Output(told) = events.recv().await.unwrap() {
+            assert_eq!(told.user, UserId(user));
+            if *told.run == *session {
+                pieces.push(told.piece.clone());
+            }
+        }
+    }
+    pieces
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_are_told_to_their_owner() {
+    let shop = Shop::open(quick()).await;
+    let (exec, op) = (shop.exec(), operator(7));
+    let mut events = shop.app.events.subscribe();
+    let cat = exec.start_session(&op, "cat", None).await.unwrap().session;
+    for input in ["one\n", "two\n", "three\n", "\x04"] {
+        exec.send_input(&op, &cat, input).await.unwrap();
+    }
+    let pieces = told_of(&mut events, 7, &cat).await;
+    assert_eq!((&pieces[0], &pieces[pieces.len() - 1]), (&Piece::Started, &Piece::Ended { return_code: Some(0) }));
+    let text = |piece: &Piece| match piece {
+        Piece::Output { text, .. } => text.clone(),
+        _ => String::new(),
+    };
+    assert_eq!(pieces.iter().map(text).collect::<String>(), "one\ntwo\nthree\n");
+    // a screen is looked at elsewhere
+    let screen = exec.open_terminal(&op, Size::DEFAULT).await.unwrap();
+    exec.send_input(&op, &screen, "x\n").await.unwrap();
+    exec.terminate_session(&op, &screen).await.unwrap();
+    assert_eq!(told_of(&mut events, 7, &screen).await, [Piece::Started, Piece::Ended { return_code: Some(143) }]);
+}
+
+#[tokio::test]
+async fn what_the_deleted_run_ends() {
+    let shop = Shop::open(quick()).await;
+    let (exec, op, other) = (shop.exec(), operator(7), operator(8));
+    let stays = exec.start_session(&other, "cat", None).await.unwrap().session;
+    let goes = exec.start_session(&op, "cat", None).await.unwrap().session;
+    let leaves = async {
+        // in another process: this one hears that somebody's permissions changed
+        while !shop.pretend.asked().iter().any(|c| c.what == What::Shell("sleep 50".into())) {
+            tokio::task::yield_now().await;
+        }
+        assert!(shop.identity.delete_user(UserId(7), START).await.unwrap());
+        shop.app.events.relay(Event::Access);
+    };
+    let (ran, ()) = tokio::join!(exec.execute(&op, line("sleep 50")), leaves);
+    assert_eq!(ran.unwrap_err().code, ErrorCode::Forbidden);
+    while shop.pretend.owners().await.unwrap() != [UserId(8)] {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(exec.send_input(&op, &goes, "x").await.unwrap_err().code, ErrorCode::NotFound);
+    // a request that was under way begins nothing
+    assert_eq!(exec.execute(&op, line("echo")).await.unwrap_err().code, ErrorCode::Forbidden);
+    assert_eq!(exec.start_session(&op, "cat", None).await.unwrap_err().code, ErrorCode::Forbidden);
+    assert_eq!(shop.pretend.owners().await.unwrap(), [UserId(8)]);
+    assert_eq!(exec.send_input(&other, &stays, "x").await.unwrap().output, "x");
 }
 
 #[tokio::test]

@@ -16,58 +16,8 @@ use orrery_kernel::{ErrorCode, Secret, UserId};
 use orrery_testkit::assembled::{ports, settings};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
 use orrery_testkit::ledger::START;
-use orrery_tunnels::{Asked, Door, Doors, Heard, Kind, Name, Opened, TunnelError, TunnelProvider};
-use tokio::sync::Notify;
-
-/// What a provider does when it is asked next.
-enum Does {
-    /// Is open until it is told to be lost.
-    Opens(&'static str),
-    Fails(TunnelError),
-    /// Never opens.
-    Hangs,
-}
-
-struct Pretend {
-    does: Mutex<Vec<Does>>,
-    lost: Notify,
-    asked: Mutex<Vec<Option<String>>>,
-    /// How many are carried.
-    alive: Arc<AtomicUsize>,
-}
-
-struct Alive(Arc<AtomicUsize>);
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl TunnelProvider for Pretend {
-    fn kind(&self) -> Kind {
-        Kind::Ngrok
-    }
-
-    async fn carry(&self, asked: &Asked, port: u16, heard: Arc<dyn Heard>) -> TunnelError {
-        self.alive.fetch_add(1, Ordering::SeqCst);
-        let _alive = Alive(self.alive.clone());
-        assert_eq!(port, 4_711);
-        self.asked.lock().unwrap().push(asked.name.as_ref().map(|name| name.as_str().to_owned()));
-        let does = self.does.lock().unwrap().remove(0);
-        match does {
-            Does::Opens(url) => {
-                heard.line("authtoken 2abcSECRET is good");
-                heard.opened(Opened::new(url, Name::new("given")).unwrap());
-                self.lost.notified().await;
-                TunnelError::Ended("the line was cut".into())
-            }
-            Does::Fails(error) => error,
-            Does::Hangs => std::future::pending().await,
-        }
-    }
-}
+use orrery_testkit::tunnels::{Does, Pretend};
+use orrery_tunnels::{Asked, Door, Doors, Kind, Name, TunnelError};
 
 #[derive(Default)]
 struct Frame {
@@ -113,12 +63,7 @@ impl Shop {
     async fn open(does: Vec<Does>, settings_of: TunnelSettings) -> Self {
         let (tasks, frame) = (Tasks::new(), Frame::default());
         let (names, open) = (frame.names.clone(), frame.open.clone());
-        let provider = Arc::new(Pretend {
-            does: Mutex::new(does),
-            lost: Notify::new(),
-            asked: Mutex::default(),
-            alive: Arc::default(),
-        });
+        let provider = Pretend::new(does);
         let parts = TunnelParts { providers: vec![provider.clone()], doors: Arc::new(frame), settings: settings_of };
         let (clock, entropy) = (Arc::new(ManualClock::at(START)), Arc::new(SeededEntropy::new(1)));
         let feed = Arc::new(Simulated::new(1, 50_000));
@@ -172,8 +117,8 @@ async fn one_is_opened_and_closed() {
     let (first, second) = (both.0.unwrap(), both.1.unwrap());
     assert_eq!((first.state, first.url.as_deref()), (State::Running, Some("https://My-App.example")));
     assert_eq!(second.url, first.url, "who asks meanwhile gets the same");
-    assert_eq!(shop.provider.alive.load(Ordering::SeqCst), 1);
-    assert_eq!(*shop.provider.asked.lock().unwrap(), [Some("my-app".to_owned())]);
+    assert_eq!(shop.provider.alive(), 1);
+    assert_eq!(shop.provider.names(), [Some("my-app".to_owned())]);
     assert_eq!(*shop.names.lock().unwrap(), ["my-app.example"]);
     assert!(!format!("{:?}", first.log).contains("SECRET"), "{:?}", first.log);
     assert!(first.until > first.since);
@@ -181,10 +126,10 @@ async fn one_is_opened_and_closed() {
         let stopped = tunnels.stop(&ctx, Kind::Ngrok).await.unwrap();
         assert_eq!((stopped.state, stopped.url), (State::Stopped, None));
     }
-    assert_eq!((shop.provider.alive.load(Ordering::SeqCst), shop.open.load(Ordering::SeqCst)), (0, 0));
+    assert_eq!((shop.provider.alive(), shop.open.load(Ordering::SeqCst)), (0, 0));
     assert_eq!(tunnels.start(&ctx, Kind::Ngrok, asked()).await.unwrap().url.as_deref(), Some("https://b.example"));
     shop.tasks.drain().await;
-    assert_eq!(shop.provider.alive.load(Ordering::SeqCst), 0, "it ends with the process");
+    assert_eq!(shop.provider.alive(), 0, "it ends with the process");
 }
 
 #[tokio::test]
@@ -201,7 +146,7 @@ async fn who_may_not_opens_none() {
     let open = Shop::open(Vec::new(), TunnelSettings { open_to_others: true, ..quick() }).await;
     let refused = open.tunnels().start(&operator(), Kind::Ngrok, Asked::default()).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Forbidden);
-    assert!(shop.provider.asked.lock().unwrap().is_empty() && open.provider.asked.lock().unwrap().is_empty());
+    assert!(shop.provider.names().is_empty() && open.provider.names().is_empty());
 }
 
 #[tokio::test]
@@ -219,7 +164,7 @@ async fn what_fails_says_why() {
     let error = start().await;
     assert_eq!(error.code, ErrorCode::Upstream, "{}", error.public);
     shop.until("stopped").await;
-    assert_eq!(shop.provider.alive.load(Ordering::SeqCst), 0, "what takes too long is ended");
+    assert_eq!(shop.provider.alive(), 0, "what takes too long is ended");
     let other = shop.tunnels().start(&operator(), Kind::Cloudflared, Asked::default()).await.unwrap_err();
     assert_eq!(other.code, ErrorCode::Unavailable);
 }
@@ -231,7 +176,7 @@ async fn a_lost_one_is_asked_for_again_but_not_for_ever() {
     does.extend((0..6).map(|_| gone()));
     let shop = Shop::open(does, quick()).await;
     shop.tunnels().start(&operator(), Kind::Ngrok, Asked::default()).await.unwrap();
-    shop.provider.lost.notify_one();
+    shop.provider.lose();
     for _ in 0..2_000 {
         if shop.tunnels().status(&operator(), Kind::Ngrok).unwrap().url.as_deref() == Some("https://b.example") {
             break;
@@ -239,11 +184,11 @@ async fn a_lost_one_is_asked_for_again_but_not_for_ever() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     shop.until("running").await;
-    let names = shop.provider.asked.lock().unwrap().clone();
+    let names = shop.provider.names();
     assert_eq!(names, [None, Some("given".into()), Some("given".into()), Some("given".into())]);
-    shop.provider.lost.notify_one();
+    shop.provider.lose();
     shop.until("failed").await;
-    assert_eq!(shop.provider.asked.lock().unwrap().len(), 10);
+    assert_eq!(shop.provider.names().len(), 10);
     assert_eq!(shop.open.load(Ordering::SeqCst), 0, "nobody can come in any more");
 }
 

@@ -17,7 +17,7 @@ const IDLE: Duration = Duration::from_secs(15);
 /// Most bytes of an answer's headers that a script is told.
 const HEADER_BYTES_MAX: usize = 64 * 1_024;
 /// Headers that belong to the connection; what a script says of them is not sent.
-const CONNECTION: [&str; 11] = [
+pub(crate) const CONNECTION: [&str; 11] = [
     "host",
     "connection",
     "content-length",

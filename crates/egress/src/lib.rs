@@ -1,4 +1,5 @@
-//! The way out for scripts: requests and sockets, to addresses that the policy admits and to no other.
+//! The way out for scripts: requests and sockets, to addresses that the policy admits and to no other; and the ports
+//! at which they answer requests themselves.
 //!
 //! A name is asked for its addresses once, each of them is judged, and the connection is made to one that was. An
 //! answer that leads elsewhere is judged anew. What is admitted is decided in `orrery_workers::egress`.
@@ -6,6 +7,7 @@
 mod fetch;
 mod redirect;
 mod resolve;
+mod serve;
 mod socket;
 
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use orrery_workers::egress::{Egress, EgressError, EgressSocket, FetchRequest, Fe
 use tokio::sync::Semaphore;
 
 pub use resolve::{Resolver, SystemResolver};
+pub use serve::{NetIngress, ServeTimes};
 
 /// Requests under way at a time, of all scripts together; more wait, within their time.
 const FETCHES_MAX: usize = 256;

@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use landlock::{
-    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
-    RulesetCreated, RulesetCreatedAttr as _, Scope,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, NetPort, PathBeneath, PathFd,
+    Ruleset, RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, Scope,
 };
 use orrery_exec::Profile;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -15,17 +16,8 @@ use crate::filter::Filters;
 use crate::wire::Spec;
 
 /// Devices that a run may use.
-const DEVICES: [&str; 9] = [
-    "/dev/null",
-    "/dev/zero",
-    "/dev/full",
-    "/dev/random",
-    "/dev/urandom",
-    "/dev/tty",
-    "/dev/ptmx",
-    "/dev/pts",
-    "/dev/fd",
-];
+const DEVICES: [&str; 8] =
+    ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/fd"];
 
 /// Sets the bounds, then gives up rights, one layer after the other.
 ///
@@ -86,11 +78,22 @@ fn limits(spec: &Spec) -> Result<(), String> {
 fn landlock(spec: &Spec) -> Result<(), landlock::RulesetError> {
     let abi = ABI::V6;
     let (all, read) = (AccessFs::from_all(abi), AccessFs::from_read(abi));
-    let rules = Ruleset::default()
+    let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(all)?
-        .scope(Scope::from_all(abi))?
-        .create()?;
+        .scope(Scope::from_all(abi))?;
+    // with a loopback of its own nobody listens there but itself
+    let closes = !spec.closed.is_empty() && !spec.spaces.net;
+    if closes {
+        ruleset = ruleset.handle_access(AccessNet::ConnectTcp)?;
+    }
+    let mut rules = ruleset.create()?;
+    if closes {
+        // rules only ever grant: all others
+        for port in (0..=u16::MAX).filter(|port| !spec.closed.contains(port)) {
+            rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+        }
+    }
     let readable = match spec.profile {
         Profile::Strict => spec.readable.clone(),
         _ => siblings(&excluded(spec)),
@@ -111,8 +114,20 @@ fn landlock(spec: &Spec) -> Result<(), landlock::RulesetError> {
     rules = grant(rules, [Path::new("/dev")], AccessFs::ReadDir.into())?;
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev | AccessFs::ReadDir;
     rules = grant(rules, DEVICES.map(Path::new), device)?;
+    // without mounts of its own the terminals of others are there too
+    let terminals = if spec.spaces.mount { Some(Path::new("/dev/pts")) } else { spec.terminal.as_deref() };
+    rules = grant(rules, terminals, device)?;
     rules.restrict_self()?;
     Ok(())
+}
+
+/// Does this kernel close TCP ports for a run?
+pub(crate) fn closes_ports() -> bool {
+    static KNOWN: LazyLock<bool> = LazyLock::new(|| {
+        let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        ruleset.handle_access(AccessNet::ConnectTcp).and_then(Ruleset::create).is_ok()
+    });
+    *KNOWN
 }
 
 /// Adds what is there of `paths`.

@@ -69,6 +69,9 @@ const SPACES: [libc::c_int; 7] = [
     libc::CLONE_NEWCGROUP,
 ];
 
+/// Numbers of protocols from here on are no protocols of packets: MPTCP, SMC.
+const PROTOCOLS_RENAMED: u64 = 256;
+
 /// Ways to type into a terminal as if its user did.
 const TYPING: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
 
@@ -93,7 +96,19 @@ fn sockets(net: NetPolicy) -> Result<Vec<SeccompRule>, String> {
         condition(0, SeccompCmpOp::Eq, number(libc::AF_NETLINK))?,
         condition(2, SeccompCmpOp::Ne, number(libc::NETLINK_ROUTE))?,
     ];
-    Ok(vec![rule(others)?, rule(netlink)?])
+    // protocols that are TCP under another name, to which closed ports are open
+    let renamed = [libc::AF_INET, libc::AF_INET6].map(|family| {
+        let beyond = condition(2, SeccompCmpOp::Ge, PROTOCOLS_RENAMED)?;
+        rule(vec![condition(0, SeccompCmpOp::Eq, number(family))?, beyond])
+    });
+    let [inet, inet6] = renamed;
+    Ok(vec![rule(others)?, rule(netlink)?, inet?, inet6?])
+}
+
+/// Sending that connects: nobody asks then whether the port is closed.
+fn connecting(argument: u8) -> Result<Vec<SeccompRule>, String> {
+    let flag = number(libc::MSG_FASTOPEN);
+    Ok(vec![rule(vec![condition(argument, SeccompCmpOp::MaskedEq(flag), flag)?])?])
 }
 
 fn number(value: libc::c_int) -> u64 {
@@ -107,8 +122,30 @@ fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: libc::c_int) -> Result
     filter.try_into().map_err(|e: seccompiler::BackendError| e.to_string())
 }
 
+/// Refuses the calls of the x32 interface, where a machine has it: the same calls under other numbers, which the lists
+/// above don't name.
+#[cfg(target_arch = "x86_64")]
+fn x32() -> BpfProgram {
+    const LOAD_NUMBER: u16 = 0x20;
+    const IF_AT_LEAST: u16 = 0x35;
+    const RETURN: u16 = 0x06;
+    const BIT: u32 = 0x4000_0000;
+    const REFUSE: u32 = 0x0005_0000 | libc::EPERM.unsigned_abs();
+    const ALLOW: u32 = 0x7fff_0000;
+    [(LOAD_NUMBER, 0, 0), (IF_AT_LEAST, 1, BIT), (RETURN, 0, REFUSE), (RETURN, 0, ALLOW)]
+        .map(|(code, jf, k)| seccompiler::sock_filter { code, jt: 0, jf, k })
+        .into()
+}
+
+/// There is none.
+#[cfg(not(target_arch = "x86_64"))]
+fn x32() -> BpfProgram {
+    BpfProgram::new()
+}
+
 /// The filters for runs; made once, for it takes a while.
 pub(crate) struct Filters {
+    x32: BpfProgram,
     /// `clone3` hides its flags in memory; without it everybody uses `clone`.
     clone3: BpfProgram,
     with_net: BpfProgram,
@@ -132,9 +169,12 @@ impl Filters {
             let typing = TYPING.iter().map(|request| rule(vec![condition(1, SeccompCmpOp::Eq, *request)?]));
             rules.insert(libc::SYS_ioctl, typing.collect::<Result<_, _>>()?);
             rules.insert(libc::SYS_socket, sockets(net)?);
+            for (call, argument) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
+                rules.insert(call, connecting(argument)?);
+            }
             compile(rules, libc::EPERM)
         };
-        Ok(Self { clone3, with_net: filter(NetPolicy::All)?, without_net: filter(NetPolicy::None)? })
+        Ok(Self { x32: x32(), clone3, with_net: filter(NetPolicy::All)?, without_net: filter(NetPolicy::None)? })
     }
 
     /// Holds this process, and whatever it becomes, to them.
@@ -142,6 +182,9 @@ impl Filters {
     /// # Errors
     /// Why not.
     pub(crate) fn apply(&self, inet: bool) -> Result<(), String> {
+        if !self.x32.is_empty() {
+            seccompiler::apply_filter(&self.x32).map_err(|e| e.to_string())?;
+        }
         seccompiler::apply_filter(&self.clone3).map_err(|e| e.to_string())?;
         let filter = if inet { &self.with_net } else { &self.without_net };
         seccompiler::apply_filter(filter).map_err(|e| e.to_string())

@@ -4,14 +4,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use orrery_exec::{Command, Exit, Layer, Layers, Limits, NetPolicy, RunError, What, Workspaces};
-use orrery_kernel::UserId;
+use orrery_exec::{Command, Exit, Layer, Layers, Limits, NetPolicy, Profile, RunError, What};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::confine;
 use crate::keeper::spaces_for;
 use crate::link::Link;
 use crate::wire::{Ask, END, Report, Spaces, Spec, framed, take};
@@ -31,10 +30,11 @@ const SYSTEM: [&str; 10] =
 pub struct Setup {
     /// The program that is the runner when its first argument is [`RUNNER`](crate::RUNNER); an absolute path.
     pub program: PathBuf,
-    /// Where each user's directory is made.
-    pub workspaces: PathBuf,
     /// Files and directories that no run sees: the data directory, keys, configuration.
     pub hidden: Vec<PathBuf>,
+    /// TCP ports that no run in a sandbox connects to, wherever they are: this server's own, where requests from this
+    /// machine need no proof.
+    pub closed: Vec<u16>,
     /// Directories beside the system's that programs may read under [`orrery_exec::Profile::Strict`].
     pub readable: Vec<PathBuf>,
     /// `PATH` of runs; empty: the usual one.
@@ -101,7 +101,7 @@ impl Unix {
         command: &Command,
         limits: Limits,
         io: [OwnedFd; 3],
-        terminal: bool,
+        terminal: Option<PathBuf>,
     ) -> Result<Control, RunError> {
         command.check()?;
         let layers = self.found().await?;
@@ -126,14 +126,20 @@ impl Unix {
         }
     }
 
-    fn spec(&self, command: &Command, limits: Limits, layers: &Layers, terminal: bool) -> Spec {
+    fn spec(&self, command: &Command, limits: Limits, layers: &Layers, terminal: Option<PathBuf>) -> Spec {
         let user = layers.has(Layer::UserNamespace);
         let pid = user && layers.has(Layer::PidNamespace) && layers.has(Layer::MountNamespace);
+        // where ports cannot be closed one by one, a run gets none of the machine's
+        let open = self.setup.closed.is_empty() || command.profile == Profile::Off;
+        let net = match command.net {
+            NetPolicy::All if !open && !(layers.has(Layer::Landlock) && confine::closes_ports()) => NetPolicy::Loopback,
+            net => net,
+        };
         let there = Spaces {
             user,
             mount: user && layers.has(Layer::MountNamespace),
             pid,
-            net: user && layers.has(Layer::NetNamespace) && command.net == NetPolicy::Loopback,
+            net: user && layers.has(Layer::NetNamespace) && net == NetPolicy::Loopback,
         };
         let spaces = spaces_for(command.profile, there);
         let argv = match &command.what {
@@ -145,8 +151,9 @@ impl Unix {
             workspace: command.workspace.clone(),
             directory: command.directory.clone(),
             profile: command.profile,
-            net: command.net,
-            env: self.env(command, spaces, terminal),
+            net,
+            closed: self.setup.closed.clone(),
+            env: self.env(command, spaces, terminal.is_some()),
             limits: Limits { cpu: limits.cpu.map(|cpu| limits.wall.map_or(cpu, |wall| cpu.min(wall * 8))), ..limits },
             // links on the way would hide what they stand for; what is not there yet may be at the next run
             hidden: self.setup.hidden.iter().filter_map(|path| path.canonicalize().ok()).collect(),
@@ -191,20 +198,6 @@ impl Unix {
         }
         readable.extend(self.setup.readable.iter().cloned());
         readable
-    }
-}
-
-#[async_trait]
-impl Workspaces for Unix {
-    async fn workspace(&self, user: UserId) -> Result<PathBuf, RunError> {
-        let path = self.setup.workspaces.join(user.to_string());
-        let made = tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).await;
-        // links on the way would lead the sandbox astray
-        let real = match made {
-            Ok(()) => tokio::fs::canonicalize(&path).await,
-            Err(error) => Err(error),
-        };
-        real.map_err(|e| RunError::Unavailable(format!("no directory for them: {}", e.kind())))
     }
 }
 

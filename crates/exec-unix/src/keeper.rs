@@ -47,10 +47,13 @@ pub(crate) struct Pipes {
 /// `runner` is a pipe whose other end only the runner has.
 pub(crate) fn keep(mut pipes: Pipes, runner: &PipeReader, spaces: Spaces, who: Who, filters: Option<&Filters>) -> i32 {
     let Ok(spec) = receive::<Spec>(&mut pipes.control) else { return 1 };
-    if let Err(problem) = surround(&spec, spaces, who) {
-        let _ = send(&mut pipes.control, &Report::Unsafe(problem));
-        return 1;
-    }
+    let _kept = match surround(&spec, spaces, who) {
+        Ok(kept) => kept,
+        Err(problem) => {
+            let _ = send(&mut pipes.control, &Report::Unsafe(problem));
+            return 1;
+        }
+    };
     let Pipes { mut control, input, output, errors } = pipes;
     let command = match start(&spec, filters, [input, output, errors]) {
         Ok(command) => command,
@@ -73,8 +76,8 @@ pub(crate) fn keep(mut pipes: Pipes, runner: &PipeReader, spaces: Spaces, who: W
     i32::from(send(&mut control, &report).is_err())
 }
 
-/// The surroundings: who one is, what there is, whom one can talk to.
-fn surround(spec: &Spec, spaces: Spaces, who: Who) -> Result<(), String> {
+/// The surroundings: who one is, what there is, whom one can talk to. What is returned is to be kept.
+fn surround(spec: &Spec, spaces: Spaces, who: Who) -> Result<Option<OwnedFd>, String> {
     if spaces.user {
         map_users(who).map_err(|e| format!("user_namespace: {e}"))?;
     }
@@ -86,13 +89,14 @@ fn surround(spec: &Spec, spaces: Spaces, who: Who) -> Result<(), String> {
     if spaces.net {
         loopback_up().map_err(|e| format!("net_namespace: {e}"))?;
     }
+    let mut kept = None;
     if spaces.mount {
-        mounts::arrange(spec).map_err(|e| format!("mount_namespace: {e}"))?;
+        kept = mounts::arrange(spec).map_err(|e| format!("mount_namespace: {e}"))?;
     }
     if spec.bound_processes && spaces.pid {
         bound_processes(spec.limits.processes).map_err(|e| format!("process_bound: {e}"))?;
     }
-    Ok(())
+    Ok(kept)
 }
 
 /// One is who one was, in a namespace in which nobody else is anybody.
@@ -158,7 +162,7 @@ fn become_command(spec: &Spec, filters: Option<&Filters>, io: &[OwnedFd; 3]) -> 
         // should its keeper be killed
         set_parent_process_death_signal(Some(Signal::KILL)).map_err(|e| e.to_string())?;
         let [input, output, errors] = io;
-        if spec.terminal {
+        if spec.terminal.is_some() {
             rustix::process::ioctl_tiocsctty(input).map_err(|e| format!("terminal: {e}"))?;
         }
         rustix::stdio::dup2_stdin(input).map_err(|e| e.to_string())?;

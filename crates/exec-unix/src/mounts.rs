@@ -3,13 +3,15 @@
 use std::ffi::CStr;
 use std::fs;
 use std::io::Result;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, mount_change, move_mount,
     open_tree,
 };
+use rustix::pty::ptsname;
 
 use crate::wire::Spec;
 
@@ -23,11 +25,15 @@ fn tmpfs(at: &Path, options: &CStr) -> Result<()> {
     Ok(mount("tmpfs", at, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options)?)
 }
 
-/// Arranges the mounts of this process, which has a mount namespace of its own.
+/// Terminals: for their user alone.
+const TERMINALS: &CStr = c"newinstance,ptmxmode=0666,mode=0600";
+
+/// Arranges the mounts of this process, which has a mount namespace of its own. What is returned is to be kept for as
+/// long as the run goes on.
 ///
 /// # Errors
 /// Those of the mounts: then nothing must run in here.
-pub(crate) fn arrange(spec: &Spec) -> Result<()> {
+pub(crate) fn arrange(spec: &Spec) -> Result<Option<OwnedFd>> {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     // taken before its place may be hidden
@@ -35,6 +41,7 @@ pub(crate) fn arrange(spec: &Spec) -> Result<()> {
     if spec.spaces.pid {
         proc()?;
     }
+    let kept = terminals(spec.terminal.as_deref())?;
     tmpfs(Path::new("/tmp"), TMP)?;
     if Path::new("/dev/shm").is_dir() {
         tmpfs(Path::new("/dev/shm"), SHM)?;
@@ -50,7 +57,30 @@ pub(crate) fn arrange(spec: &Spec) -> Result<()> {
         }
     }
     fs::create_dir_all(&spec.workspace)?;
-    Ok(move_mount(&workspace, "", CWD, &spec.workspace, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+    move_mount(&workspace, "", CWD, &spec.workspace, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    Ok(kept)
+}
+
+/// Terminals of its own: those of others, which belong to the same user of the machine, are not there to be read from or
+/// written to. The run's own, which was made outside, takes the place of one that is made for this; that one is returned,
+/// for the place ends with it.
+fn terminals(own: Option<&Path>) -> Result<Option<OwnedFd>> {
+    let place = Path::new("/dev/pts");
+    if !place.is_dir() {
+        return Ok(None);
+    }
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let own = own.map(|own| open_tree(CWD, own, flags)).transpose()?;
+    if mount("devpts", place, "devpts", MountFlags::NOSUID | MountFlags::NOEXEC, TERMINALS).is_err() {
+        tmpfs(place, EMPTY)?;
+        return Ok(None);
+    }
+    let Some(own) = own else { return Ok(None) };
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let stand_in = rustix::fs::open(place.join("ptmx"), flags, Mode::empty())?;
+    let name = ptsname(&stand_in, Vec::new())?;
+    move_mount(&own, "", CWD, name.as_c_str(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    Ok(Some(stand_in))
 }
 
 /// The processes of this namespace alone. Where the machine hides parts of its own `/proc`, nobody may mount another:

@@ -71,7 +71,7 @@ impl Runner for Unix {
         let input = input(command.input.clone()).await?;
         // a short run may be over before its start is told
         let started = Instant::now();
-        let control = self.start(&command, limits, [input, out_writer, err_writer], false).await?;
+        let control = self.start(&command, limits, [input, out_writer, err_writer], None).await?;
         let (mut stdout, mut stderr) = (Output::new(limits.output), Output::new(limits.output));
         let (ending, took) = {
             let streams = async {

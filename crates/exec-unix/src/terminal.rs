@@ -1,6 +1,9 @@
 //! The port of terminals.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,13 +24,13 @@ fn unavailable(error: impl Into<std::io::Error>) -> RunError {
     RunError::Unavailable(format!("no terminal: {}", error.into().kind()))
 }
 
-/// A terminal's two sides: ours, and the program's.
-fn open_pty(size: Size, mode: TtyMode) -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+/// A terminal's two sides, ours and the program's, and the name of the latter.
+fn open_pty(size: Size, mode: TtyMode) -> rustix::io::Result<(OwnedFd, OwnedFd, PathBuf)> {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&ours)?;
     unlockpt(&ours)?;
     let name = ptsname(&ours, Vec::new())?;
-    let theirs = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+    let theirs = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
     let mut modes = tcgetattr(&theirs)?;
     modes.input_modes |= rustix::termios::InputModes::IUTF8;
     if mode == TtyMode::Quiet {
@@ -37,7 +40,7 @@ fn open_pty(size: Size, mode: TtyMode) -> rustix::io::Result<(OwnedFd, OwnedFd)>
     tcsetattr(&theirs, OptionalActions::Now, &modes)?;
     tcsetwinsize(&ours, winsize(size))?;
     rustix::io::ioctl_fionbio(&ours, true)?;
-    Ok((ours, theirs))
+    Ok((ours, theirs, PathBuf::from(OsStr::from_bytes(name.as_bytes()))))
 }
 
 fn winsize(size: Size) -> Winsize {
@@ -58,12 +61,12 @@ impl Terminals for Unix {
         size: Size,
         mode: TtyMode,
     ) -> Result<Arc<dyn TerminalHandle>, RunError> {
-        let (ours, theirs) = open_pty(size, mode).map_err(unavailable)?;
+        let (ours, theirs, name) = open_pty(size, mode).map_err(unavailable)?;
         let copy = || theirs.try_clone().map_err(unavailable);
         let io = [copy()?, copy()?, copy()?];
         // once nobody else has it open, reading ends
         drop(theirs);
-        let control = self.start(&command, limits, io, true).await?;
+        let control = self.start(&command, limits, io, Some(name)).await?;
         Ok(Arc::new(Terminal { master: fork::watched(ours).map_err(unavailable)?, control }))
     }
 }

@@ -78,6 +78,8 @@ pub(crate) struct Spec {
     pub directory: PathBuf,
     pub profile: Profile,
     pub net: NetPolicy,
+    /// TCP ports that it connects to nowhere.
+    pub closed: Vec<u16>,
     pub env: Vec<(String, String)>,
     pub limits: Limits,
     /// Files and directories that are not there for it.
@@ -88,8 +90,8 @@ pub(crate) struct Spec {
     pub landlock: bool,
     pub seccomp: bool,
     pub bound_processes: bool,
-    /// Its input is a terminal, which it is to control.
-    pub terminal: bool,
+    /// Its input is the terminal of that name, which it is to control.
+    pub terminal: Option<PathBuf>,
     /// Time between asking and killing, ms.
     pub grace: u32,
 }

@@ -167,4 +167,16 @@ pub trait Workspaces: Send + Sync {
     /// # Errors
     /// [`RunError::Unavailable`].
     async fn workspace(&self, user: UserId) -> Result<PathBuf, RunError>;
+
+    /// Drops the user's directory with everything in it, whatever programs made of it; that there is none is fine.
+    ///
+    /// # Errors
+    /// [`RunError::Unavailable`], also while something goes on writing in it.
+    async fn remove(&self, user: UserId) -> Result<(), RunError>;
+
+    /// Those who have a directory, in no order.
+    ///
+    /// # Errors
+    /// [`RunError::Unavailable`].
+    async fn owners(&self) -> Result<Vec<UserId>, RunError>;
 }

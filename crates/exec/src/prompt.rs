@@ -28,13 +28,15 @@ pub struct Prompt {
     output: Output,
     /// What may be the beginning of a mark.
     held: Vec<u8>,
+    /// What of the bytes at hand is no mark.
+    shown: Vec<u8>,
     answered: Option<Answered>,
 }
 
 impl Prompt {
     /// With a number that nobody can guess, in hex.
     pub fn new(nonce: String) -> Self {
-        Self { nonce, output: Output::new(OUTPUT_BYTES_MAX), held: Vec::new(), answered: None }
+        Self { nonce, output: Output::new(OUTPUT_BYTES_MAX), held: Vec::new(), shown: Vec::new(), answered: None }
     }
 
     /// Variables that make `bash` write marks and nothing else of its own.
@@ -56,12 +58,12 @@ impl Prompt {
         format!("eval {}\n", shell_words::quote(line))
     }
 
-    /// The shell wrote.
-    pub fn wrote(&mut self, bytes: &[u8]) {
+    /// The shell wrote. What of it is output, and no mark, is returned.
+    pub fn wrote(&mut self, bytes: &[u8]) -> Vec<u8> {
         for byte in bytes {
             match (self.held.is_empty(), *byte) {
                 (true, EDGE) => self.held.push(EDGE),
-                (true, byte) => self.output.push(&[byte]),
+                (true, byte) => self.show(&[byte]),
                 (false, EDGE) => {
                     self.held.push(EDGE);
                     self.mark();
@@ -74,12 +76,18 @@ impl Prompt {
                 }
             }
         }
+        std::mem::take(&mut self.shown)
+    }
+
+    fn show(&mut self, bytes: &[u8]) {
+        self.output.push(bytes);
+        self.shown.extend_from_slice(bytes);
     }
 
     /// What is held was no mark.
     fn release(&mut self) {
         let held = std::mem::take(&mut self.held);
-        self.output.push(&held);
+        self.show(&held);
     }
 
     fn mark(&mut self) {
@@ -140,6 +148,8 @@ mod tests {
         prompt.wrote(b"x\x1edead:0:/\x1ey\x1ebeef:127:/\x1e");
         let answered = prompt.take().unwrap();
         assert_eq!((answered.output.text.as_str(), answered.code), ("xdead:0:/y", 127));
+        assert_eq!(prompt.wrote(b"a\x1edead:0:/\x1eb\x1ebeef:127:/\x1ec\x1ebe"), b"a\x1edead:0:/bc");
+        assert_eq!(prompt.wrote(b"ad\x1e"), b"\x1ebead");
         assert_eq!(Prompt::typed("echo 'a'\nls"), "eval 'echo '\\''a'\\''\nls'\n");
     }
 
@@ -148,7 +158,8 @@ mod tests {
         fn however_it_is_cut(text in "[ab:\n]{0,30}", part in 1usize..9) {
             let mut prompt = Prompt::new("0f".into());
             let whole = format!("{text}\u{1e}0f:3:/w\u{1e}");
-            whole.as_bytes().chunks(part).for_each(|chunk| prompt.wrote(chunk));
+            let shown: Vec<u8> = whole.as_bytes().chunks(part).flat_map(|chunk| prompt.wrote(chunk)).collect();
+            prop_assert_eq!(String::from_utf8_lossy(&shown), text.as_str());
             let answered = prompt.take().unwrap();
             prop_assert_eq!((answered.output.text, answered.code), (text, 3));
         }

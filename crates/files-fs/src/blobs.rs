@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use orrery_kernel::{Clock, Entropy};
 use orrery_storage::files::{Arrived, BlobError, Blobs, Incoming, Outgoing};
+use rustix::buffer::spare_capacity;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::{Errno, pread};
 use sha2::{Digest, Sha256};
 
 use crate::beneath::sync_folder;
@@ -206,16 +208,17 @@ impl Outgoing for FsOutgoing {
         }
         let file = self.file.clone();
         let read = self.disk.run("reading a file", move || {
-            let (mut buffer, mut filled) = (vec![0; most], 0);
-            while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-                match file.read_at(rest, offset + filled as u64) {
+            // not filled with zeros first
+            let mut buffer = Vec::with_capacity(most);
+            while buffer.len() < most {
+                let at = offset + buffer.len() as u64;
+                match pread(&file, spare_capacity(&mut buffer), at) {
                     Ok(0) => break,
-                    Ok(n) => filled += n,
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                    Err(e) => return Err(e),
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(e) => return Err(e.into()),
                 }
             }
-            buffer.truncate(filled);
+            buffer.truncate(most);
             Ok(Bytes::from(buffer))
         });
         read.await

@@ -15,6 +15,7 @@ use orrery_storage::zip::Planned;
 use crate::beneath::{Beneath, runnable, sync_folder};
 use crate::blobs::own_folder;
 use crate::disk::Disk;
+use crate::remove::remove;
 use crate::unpack;
 
 /// Name of the folder of what is on its way; no owner's, which are numbers.
@@ -208,11 +209,7 @@ impl Folders for FsFolders {
             return Ok(());
         }
         let path = self.path(owner, id);
-        let removed = self.disk.run("dropping a program", move || match std::fs::remove_dir_all(path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-            _ => Ok(()),
-        });
-        removed.await
+        self.disk.run("dropping a program", move || remove(&path)).await
     }
 
     async fn old(&self) -> Result<Vec<(UserId, String)>, BlobError> {

@@ -1,4 +1,4 @@
-//! Bytes of files, and folders of programs, on a file system.
+//! Bytes of files, folders of programs, and directories of commands, on a file system.
 //!
 //! - What arrives is written to a place that nobody is shown, flushed, and moved into place: it is there whole or not
 //!   at all, whenever the power goes.
@@ -10,8 +10,11 @@ mod beneath;
 mod blobs;
 mod disk;
 mod folders;
+mod remove;
 mod unpack;
+mod workspaces;
 
 pub use blobs::FsBlobs;
 pub use disk::AT_ONCE;
 pub use folders::FsFolders;
+pub use workspaces::FsWorkspaces;

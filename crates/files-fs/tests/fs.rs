@@ -2,13 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test is its failure")]
 
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
-use orrery_files_fs::{FsBlobs, FsFolders};
+use orrery_exec::Workspaces;
+use orrery_files_fs::{FsBlobs, FsFolders, FsWorkspaces};
 use orrery_kernel::{Clock, Entropy, Timestamp, UserId};
 use orrery_storage::files::Blobs;
 use orrery_storage::names::Blocked;
@@ -169,6 +171,25 @@ fn place() -> orrery_testkit::blobs::Place {
         folders: Arc::new(FsFolders::open(&root.path().join("programs"), clock, entropy).unwrap()),
         keep: Box::new(root),
     }
+}
+
+#[tokio::test]
+async fn directories_of_commands() {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join("workspaces");
+    let spaces = FsWorkspaces::new(&place, Arc::new(Far), Arc::new(Counting::default()));
+    orrery_testkit::exec::workspaces_suite(Arc::new(spaces.clone())).await;
+    let of = spaces.workspace(UserId(9)).await.unwrap();
+    assert_eq!(std::fs::metadata(&of).unwrap().permissions().mode() & 0o777, 0o700);
+    std::fs::create_dir_all(of.join("a/b")).unwrap();
+    std::fs::write(of.join("a/b/c"), "x").unwrap();
+    // names that are no user's are nobody's directory
+    std::fs::create_dir(place.join("lost+found")).unwrap();
+    spaces.remove(UserId(9)).await.unwrap();
+    assert!(!of.exists() && place.join("lost+found").exists());
+    let mut owners = spaces.owners().await.unwrap();
+    owners.sort();
+    assert_eq!(owners, [UserId(7), UserId(70)]);
 }
 
 mod contract {

@@ -14,8 +14,7 @@ use crate::control::{Budget, Control, Reason};
 use crate::isolate::code::Code;
 use crate::isolate::memory::Meter;
 use crate::isolate::modules::Library;
-use crate::isolate::{Event, Globals, Isolate, LARGER, Out, State, Table};
-use crate::natives::Around;
+use crate::isolate::{Blank, Blanks, Event, Globals, Isolate, LARGER, Out, State, Table};
 use crate::pool::under_watch;
 
 /// Most answers that the engine takes at once: between two turns it can be interrupted at no cost.
@@ -46,6 +45,7 @@ impl Compiled {
 /// One run.
 pub(crate) struct Job {
     pub compiled: Arc<Compiled>,
+    pub blanks: Arc<Blanks>,
     pub state: Arc<State>,
     pub control: Arc<Control>,
     /// Ends it when nobody waits for its outcome any more.
@@ -177,7 +177,7 @@ struct Run {
 /// Runs a script to its end.
 pub(crate) async fn drive(job: Job) -> Outcome {
     let limits = job.state.limits;
-    let meter = Arc::<Meter>::default();
+    let blanks = job.blanks.clone();
     let mut run = Run {
         minute: Minute::new(limits.per_minute),
         calls: Calls::default(),
@@ -185,7 +185,12 @@ pub(crate) async fn drive(job: Job) -> Outcome {
         grace: None,
         job,
     };
-    let end = run.run(&meter).await;
+    let blank = match run.compute(|| blanks.take()) {
+        Ok(blank) => blank,
+        Err(error) => return Outcome { end: End::Failed(error.to_string()), usage: run.job.state.usage() },
+    };
+    let meter = blank.meter.clone();
+    let end = run.run(blank, &meter).await;
     let state = &run.job.state;
     state.close_log();
     let mut usage = state.usage();
@@ -194,11 +199,11 @@ pub(crate) async fn drive(job: Job) -> Outcome {
 }
 
 impl Run {
-    async fn run(&mut self, meter: &Arc<Meter>) -> End {
-        let around = Around { state: self.job.state.clone(), control: self.job.control.clone(), meter: meter.clone() };
+    async fn run(&mut self, blank: Blank, meter: &Meter) -> End {
+        let (state, control) = (self.job.state.clone(), self.job.control.clone());
         let compiled = self.job.compiled.clone();
         let started = self.compute(|| {
-            let isolate = Isolate::new(around, compiled.library.clone()).map_err(|error| error.to_string())?;
+            let isolate = Isolate::new(blank, state, control, compiled.library.clone());
             isolate.start(&compiled.code)?;
             Ok::<_, String>(isolate)
         });

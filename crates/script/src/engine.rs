@@ -19,7 +19,7 @@ use crate::control::{Control, Reason};
 use crate::drive::{Compiled, Job, drive};
 use crate::isolate::code::Code;
 use crate::isolate::modules::{BUILT_IN, Library, Loader};
-use crate::isolate::{State, parts, thrown};
+use crate::isolate::{Blanks, State, parts, thrown};
 use crate::pool::Pool;
 use crate::process::Launcher;
 use crate::source::{self, FILE, FIRST_LINE, Prepared};
@@ -40,6 +40,7 @@ impl Modules for NoModules {
 /// Runs scripts, each in an engine of its own.
 pub struct Engine {
     pool: Pool,
+    blanks: Arc<Blanks>,
     entropy: Arc<dyn Entropy>,
     modules: Arc<dyn Modules>,
     launcher: Option<Launcher>,
@@ -64,7 +65,10 @@ impl Engine {
     ) -> std::io::Result<Self> {
         // compiled here once, so that no run pays for it
         parts::code("core");
-        Ok(Self { pool: Pool::new(threads, handle)?, entropy, modules, launcher: None })
+        let blanks = Arc::new(Blanks::new(threads));
+        let making = blanks.clone();
+        let pool = Pool::new(threads, handle, Arc::new(move || making.make()))?;
+        Ok(Self { pool, blanks, entropy, modules, launcher: None })
     }
 
     /// Also runs scripts that ask for a process of their own; without this they fail.
@@ -104,7 +108,8 @@ impl Engine {
         let state =
             Arc::new(State::new(run.setting, run.limits, run.host, self.entropy.clone(), compiled.globals.clone()));
         let dropped = Stop::new();
-        let job = Job { compiled, state: state.clone(), control: control.clone(), dropped: dropped.clone() };
+        let (blanks, dropped_by) = (self.blanks.clone(), dropped.clone());
+        let job = Job { compiled, blanks, state: state.clone(), control: control.clone(), dropped: dropped_by };
         let (sender, outcome) = oneshot::channel();
         self.pool.spawn(async move {
             // nobody hears it when the run was given up

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use orrery_app::App;
 use orrery_app::fleet::host::{HostPorts, HostSettings, NoPublisher, WorkerHosts};
 use orrery_app::tasks::Tasks;
-use orrery_egress::{NetEgress, SystemResolver, Times};
+use orrery_egress::{NetEgress, NetIngress, ServeTimes, SystemResolver, Times};
 use orrery_kernel::{Clock, Entropy};
 use orrery_workers::egress::Policy;
 use orrery_workers::script::ScriptRuntime;
@@ -42,12 +42,16 @@ impl Alone {
         let parts = wire::open(&config, true).await?;
         let settings = wire::settings(&config, &*parts.entropy)?;
         let app = App::start(wire::ports(&config, &parts, tasks)?, settings, tasks).await?;
+        // there is no server whose ports it could take
+        let (host, ports) = (config.workers.serve_host, config.workers.serve_ports.clone());
+        let ingress = NetIngress::new(host, ports, ServeTimes::default());
         let ports = HostPorts {
             kv: parts.database.kv(),
             fleet: parts.database.fleet(),
             bus: parts.bus,
             venues: app.venues.clone(),
             egress: Arc::new(NetEgress::new(policy, Arc::new(SystemResolver), Times::default())?),
+            ingress: Arc::new(ingress),
             publisher: Arc::new(NoPublisher),
             clock: parts.clock.clone(),
             wall: parts.clock.clone(),

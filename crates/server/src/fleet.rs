@@ -9,7 +9,7 @@ use orrery_app::App;
 use orrery_app::fleet::host::{HostPorts, HostSettings, Publisher, WorkerHosts};
 use orrery_app::fleet::{Driver, FleetPorts, FleetSettings};
 use orrery_app::tasks::Tasks;
-use orrery_egress::{NetEgress, SystemResolver, Times};
+use orrery_egress::{NetEgress, NetIngress, ServeTimes, SystemResolver, Times};
 use orrery_kernel::Entropy;
 use orrery_script::{Engine, Folder, Launcher, NoModules};
 use orrery_workers::fleet::{FleetStore, Timing};
@@ -68,6 +68,7 @@ pub fn start(
         bus: parts.bus.clone(),
         venues: app.venues.clone(),
         egress: Arc::new(egress),
+        ingress: Arc::new(ingress(config)),
         publisher,
         clock: clock.clone(),
         wall: parts.clock.clone(),
@@ -98,6 +99,12 @@ pub fn start(
     };
     let driver = orrery_app::fleet::start(&ports, settings, tasks);
     drive(config.clone(), database.clone(), driver, tasks)
+}
+
+/// Where scripts listen: nowhere that this server or what it stands on needs, now or after a restart.
+pub fn ingress(config: &Config) -> NetIngress {
+    let ports = config.workers.serve_ports.clone().without(config.own_ports());
+    NetIngress::new(config.workers.serve_host, ports, ServeTimes::default())
 }
 
 /// Runs the driver on a thread of its own: neither requests nor scripts nor a pool without a free connection delay

@@ -72,7 +72,8 @@ pub async fn run(loaded: Loaded, demo: bool) -> Result<Ended> {
         write_timeout: config.server.body_timeout,
     };
     let doors = LoopbackDoors::new(bounds, &tasks);
-    let (app, parts) = start_app(&config, demo, doors.clone(), &tasks).await?;
+    let ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
+    let (app, parts) = start_app(&config, demo, (doors.clone(), &ports), &tasks).await?;
     let database = parts.database.clone();
     let (draining_sender, draining) = watch::channel(false);
     let health = Arc::new(Health {
@@ -131,13 +132,14 @@ pub fn open_files() -> u64 {
 async fn start_app(
     config: &Config,
     demo: bool,
-    doors: Arc<LoopbackDoors>,
+    (doors, ports): (Arc<LoopbackDoors>, &[u16]),
     tasks: &Tasks,
 ) -> Result<(Arc<App>, wire::Parts)> {
     let settings = wire::settings(config, &SystemEntropy)?;
     let parts = wire::open_for(config, true, config.runs_workers()).await?;
     keep_demo_apart(&config.server.data_dir, &parts, demo).await?;
-    let ports = Ports { tunnels: tunnels::parts(config, doors)?, ..wire::ports(config, &parts, tasks)? };
+    let exec = config.exec.enabled.then(|| crate::exec::parts(config, &parts.clock, &parts.entropy, ports));
+    let ports = Ports { tunnels: tunnels::parts(config, doors)?, exec, ..wire::ports(config, &parts, tasks)? };
     let app = App::start(ports, settings, tasks).await?;
     poller::bridge(&app, &parts, tasks);
     streams::watch(config, &parts, &app, tasks);

@@ -42,6 +42,12 @@ use crate::system::{SystemClock, SystemEntropy};
 const SIMULATED_LEVEL_USD: u32 = 90_000;
 /// Name of CoinGecko's header for keys of its free plan.
 const COINGECKO_KEY_HEADER: &str = "x-cg-demo-api-key";
+/// How often the database is looked at for what other servers did.
+const LOOK: Duration = Duration::from_millis(250);
+/// The same for the ledger where only the command line writes beside this server.
+const FOLLOW_ALONE: Duration = Duration::from_secs(1);
+/// And for permissions: the command line waits somewhat longer than this before it says that it is done.
+const WATCH_ALONE: Duration = Duration::from_millis(500);
 /// The documented cost of password hashes.
 const BCRYPT_COST: u32 = 12;
 
@@ -131,7 +137,7 @@ pub fn ports(config: &Config, parts: &Parts, tasks: &Tasks) -> Result<Ports> {
         files: files(config, parts)?,
         exchanges: parts.exchanges.clone(),
         paper: Some(paper(config, parts, tasks)?),
-        exec: config.exec.enabled.then(|| crate::exec::parts(config)),
+        exec: config.exec.enabled.then(|| crate::exec::parts(config, &parts.clock, &parts.entropy, &[])),
         // a server with listeners of its own adds them
         tunnels: None,
         ledger: parts.database.ledger(),
@@ -213,6 +219,7 @@ pub fn auth_settings(config: &Config, entropy: &dyn Entropy) -> Result<AuthSetti
         hash_workers: auth.hash_workers,
         hash_queue: auth.hash_queue,
         local_operator: auth.local_operator,
+        watch: if config.database.file().is_some() { WATCH_ALONE } else { LOOK },
     })
 }
 
@@ -268,6 +275,7 @@ pub fn settings(config: &Config, entropy: &dyn Entropy) -> Result<Settings> {
             limits: ledger_limits(config),
             queue: config.ledger.queue,
             batch: config.ledger.batch,
+            follow: if config.database.file().is_some() { FOLLOW_ALONE } else { LOOK },
         },
         requests: RequestPolicies {
             address: policy(config.limits.address_requests),

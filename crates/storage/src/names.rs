@@ -169,7 +169,7 @@ pub fn media_type(name: &str) -> &'static str {
     found.map_or("application/octet-stream", |(_, kind)| kind)
 }
 
-const MEDIA_TYPES: [(&str, &str); 40] = [
+const MEDIA_TYPES: [(&str, &str); 41] = [
     ("txt", "text/plain"),
     ("log", "text/plain"),
     ("md", "text/markdown"),
@@ -192,6 +192,7 @@ const MEDIA_TYPES: [(&str, &str); 40] = [
     ("gz", "application/gzip"),
     ("tar", "application/x-tar"),
     ("7z", "application/x-7z-compressed"),
+    ("apk", "application/vnd.android.package-archive"),
     ("doc", "application/msword"),
     ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
     ("xls", "application/vnd.ms-excel"),

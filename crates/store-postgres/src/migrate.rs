@@ -9,7 +9,7 @@ use crate::error::text;
 use crate::sql::control;
 
 /// Every migration in order: name and text. Released ones never change (`migrations/CHECKSUMS`).
-const MIGRATIONS: [(&str, &str); 11] = [
+const MIGRATIONS: [(&str, &str); 12] = [
     ("identity", include_str!("../../../migrations/postgres/0001_identity.sql")),
     ("ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
     ("market", include_str!("../../../migrations/postgres/0003_market.sql")),
@@ -21,6 +21,7 @@ const MIGRATIONS: [(&str, &str); 11] = [
     ("fleet", include_str!("../../../migrations/postgres/0009_fleet.sql")),
     ("files", include_str!("../../../migrations/postgres/0010_files.sql")),
     ("programs", include_str!("../../../migrations/postgres/0011_programs.sql")),
+    ("fleet indexes", include_str!("../../../migrations/postgres/0012_fleet_indexes.sql")),
 ];
 
 /// The newest schema this program knows.

@@ -1,7 +1,7 @@
 //! The schema's versions, embedded.
 
 /// Every migration in order: name and text. Released ones never change (`migrations/CHECKSUMS`).
-pub(crate) const MIGRATIONS: [(&str, &str); 10] = [
+pub(crate) const MIGRATIONS: [(&str, &str); 11] = [
     ("identity", include_str!("../../../migrations/sqlite/0001_identity.sql")),
     ("ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
     ("market", include_str!("../../../migrations/sqlite/0003_market.sql")),
@@ -12,6 +12,7 @@ pub(crate) const MIGRATIONS: [(&str, &str); 10] = [
     ("fleet", include_str!("../../../migrations/sqlite/0008_fleet.sql")),
     ("files", include_str!("../../../migrations/sqlite/0009_files.sql")),
     ("programs", include_str!("../../../migrations/sqlite/0010_programs.sql")),
+    ("fleet indexes", include_str!("../../../migrations/sqlite/0011_fleet_indexes.sql")),
 ];
 
 /// The newest schema this program knows.

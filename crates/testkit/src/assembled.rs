@@ -80,6 +80,7 @@ pub fn settings() -> Settings {
             hash_workers: 2,
             hash_queue: 16,
             local_operator: false,
+            watch: Duration::from_millis(250),
         },
         market: MarketSettings {
             multipliers: Multipliers::new(91.into(), 88.into()).expect("good ones"),

@@ -3,6 +3,7 @@
 //! In memory there are the programs `echo`, `cat`, `sleep`, `head -c N /dev/zero`, and the lines `exit N` and
 //! `kill -9 $$`; the suites use no others.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -162,10 +163,28 @@ pub async fn terminals_suite(under: TerminalsUnder) {
     ending(under).await;
 }
 
-/// Both ports in memory; keeps what it was asked to run.
+/// Directories are each user's own, and go with everything that is in them.
+pub async fn workspaces_suite(under: Arc<dyn Workspaces>) {
+    let (a, b) = (UserId(7), UserId(70));
+    assert_eq!(under.owners().await.expect("answers"), []);
+    let (of_a, of_b) = (under.workspace(a).await.expect("is made"), under.workspace(b).await.expect("is made"));
+    assert!(of_a.is_absolute() && of_a != of_b && !of_b.starts_with(&of_a));
+    assert_eq!(under.workspace(a).await.expect("is there"), of_a);
+    let mut owners = under.owners().await.expect("answers");
+    owners.sort();
+    assert_eq!(owners, [a, b]);
+    for _ in 0..2 {
+        under.remove(a).await.expect("twice is fine");
+        assert_eq!(under.owners().await.expect("answers"), [b]);
+    }
+    assert_eq!(under.workspace(a).await.expect("is made anew"), of_a);
+}
+
+/// The ports in memory; keeps what it was asked to run.
 #[derive(Default)]
 pub struct Pretend {
     asked: Mutex<Vec<Command>>,
+    owners: Mutex<BTreeSet<UserId>>,
 }
 
 impl Pretend {
@@ -230,7 +249,17 @@ impl Runner for Pretend {
 #[async_trait]
 impl Workspaces for Pretend {
     async fn workspace(&self, user: UserId) -> Result<PathBuf, RunError> {
+        self.owners.lock().expect("not poisoned").insert(user);
         Ok(format!("/w/{user}").into())
+    }
+
+    async fn remove(&self, user: UserId) -> Result<(), RunError> {
+        self.owners.lock().expect("not poisoned").remove(&user);
+        Ok(())
+    }
+
+    async fn owners(&self) -> Result<Vec<UserId>, RunError> {
+        Ok(self.owners.lock().expect("not poisoned").iter().copied().collect())
     }
 }
 
@@ -341,6 +370,7 @@ mod tests {
     async fn in_memory() {
         let pretend = Arc::new(Pretend::default());
         runner_suite((pretend.clone(), "/w".into())).await;
-        terminals_suite((pretend, "/w".into())).await;
+        terminals_suite((pretend.clone(), "/w".into())).await;
+        workspaces_suite(pretend).await;
     }
 }

@@ -18,7 +18,8 @@ fn email(text: &str) -> Email {
     Email::parse(text).expect("the store answers")
 }
 
-fn new_user(address: &str, role: Role) -> NewUser {
+/// One to be made.
+pub fn new_user(address: &str, role: Role) -> NewUser {
     NewUser { email: email(address), name: "Asha".into(), password: PasswordHash("hash".into()), role, at: at(10) }
 }
 

@@ -30,6 +30,7 @@ pub mod plans;
 pub mod rate;
 pub mod servers;
 pub mod stub_venue;
+pub mod tunnels;
 pub mod wallets;
 pub mod worker_logs;
 pub mod workers;

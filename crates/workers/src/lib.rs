@@ -5,6 +5,7 @@
 
 pub mod egress;
 pub mod fleet;
+pub mod ingress;
 pub mod kv;
 pub mod logs;
 pub mod script;

@@ -1,4 +1,5 @@
 //! `schemathesis`: the OpenAPI document of a real server, asked from outside with requests made from it, good and bad.
+//! By itself it asks everything; as a step of the suites it asks what fits into its time, if it is there at all.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,12 +9,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::{cargo, program, quiet, shown, target_dir};
+use crate::run::{Watch, cargo, program, quiet, shown, target_dir};
 
 /// The one that the checks below are written for.
 const VERSION: &str = "4.32.5";
-/// Requests made for each operation in each phase.
-const EXAMPLES: &str = "10";
+/// Others that take the same arguments.
+const MAJOR: &str = "4.";
+/// What is asked when there is time: requests for each operation in each phase.
+const ALL: [&str; 4] = ["--phases", "examples,coverage,fuzzing", "--max-examples", "10"];
+/// What is asked as a step of the suites: a few requests for each operation, again and again until its seconds are over.
+const BOUNDED: [&str; 6] = ["--phases", "examples,fuzzing", "--max-examples", "2", "--max-time", "40"];
+/// Then it is ended, and has failed.
+const BOUNDED_MAX: Duration = Duration::from_secs(60);
 /// Who asks; others are made first, for small numbers are what requests are made of, and one of them may be deleted.
 const WHO: &str = "fuzzer@example.com";
 const OTHERS: [&str; 4] = ["a@example.com", "b@example.com", "c@example.com", "d@example.com"];
@@ -29,9 +36,23 @@ const HOOKS: &str = include_str!("fuzz_hooks.py");
 const VENUES: [&str; 10] =
     ["BINANCE", "BYBIT", "OKX", "COINBASE", "KRAKEN", "KUCOIN", "HTX", "GATE", "BITGET", "UPBIT"];
 
+/// Where it is installed.
+fn home() -> Result<PathBuf> {
+    Ok(target_dir()?.join("xtask").join(format!("schemathesis-{VERSION}")))
+}
+
+/// The one that is there: installed before, or on the path.
+pub(crate) fn found() -> Result<Option<PathBuf>> {
+    let fits = |tool: &PathBuf| {
+        let version = quiet(program(&tool.to_string_lossy()).arg("--version")).unwrap_or_default();
+        version.split_whitespace().any(|word| word.starts_with(MAJOR))
+    };
+    Ok([home()?.join("bin/schemathesis"), PathBuf::from("schemathesis")].into_iter().find(fits))
+}
+
 /// Schemathesis in an environment of its own below the target directory, made when there is none.
-fn schemathesis() -> Result<PathBuf> {
-    let home = target_dir()?.join("xtask").join(format!("schemathesis-{VERSION}"));
+pub(crate) fn install() -> Result<PathBuf> {
+    let home = home()?;
     let installed = home.join("bin/schemathesis");
     if quiet(program(&installed.to_string_lossy()).arg("--version")).is_some_and(|v| v.contains(VERSION)) {
         return Ok(installed);
@@ -139,10 +160,33 @@ fn token(base: &str) -> Result<String> {
 
 /// `cargo xtask schemathesis`.
 pub(crate) fn schemathesis_run(arguments: &[String]) -> Result<bool> {
-    let tool = schemathesis()?;
+    let tool = install()?;
     if !shown(cargo().args(["build", "--workspace", "--bin", "orrery-gateway"]))? {
         return Ok(false);
     }
+    asked(&tool, |command| shown(command.args(ALL).args(arguments)))
+}
+
+/// The step of the suites, with a server that is built.
+pub(crate) fn bounded(tool: &Path) -> Result<bool> {
+    asked(tool, |command| {
+        let mut child = command.args(BOUNDED).spawn().context("schemathesis does not start")?;
+        let watch = Watch::start();
+        while watch.elapsed() < BOUNDED_MAX {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status.success());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        println!("it did not end within {} seconds", BOUNDED_MAX.as_secs());
+        child.kill()?;
+        child.wait()?;
+        Ok(false)
+    })
+}
+
+/// Starts a server, and has `run` run schemathesis with what it is told every time.
+fn asked(tool: &Path, run: impl FnOnce(&mut Command) -> Result<bool>) -> Result<bool> {
     let target = target_dir()?;
     let (binary, data) = (target.join("debug/orrery-gateway"), target.join("xtask/schemathesis-data"));
     // one of an earlier run is of no use
@@ -158,15 +202,14 @@ pub(crate) fn schemathesis_run(arguments: &[String]) -> Result<bool> {
     std::fs::write(data.join("fuzz_hooks.py"), HOOKS).context("the hooks")?;
     command.current_dir(&data).env("SCHEMATHESIS_HOOKS", "fuzz_hooks").env("PYTHONPATH", &data);
     command.arg("run").arg(format!("{}/api/openapi.json", server.base));
-    command.args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--workers", "2"]);
-    command.args(["--max-examples", EXAMPLES, "--seed", "1", "--no-shrink", "--continue-on-failure"]);
+    command.args(["--checks", CHECKS, "--workers", "2", "--seed", "1", "--no-shrink", "--continue-on-failure"]);
     command.args(["--request-timeout", "60", "--suppress-health-check", "all", "--warnings", "off"]);
     command.args(["--generation-database", "none", "--header", &bearer]);
     // it would end the session that all other requests are made in
     command.args(["--exclude-path", "/api/auth/logout"]);
     // a tunnel leads out of the machine
     command.args(["--exclude-path-regex", "(ngrok|localtunnel|cloudflared|tunnel)/start$"]);
-    let good = shown(command.args(arguments))?;
+    let good = run(&mut command)?;
     if let Some(status) = server.child.try_wait()? {
         println!("the gateway ended: {status}");
         return Ok(false);

@@ -26,9 +26,10 @@ cargo xtask COMMAND
   bench [ARGS]   the criterion benches
   schemathesis [ARGS]
                  requests made from the OpenAPI document, good and bad, to a real server (needs Python 3;
-                 installs schemathesis once)
+                 installs schemathesis once). Where it is installed, `test` runs a minute of it
   audit          known vulnerabilities of dependencies (needs internet)
-  setup          install what `test` needs, or say what is missing
+  setup [--schemathesis]
+                 install what `test` needs, or say what is missing; also what it runs only where it is there
   help           this
 
 The exit code is 0 only if nothing failed. `test` ends with a line `N passed, M failed`: every test of
@@ -52,7 +53,8 @@ fn main() -> ExitCode {
 
 /// Runs a command; false when something failed.
 fn dispatch(command: &str, rest: &[String]) -> anyhow::Result<bool> {
-    let takes_arguments = matches!(command, "e2e" | "bench" | "schemathesis");
+    let takes_arguments =
+        matches!(command, "e2e" | "bench" | "schemathesis") || (command == "setup" && rest == ["--schemathesis"]);
     if !takes_arguments && !rest.is_empty() {
         bail!("`{command}` takes no arguments; see `cargo xtask help`");
     }
@@ -67,7 +69,12 @@ fn dispatch(command: &str, rest: &[String]) -> anyhow::Result<bool> {
         "bench" => steps::bench(rest),
         "schemathesis" => fuzz::schemathesis_run(rest),
         "audit" => steps::audit(),
-        "setup" => tools::setup(),
+        "setup" => {
+            if !rest.is_empty() {
+                fuzz::install()?;
+            }
+            tools::setup()
+        }
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(true)

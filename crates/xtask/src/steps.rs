@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::counts::{self, Counts};
 use crate::run::{Watch, cargo, pretty, program, quiet, root, shown, target_dir, teed};
-use crate::tools;
+use crate::{fuzz, tools};
 
 /// Where tests/js writes the closing lines of `node --test`.
 const NODE_SUMMARY: &str = "ORRERY_NODE_SUMMARY";
@@ -216,7 +216,8 @@ fn build() -> Command {
 
 /// `cargo xtask test`.
 pub(crate) fn test() -> Result<bool> {
-    let mut progress = Progress::new(9);
+    let schemathesis = fuzz::found()?;
+    let mut progress = Progress::new(if schemathesis.is_some() { 10 } else { 9 });
     if let Some(version) = quiet(program("rustc").arg("--version")) {
         println!("{}", version.trim());
     }
@@ -226,10 +227,19 @@ pub(crate) fn test() -> Result<bool> {
     if progress.whole("build", || shown(&mut build())) {
         progress.tests("suites", || suites(&[], false));
         progress.tests("doctests", doctests);
+        match &schemathesis {
+            Some(tool) => {
+                progress.whole("schemathesis, briefly", || fuzz::bounded(tool));
+            }
+            None => println!("schemathesis is left out: `cargo xtask setup --schemathesis` gets it"),
+        }
     } else {
         println!("the suites need the build, so they count as failed");
         progress.whole("suites", || Ok(false));
         progress.whole("doctests", || Ok(false));
+        if schemathesis.is_some() {
+            progress.whole("schemathesis, briefly", || Ok(false));
+        }
     }
     progress.whole("clippy", clippy);
     progress.whole("documentation", rustdoc);

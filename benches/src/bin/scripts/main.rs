@@ -31,6 +31,8 @@ for (let i = 0; i < 10; i++) levels.set(i, { price: 60000 + i * 100, side: i < 5
 await Stels.sleep(86400000);
 logger.info(levels.size, exchange.id);
 ";
+/// Between two starts that are measured by themselves.
+const REST: Duration = Duration::from_millis(2);
 const LIGHT: &str = "logger.info('on'); await Stels.sleep(86400000)";
 
 #[derive(Parser)]
@@ -132,11 +134,20 @@ fn order(program: &Program, host: &Arc<Quick>, stop: &Stop) -> Run {
     }
 }
 
-/// From nothing to the first line of log, one worker after the other.
+/// From nothing to the first line of log, one worker after the other: with a rest between them, in which the runtime
+/// makes its next engine ahead, and without one, where it makes each when it is asked for.
 async fn start(engine: &Arc<Engine>, runs: usize) -> Result<()> {
+    start_each(engine, runs, Some(REST), "Orrery worker").await?;
+    start_each(engine, runs, None, "back to back").await
+}
+
+async fn start_each(engine: &Arc<Engine>, runs: usize, rest: Option<Duration>, name: &str) -> Result<()> {
     let program = prepare(engine, LIGHT)?;
     let mut times = Vec::with_capacity(runs);
     for _ in 0..runs {
+        if let Some(rest) = rest {
+            tokio::time::sleep(rest).await;
+        }
         let (host, stop) = (Arc::new(Quick::default()), Stop::new());
         let began = now();
         let run = engine.run(order(&program, &host, &stop));
@@ -149,7 +160,7 @@ async fn start(engine: &Arc<Engine>, runs: usize) -> Result<()> {
         stop.now();
         run.await;
     }
-    line("Orrery worker", times, None)
+    line(name, times, None)
 }
 
 /// Prints how long starts took, in milliseconds, and kB of each of many.

@@ -83,12 +83,7 @@ async fn measure(options: Options) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let workspace = directory.path().canonicalize()?;
     let unix = |without: &[Layer]| {
-        let setup = Setup {
-            program: PathBuf::from("/proc/self/exe"),
-            workspaces: workspace.clone(),
-            without: without.to_vec(),
-            ..Setup::default()
-        };
+        let setup = Setup { program: PathBuf::from("/proc/self/exe"), without: without.to_vec(), ..Setup::default() };
         Box::new(Unix::new(setup))
     };
     let namespaces = [Layer::UserNamespace, Layer::MountNamespace, Layer::PidNamespace, Layer::NetNamespace];

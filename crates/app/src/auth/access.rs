@@ -12,8 +12,6 @@ use crate::events::{Event, Events};
 
 /// Sessions and keys remembered; when full, all are read again.
 const REMEMBERED_MAX: usize = 10_000;
-/// How often changes by other processes are looked for.
-const WATCH_PERIOD: Duration = Duration::from_millis(250);
 
 pub(super) struct Access {
     store: Arc<dyn IdentityStore>,
@@ -99,10 +97,10 @@ impl Access {
         memory.keys.clear();
     }
 
-    /// Looks for changes that other processes made.
-    pub(super) async fn watch(self: Arc<Self>, stopping: CancellationToken) {
+    /// Looks for changes that other processes made, so often.
+    pub(super) async fn watch(self: Arc<Self>, often: Duration, stopping: CancellationToken) {
         let mut seen = None;
-        let mut tick = tokio::time::interval(WATCH_PERIOD);
+        let mut tick = tokio::time::interval(often);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {

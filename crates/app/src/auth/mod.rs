@@ -61,6 +61,8 @@ pub struct AuthSettings {
     pub hash_queue: usize,
     /// Do requests from the machine itself act as operator?
     pub local_operator: bool,
+    /// How often changes of permissions by other processes are looked for.
+    pub watch: Duration,
 }
 
 /// A registration form.
@@ -136,9 +138,9 @@ impl Auth {
         Ok(Self { store, rates, clock, entropy, settings, jwt, tickets, browser, hashing, access, events, turns })
     }
 
-    /// Starts the task that notices changes of permission made by other processes, within 250 ms.
+    /// Starts the task that notices changes of permission made by other processes, within the time of the settings.
     pub fn watch(&self, tasks: &crate::tasks::Tasks) {
-        tasks.spawn("access-watch", self.access.clone().watch(tasks.stopping()));
+        tasks.spawn("access-watch", self.access.clone().watch(self.settings.watch, tasks.stopping()));
     }
 
     /// Another process says that somebody's permissions changed.

@@ -7,7 +7,7 @@ use orrery_identity::Action;
 use orrery_kernel::{Error, ErrorCode, Result, Secret, UserId};
 
 use super::tell::Tell;
-use super::{Exec, failed};
+use super::{Exec, failed, leaving};
 use crate::Ctx;
 
 /// A command as it is asked for.
@@ -80,9 +80,18 @@ impl Exec {
             let most = bounds.wall.max.as_secs();
             Error::invalid("timeout", format!("timeout must be more than 0 and at most {most} seconds"))
         })?;
-        let slot = self.slots.take(user).await?;
+        let gone = self.leavers.enter(user)?;
+        let slot = tokio::select! {
+            slot = self.slots.take(user) => slot?,
+            () = gone.cancelled() => return Err(leaving::gone()),
+        };
         let tell = Tell::start(self.events.clone(), user, self.id(), &shown);
-        let run = self.parts.runner.run(command, limits, Some(tell.clone())).await;
+        let run = tokio::select! {
+            run = self.parts.runner.run(command, limits, Some(tell.clone())) => run,
+            never = tell.keep_up() => match never {},
+            // to drop the run is to end it
+            () = gone.cancelled() => return Err(leaving::gone()),
+        };
         drop(slot);
         let ended = |outcome| self.auth.record_outcome(ctx, "execute", target("command", &shown), outcome);
         let finished = match run {

@@ -3,7 +3,9 @@
 //! Who may is asked first, then the guard against slips; what holds a run in is behind the ports.
 
 mod commands;
+mod leaving;
 mod runs;
+mod shells;
 mod slots;
 mod tell;
 mod terminals;
@@ -17,11 +19,13 @@ pub use commands::{Done, Line};
 use orrery_exec::{
     Bounds, Command, Input, Layers, NetPolicy, Profile, RunError, Runner, Terminals, Timing, What, Workspaces, guard,
 };
-use orrery_kernel::{Clock, Entropy, Error, ErrorCode, Result, Secret};
+use orrery_identity::IdentityStore;
+use orrery_kernel::{Clock, Entropy, Error, ErrorCode, Result, Secret, UserId};
 pub use runs::{Placed, ProgramRun};
+pub use shells::ShellAnswer;
 use slots::Slots;
 pub use tell::{Piece, Told};
-pub use terminals::{Answer, Listed, ShellAnswer};
+pub use terminals::{Answer, Listed};
 use tokio_util::sync::CancellationToken;
 pub use viewing::{View, Viewed};
 
@@ -103,6 +107,7 @@ pub struct Exec {
     parts: ExecParts,
     slots: Slots,
     sessions: terminals::Sessions,
+    leavers: leaving::Leavers,
     auth: Arc<Auth>,
     events: Events,
     clock: Arc<dyn Clock>,
@@ -117,13 +122,16 @@ impl Exec {
         events: Events,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        users: Arc<dyn IdentityStore>,
         tasks: &Tasks,
     ) -> Arc<Self> {
         let settings = &parts.settings;
         let slots = Slots::new(settings.runs_per_user, settings.runs, settings.queue);
         let sessions = terminals::Sessions::default();
-        let exec = Arc::new(Self { parts, slots, sessions, auth, events, clock, entropy, tasks: tasks.clone() });
-        tasks.spawn("terminals-sweep", exec.clone().sweep());
+        let (leavers, tasks) = (leaving::Leavers::default(), tasks.clone());
+        let exec = Arc::new(Self { parts, slots, sessions, leavers, auth, events, clock, entropy, tasks });
+        exec.tasks.spawn("terminals-sweep", exec.clone().sweep());
+        exec.tasks.spawn("exec-leavers", exec.clone().watch_leavers(users, exec.events.clone()));
         exec
     }
 
@@ -183,7 +191,9 @@ impl Exec {
     }
 
     /// The caller's directory.
-    async fn workspace(&self, user: orrery_kernel::UserId) -> Result<PathBuf> {
+    async fn workspace(&self, user: UserId) -> Result<PathBuf> {
+        // one who is gone gets none any more
+        self.leavers.enter(user)?;
         self.parts.workspaces.workspace(user).await.map_err(|e| failed("command", e))
     }
 

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use orrery_exec::{
-    Answered, Command, Exit, NetPolicy, Prompt, Screen, Session, Settled, Size, Taken, TerminalHandle, TtyMode, What,
+    Command, Exit, NetPolicy, Prompt, Screen, Session, Settled, Size, Taken, TerminalHandle, TtyMode, What,
 };
 use orrery_identity::Action;
 use orrery_kernel::{Error, ErrorCode, Result, Secret, Timestamp, UserId};
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use super::tell::Tell;
 use super::{Exec, Placed, ProgramRun, failed};
 use crate::Ctx;
 
@@ -50,19 +52,6 @@ pub struct Answer {
     pub return_code: Option<i32>,
 }
 
-/// What a shell says to one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShellAnswer {
-    /// The line's output.
-    pub output: String,
-    /// Is some of it missing?
-    pub truncated: bool,
-    /// Its code.
-    pub return_code: i32,
-    /// Where the shell is.
-    pub directory: String,
-}
-
 /// A session in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -95,18 +84,23 @@ pub(super) struct State {
 
 /// A session.
 pub(super) struct Entry {
-    id: String,
+    pub(super) id: String,
     pub(super) user: UserId,
     command: String,
     began: Timestamp,
     since: Instant,
     pub(super) terminal: Arc<dyn TerminalHandle>,
     state: Mutex<State>,
-    changed: Notify,
+    mode: TtyMode,
+    /// Shows that its user runs something.
+    _user: Arc<CancellationToken>,
+    /// Tells its owner's sockets.
+    tell: Arc<Tell>,
+    pub(super) changed: Notify,
     /// Output as it comes, for viewers.
     pub(super) live: broadcast::Sender<Bytes>,
     /// Who asks and who answers take turns.
-    turn: tokio::sync::Mutex<()>,
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 impl Entry {
@@ -128,18 +122,33 @@ impl Entry {
 
     /// Reads the terminal until its end, whether anybody looks or not.
     async fn pump(self: Arc<Self>) {
+        tokio::select! {
+            () = self.read() => {}
+            never = self.tell.keep_up() => match never {},
+        }
+    }
+
+    async fn read(&self) {
         let mut burst = 0;
         while let Some(bytes) = self.terminal.read().await {
             let at = self.at();
-            {
+            let shown = {
                 let mut state = self.state();
                 state.screen.feed(&bytes);
-                match &mut state.prompt {
-                    Some(prompt) => prompt.wrote(&bytes),
-                    None => state.session.wrote(at, &bytes),
-                }
+                let shown = match &mut state.prompt {
+                    Some(prompt) => prompt.wrote(&bytes).into(),
+                    None => {
+                        state.session.wrote(at, &bytes);
+                        bytes.clone()
+                    }
+                };
                 // under the same lock as the screen, so that a viewer misses nothing and hears nothing twice
                 let _ = self.live.send(bytes.clone());
+                shown
+            };
+            // who has a screen looks at it: without its escape sequences it is not to be read
+            if self.mode == TtyMode::Quiet {
+                self.tell.session_wrote(&shown);
             }
             self.changed.notify_waiters();
             burst += bytes.len();
@@ -154,6 +163,7 @@ impl Entry {
         state.session.end(exit);
         state.ended_at = Some(at);
         drop(state);
+        self.tell.end(Some(exit.code()));
         let _ = self.live.send(Bytes::new());
         self.changed.notify_waiters();
     }
@@ -176,6 +186,7 @@ impl Entry {
             return Err(Error::invalid("input", format!("input must be at most {INPUT_BYTES_MAX} bytes")));
         }
         self.used();
+        self.tell.renew();
         match tokio::time::timeout(INPUT_TIME, self.terminal.write(bytes)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(failed("input", error)),
@@ -224,9 +235,14 @@ impl Sessions {
     }
 
     /// A session of that user's; of anybody's it says that there is none.
-    fn of(&self, user: UserId, id: &str) -> Result<Arc<Entry>> {
+    pub(super) fn of(&self, user: UserId, id: &str) -> Result<Arc<Entry>> {
         let found = self.entries().get(id).filter(|entry| entry.user == user).cloned();
         found.ok_or_else(missing)
+    }
+
+    /// Takes all of that user's out.
+    pub(super) fn take_of(&self, user: UserId) -> Vec<Arc<Entry>> {
+        self.entries().extract_if(|_, entry| entry.user == user).map(|(_, entry)| entry).collect()
     }
 
     pub(super) fn any(&self, id: &str) -> Option<Arc<Entry>> {
@@ -239,12 +255,12 @@ pub(super) fn missing() -> Error {
 }
 
 /// How a session is opened.
-struct Opening {
-    command: Command,
-    shown: String,
-    size: Size,
-    mode: TtyMode,
-    prompt: Option<Prompt>,
+pub(super) struct Opening {
+    pub(super) command: Command,
+    pub(super) shown: String,
+    pub(super) size: Size,
+    pub(super) mode: TtyMode,
+    pub(super) prompt: Option<Prompt>,
 }
 
 impl Exec {
@@ -264,8 +280,9 @@ impl Exec {
         Ok(())
     }
 
-    async fn open(&self, ctx: &Ctx, user: UserId, opening: Opening) -> Result<Arc<Entry>> {
+    pub(super) async fn open(&self, ctx: &Ctx, user: UserId, opening: Opening) -> Result<Arc<Entry>> {
         self.room(user)?;
+        let here = self.leavers.enter(user)?;
         let Opening { command, shown, size, mode, prompt } = opening;
         let mut env =
             vec![("TERM".to_owned(), if mode == TtyMode::Screen { "xterm-256color" } else { "dumb" }.to_owned())];
@@ -291,21 +308,30 @@ impl Exec {
             used: Duration::ZERO,
             shared: false,
         };
+        // others may have opened some while this one was: then it ends again, unpumped
+        self.room(user)?;
+        let id = format!("session-{}", self.id());
         let entry = Arc::new(Entry {
-            id: format!("session-{}", self.id()),
+            tell: Tell::start(self.events.clone(), user, id.clone(), &shown),
+            id,
             user,
             command: shown,
             began: self.clock.now(),
             since: Instant::now(),
             terminal,
             state: Mutex::new(state),
+            mode,
+            _user: here,
             changed: Notify::new(),
             live: broadcast::Sender::new(VIEWER_PIECES),
             turn: tokio::sync::Mutex::new(()),
         });
-        // others may have opened some while this one was: then it ends again, unpumped
-        self.room(user)?;
         self.sessions.entries().insert(entry.id.clone(), entry.clone());
+        if let Err(error) = self.leavers.enter(user) {
+            // they went while it was opened
+            self.sessions.entries().remove(&entry.id);
+            return Err(error);
+        }
         self.tasks.spawn_connection("terminal", entry.clone().pump());
         self.auth.record_outcome(ctx, "terminal_open", entry.id.clone(), "ok").await;
         Ok(entry)
@@ -400,93 +426,6 @@ impl Exec {
         Ok(())
     }
 
-    /// Opens a shell that is told one line at a time. Returns its id and where it is.
-    ///
-    /// # Errors
-    /// As [`Self::start_session`].
-    pub async fn open_shell(&self, ctx: &Ctx) -> Result<(String, String)> {
-        let user = ctx.authorize(Action::Execute)?.user;
-        let workspace = self.workspace(user).await?;
-        let prompt = Prompt::new(self.id());
-        let what = bash();
-        let command = Command {
-            env: prompt.env(),
-            profile: self.parts.settings.commands,
-            ..Command::new(what, workspace.clone())
-        };
-        let size = Size { rows: 30, columns: 120 };
-        let opening = Opening { command, shown: "bash".to_owned(), size, mode: TtyMode::Quiet, prompt: Some(prompt) };
-        let entry = self.open(ctx, user, opening).await?;
-        let _turn = entry.turn.lock().await;
-        // its first prompt
-        match self.line_done(&entry).await {
-            Some(answered) => Ok((entry.id.clone(), answered.directory)),
-            None => Ok((entry.id.clone(), workspace.to_string_lossy().into_owned())),
-        }
-    }
-
-    /// Has a shell do one line.
-    ///
-    /// # Errors
-    /// `NotFound`; `Invalid` for a slip, a session that is no such shell, one that has ended; `Timeout`.
-    pub async fn shell_line(&self, ctx: &Ctx, id: &str, line: &str) -> Result<ShellAnswer> {
-        let user = ctx.authorize(Action::Execute)?.user;
-        let entry = self.sessions.of(user, id)?;
-        let workspace = self.workspace(user).await?;
-        self.line(line, workspace, None)?;
-        let _turn = entry.turn.lock().await;
-        match &mut entry.state().prompt {
-            Some(prompt) => prompt.begin(),
-            None => return Err(Error::invalid("session_id", "The session is not told line by line")),
-        }
-        entry.write(Prompt::typed(line).as_bytes()).await?;
-        let answered = self.line_done(&entry).await;
-        self.auth.record_outcome(ctx, "execute", entry.id.clone(), "ok").await;
-        let ended = entry.state().session.exit();
-        match (answered, ended) {
-            (Some(answered), _) => Ok(ShellAnswer {
-                output: answered.output.text,
-                truncated: answered.output.truncated,
-                return_code: answered.code,
-                directory: answered.directory,
-            }),
-            (None, Some(exit)) => Ok(ShellAnswer {
-                output: entry.state().prompt.as_mut().map(Prompt::so_far).unwrap_or_default(),
-                truncated: false,
-                return_code: exit.code(),
-                directory: String::new(),
-            }),
-            (None, None) => {
-                // an interrupt, as from the keyboard
-                let _ = entry.write(b"\x03").await;
-                let seconds = self.parts.settings.line.as_secs();
-                Err(Error::new(ErrorCode::Timeout, format!("Command timed out after {seconds} seconds")))
-            }
-        }
-    }
-
-    /// Waits for a shell's mark; `None` when it ended or takes too long.
-    async fn line_done(&self, entry: &Entry) -> Option<Answered> {
-        let done = async {
-            loop {
-                let changed = entry.changed.notified();
-                tokio::pin!(changed);
-                changed.as_mut().enable();
-                {
-                    let mut state = entry.state();
-                    if let Some(answered) = state.prompt.as_mut().and_then(Prompt::take) {
-                        return Some(answered);
-                    }
-                    if state.session.exit().is_some() {
-                        return None;
-                    }
-                }
-                changed.await;
-            }
-        };
-        tokio::time::timeout(self.parts.settings.line, done).await.ok().flatten()
-    }
-
     /// Opens a terminal for a screen, with a shell in it. Returns its id.
     ///
     /// # Errors
@@ -535,6 +474,7 @@ impl Exec {
                 () = tokio::time::sleep(SWEEP) => {}
             }
             let entries: Vec<_> = self.sessions.entries().values().cloned().collect();
+            let mut idle_ones = Vec::new();
             for entry in entries {
                 let at = entry.at();
                 let (idle, over) = {
@@ -542,13 +482,15 @@ impl Exec {
                     let over = state.ended_at.is_some_and(|ended| at.saturating_sub(ended) >= KEPT);
                     (state.session.exit().is_none() && state.session.is_idle(at), over)
                 };
-                if idle {
-                    entry.terminal.terminate().await;
-                }
                 if over {
                     self.sessions.entries().remove(&entry.id);
                 }
+                if idle {
+                    idle_ones.push(entry);
+                }
             }
+            // a shell takes its grace to end; together they take it once
+            futures_util::future::join_all(idle_ones.iter().map(|entry| entry.terminal.terminate())).await;
         }
         // what runs in them must not keep the process from ending
         let entries: Vec<_> = self.sessions.entries().drain().map(|(_, entry)| entry).collect();
@@ -556,7 +498,7 @@ impl Exec {
     }
 }
 
-fn bash() -> What {
+pub(super) fn bash() -> What {
     let arguments = ["--norc", "--noprofile"].map(str::to_owned).into();
     What::Program { program: "bash".to_owned(), arguments }
 }

@@ -30,6 +30,8 @@ const END_MAX: Duration = Duration::from_millis(500);
 struct Inner {
     /// Runs under way, and whether that is written down: one of each worker.
     open: HashMap<String, (RunRecord, bool)>,
+    /// Is any of them not written down?
+    fresh: bool,
     ended: VecDeque<RunRecord>,
     /// One of each worker.
     totals: HashMap<String, Totals>,
@@ -57,7 +59,9 @@ impl Book {
 
     /// A run has begun. One that ends before the next batch is written once.
     pub fn began(&self, record: RunRecord) {
-        self.inner().open.insert(record.id.clone(), (record, false));
+        let inner = &mut *self.inner();
+        inner.open.insert(record.id.clone(), (record, false));
+        inner.fresh = true;
     }
 
     /// It has ended.
@@ -149,13 +153,16 @@ impl Book {
                 let inner = &mut *self.inner();
                 let ended = inner.ended.len().min(BATCH);
                 let mut batch: Vec<RunRecord> = inner.ended.drain(..ended).collect();
-                for (record, written) in inner.open.values_mut().filter(|(_, written)| !*written) {
+                // thousands that are all written down are not gone through each time
+                let open = inner.fresh.then(|| inner.open.values_mut()).into_iter().flatten();
+                for (record, written) in open.filter(|(_, written)| !*written) {
                     if batch.len() == BATCH {
                         break;
                     }
                     *written = true;
                     batch.push(record.clone());
                 }
+                inner.fresh = batch.len() == BATCH;
                 batch
             };
             if batch.is_empty() {
@@ -189,7 +196,10 @@ impl Book {
         let inner = &mut *self.inner();
         for record in batch.into_iter().rev() {
             match inner.open.get_mut(&record.id) {
-                Some((_, written)) => *written = false,
+                Some((_, written)) => {
+                    *written = false;
+                    inner.fresh = true;
+                }
                 // one that ended meanwhile is in the list already
                 None if record.ended_at.is_some() && inner.ended.len() < ENDED_MAX => inner.ended.push_front(record),
                 None => {}

@@ -15,7 +15,7 @@ use super::Told;
 /// Between two looks, where nobody says that something changed.
 const EVERY: Duration = Duration::from_secs(2);
 /// A look takes at most this part of the time until the next, so that many idle workers stay cheap.
-const SHARE: u32 = 400;
+const SHARE: u32 = 1_000;
 /// The longest time between two looks.
 const EVERY_MAX: Duration = Duration::from_secs(15);
 /// Between two looks that were asked for: many saves are one look.

@@ -9,7 +9,7 @@ use orrery_app::fleet::host::{HostPorts, HostSettings, Publisher, Said, WorkerHo
 use orrery_app::fleet::{Hosts as _, LogSink, Right, Running, Secrets};
 use orrery_app::paper::{PaperParts, PaperSettings};
 use orrery_app::tasks::Tasks;
-use orrery_egress::{NetEgress, Resolver, Times};
+use orrery_egress::{NetEgress, NetIngress, Resolver, ServeTimes, Times};
 use orrery_feeds::Simulated;
 use orrery_kernel::{Clock as _, Timestamp};
 use orrery_script::{Engine, NoModules};
@@ -24,6 +24,7 @@ use orrery_venues::paper::Walk;
 use orrery_wallets::Account;
 use orrery_workers::egress::Policy;
 use orrery_workers::fleet::FleetStore;
+use orrery_workers::ingress::Ports;
 use orrery_workers::kv::KvStore;
 use orrery_workers::script::{
     End, Host, HostError, Isolation, Level, Limits, Outcome, Run, ScriptRuntime as _, Setting, Source,
@@ -150,6 +151,11 @@ async fn bench_on(hosts: &[String], clock: Arc<ManualClock>, (fleet, kv): Shared
         bus: Arc::new(MemoryBus::default()),
         venues: app.venues.clone(),
         egress: Arc::new(NetEgress::new(policy, Arc::new(Trap), Times::default()).unwrap()),
+        ingress: Arc::new(NetIngress::new(
+            "127.0.0.1".parse().unwrap(),
+            Ports::parse("1024-65535").unwrap(),
+            ServeTimes::default(),
+        )),
         publisher: heard.clone(),
         clock: clock.clone(),
         wall: clock.clone(),

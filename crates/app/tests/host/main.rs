@@ -8,3 +8,4 @@ mod escape;
 mod keys;
 mod orders;
 mod scripts;
+mod serve;

@@ -2,7 +2,7 @@
 
 use orrery_exec::{Command, Ending, Exit, Layer, Limits, NetPolicy, Profile, Runner as _};
 
-use crate::{Machine, NAMESPACES, limits, machine, without};
+use crate::{Machine, NAMESPACES, closing, hiding, limits, machine, without};
 
 const MOUNTS: [Layer; 3] = [Layer::MountNamespace, Layer::PidNamespace, Layer::NetNamespace];
 /// Landlock alone, namespaces alone, both.
@@ -111,6 +111,50 @@ async fn it_gets_no_descriptors() {
 }
 
 #[tokio::test]
+async fn ports_of_the_server_are_closed_to_it() {
+    let (server, other) = (listener(), listener());
+    let port = |of: &std::net::TcpListener| of.local_addr().unwrap().port();
+    let machine = closing(&[port(&server)]);
+    let talk = async |machine: &Machine, code: &str, profile| {
+        let program = Command::program("python3", &["-c", code], &machine.workspace);
+        machine.run(Command { net: NetPolicy::All, profile, ..program }).await.stdout.text
+    };
+    let plain = |port| format!("import socket; socket.create_connection(('127.0.0.1', {port}), 2); print('in')");
+    let renamed =
+        |port| format!("import socket; s = socket.socket(2, 1, 262); s.connect(('127.0.0.1', {port})); print('in')");
+    let sent = |port| {
+        format!(
+            "import socket; s = socket.socket(2, 1); s.sendto(b'x', 0x20000000, ('127.0.0.1', {port})); print('in')"
+        )
+    };
+    for profile in [Profile::Standard, Profile::Strict] {
+        for code in [plain(port(&server)), renamed(port(&server)), sent(port(&server))] {
+            assert_eq!(talk(&machine, &code, profile).await, "", "{code}");
+        }
+    }
+    if machine.unix.layers().await.has(Layer::Landlock) {
+        assert_eq!(talk(&machine, &plain(port(&other)), Profile::Standard).await, "in\n");
+    }
+    // who may do everything may do this
+    assert_eq!(talk(&machine, &plain(port(&server)), Profile::Off).await, "in\n");
+}
+
+#[tokio::test]
+async fn calls_under_other_numbers_are_refused() {
+    let code = "import ctypes, errno, os; libc = ctypes.CDLL(None, use_errno=True); \
+                libc.syscall(0x40000000 + 39); print(errno.errorcode[ctypes.get_errno()])";
+    let machine = machine();
+    if cfg!(target_arch = "x86_64") && machine.unix.layers().await.has(Layer::Seccomp) {
+        let program = Command::program("python3", &["-c", code], &machine.workspace);
+        assert_eq!(machine.run(program).await.stdout.text, "EPERM\n");
+    }
+}
+
+fn listener() -> std::net::TcpListener {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+#[tokio::test]
 async fn it_talks_to_whom_it_may() {
     let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = server.local_addr().unwrap().port();
@@ -188,4 +232,22 @@ async fn without_a_sandbox_the_limits_hold() {
     let command =
         Command { profile: Profile::Off, ..Command::shell("cat ../../secret; ulimit -c", &machine.workspace) };
     assert_eq!(machine.run(command).await.stdout.text, "planted0\n");
+}
+
+#[tokio::test]
+async fn sockets_that_are_hidden_answer_nobody() {
+    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+    let path = folder.path().canonicalize().unwrap().join("service.sock");
+    let _server = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let code = format!("import socket; socket.socket(1).connect('{}'); print('in')", path.display());
+    let ask = async |machine: &Machine| {
+        let program = Command::program("python3", &["-c", &code], &machine.workspace);
+        machine.run(program).await.stdout.text
+    };
+    for hidden in [path.clone(), folder.path().canonicalize().unwrap()] {
+        let machine = hiding(&[hidden]);
+        if machine.unix.layers().await.has(Layer::MountNamespace) {
+            assert_eq!(ask(&machine).await, "");
+        }
+    }
 }

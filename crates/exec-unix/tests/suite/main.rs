@@ -29,12 +29,27 @@ pub struct Machine {
 
 /// Layers that are switched off, by turns.
 pub fn without(layers: &[Layer]) -> Machine {
+    made(Setup { without: layers.to_vec(), ..Setup::default() })
+}
+
+/// With ports that are closed to runs.
+pub fn closing(ports: &[u16]) -> Machine {
+    made(Setup { closed: ports.to_vec(), ..Setup::default() })
+}
+
+/// With places that are hidden beside the data directory.
+pub fn hiding(places: &[PathBuf]) -> Machine {
+    made(Setup { hidden: places.to_vec(), ..Setup::default() })
+}
+
+fn made(mut setup: Setup) -> Machine {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().canonicalize().unwrap().join("data");
     let workspace = data.join("workspaces/1");
     std::fs::create_dir_all(&workspace).unwrap();
     std::fs::write(data.join("secret"), "planted").unwrap();
-    let setup = Setup { program: program(), hidden: vec![data.clone()], without: layers.to_vec(), ..Setup::default() };
+    setup.program = program();
+    setup.hidden.push(data.clone());
     Machine { unix: Arc::new(Unix::new(setup)), workspace, data, _directory: directory }
 }
 

@@ -1,12 +1,16 @@
 //! Programs in terminals: do they wait for input, and what do they write?
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+
 use orrery_exec::{
-    Bounds, Command, Exit, Foreground, NetPolicy, Session, Settled, Size, TerminalHandle, Terminals as _, Timing,
-    TtyMode,
+    Bounds, Command, Exit, Foreground, Layer, NetPolicy, Runner as _, Session, Settled, Size, TerminalHandle,
+    Terminals as _, Timing, TtyMode,
 };
 
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tokio::time::Instant;
 
 use crate::{Machine, NAMESPACES, machine, without};
@@ -51,6 +55,19 @@ impl Driven {
                 Err(_) => {}
             }
         }
+    }
+
+    /// What it writes until it ends, however busy the machine is.
+    async fn rest(&mut self) -> String {
+        let mut all = String::new();
+        for _ in 0..12 {
+            let (settled, text) = self.settle().await;
+            all.push_str(&text);
+            if matches!(settled, Settled::Ended(_)) {
+                return all;
+            }
+        }
+        panic!("it does not end: {all}");
     }
 
     async fn says(&mut self, typed: &str) -> String {
@@ -169,4 +186,38 @@ async fn nobody_who_looks_means_nobody_who_runs() {
     assert!(crate::runs(&mark));
     drop(driven);
     crate::until("it is ended", || !crate::runs(&mark)).await;
+}
+
+/// A terminal of this machine, as an operator's: our side, which does not wait, and its name.
+fn somebodys() -> (OwnedFd, String) {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    rustix::io::ioctl_fionbio(&ours, true).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+    (ours, name)
+}
+
+#[tokio::test]
+async fn terminals_of_others_are_not_there() {
+    for machine in both() {
+        // somebody's, of the same user of the machine
+        let other = Driven::open(&machine, Command::program("cat", &[], &machine.workspace)).await;
+        let (ours, name) = somebodys();
+        let line = format!("for tty in /dev/pts/[0-9]* {name}; do echo 42 > $tty; done 2>&1; echo over");
+        let mut driven = Driven::open(&machine, Command::shell(&line, &machine.workspace)).await;
+        let text = driven.rest().await;
+        assert!(text.contains("over"), "{text}");
+        assert!(other.terminal.read().now_or_never().is_none(), "what the run wrote is there");
+        assert!(rustix::io::read(&ours, &mut [0; 64]).is_err(), "what the run wrote is there");
+    }
+    let machine = machine();
+    if !machine.unix.layers().await.has(Layer::MountNamespace) {
+        eprintln!("this machine has no mount namespaces: there are no terminals within a terminal");
+        return;
+    }
+    let line = "tty; python3 -c 'import pty; pty.spawn([\"/bin/echo\", \"nested\"])'";
+    let mut driven = Driven::open(&machine, Command::shell(line, &machine.workspace)).await;
+    let text = driven.rest().await;
+    assert!(text.starts_with("/dev/pts/0\n") && text.contains("nested"), "{text:?}");
 }

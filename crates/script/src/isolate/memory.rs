@@ -7,8 +7,8 @@
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rquickjs::allocator::Allocator;
 
@@ -44,29 +44,35 @@ impl Meter {
     }
 }
 
-/// Allocates for one engine.
+/// What an engine may use, and by what its run is interrupted.
+pub(crate) struct Bounds {
+    pub limit: usize,
+    pub control: Arc<Control>,
+}
+
+/// Allocates for one engine. Until it has bounds, no script is in it.
 pub(crate) struct Memory {
     meter: Arc<Meter>,
-    control: Arc<Control>,
-    limit: usize,
+    bounds: Arc<OnceLock<Bounds>>,
     used: usize,
     /// What was in use when the run was found interrupted.
     closed_at: Option<usize>,
 }
 
 impl Memory {
-    pub fn new(limit: usize, meter: Arc<Meter>, control: Arc<Control>) -> Self {
-        Self { meter, control, limit, used: 0, closed_at: None }
+    pub fn new(meter: Arc<Meter>, bounds: Arc<OnceLock<Bounds>>) -> Self {
+        Self { meter, bounds, used: 0, closed_at: None }
     }
 
     /// May so many bytes more be used, in one piece of that size?
     fn admits(&mut self, more: usize, piece: usize) -> bool {
-        if self.used.saturating_add(more) > self.limit {
+        let Some(bounds) = self.bounds.get() else { return true };
+        if self.used.saturating_add(more) > bounds.limit {
             self.meter.refused.store(true, Ordering::Relaxed);
             return false;
         }
         // smaller pieces come from the engine's own pages, so this is asked seldom
-        if self.closed_at.is_none() && self.control.interrupted() {
+        if self.closed_at.is_none() && bounds.control.interrupted() {
             self.closed_at = Some(self.used);
         }
         match self.closed_at {
@@ -176,7 +182,8 @@ mod tests {
 
     fn memory(limit: usize) -> (Memory, Arc<Meter>, Arc<Control>) {
         let (meter, control) = (Arc::default(), Arc::new(Control::new(Stop::new(), oneshot::channel().0)));
-        (Memory::new(limit, Arc::clone(&meter), control.clone()), meter, control)
+        let bounds = OnceLock::from(Bounds { limit, control: Arc::clone(&control) });
+        (Memory::new(Arc::clone(&meter), Arc::new(bounds)), meter, control)
     }
 
     #[test]

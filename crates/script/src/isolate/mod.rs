@@ -1,5 +1,6 @@
 //! One engine with one script in it.
 
+mod blank;
 pub(crate) mod code;
 mod globals;
 pub(crate) mod memory;
@@ -12,12 +13,13 @@ mod thrown;
 use std::sync::Arc;
 
 use orrery_workers::script::{HostError, TICK};
-use rquickjs::{Context, Ctx, Error, Function, Runtime, Value};
+use rquickjs::{Context, Ctx, Error, Function, Value};
 
-use crate::natives::{Around, function};
+use crate::control::Control;
+use crate::natives::Around;
+pub(crate) use blank::{Blank, Blanks};
 use code::Code;
 pub(crate) use globals::Globals;
-use memory::Memory;
 use modules::{Library, Loader};
 pub(crate) use state::{Out, Refused, State, cut};
 pub(crate) use table::{LARGER, Table};
@@ -40,32 +42,30 @@ pub(crate) enum Event {
 pub(crate) struct Isolate {
     // keeps its runtime alive
     context: Context,
-    around: Around,
+    state: Arc<State>,
+    control: Arc<Control>,
 }
 
 impl Isolate {
-    /// An empty one.
-    ///
-    /// Errors: those of the engine, as there is no memory for it.
-    pub fn new(around: Around, library: Arc<Library>) -> Result<Self, Error> {
-        let limits = &around.state.limits;
-        let memory = Memory::new(limits.memory, around.meter.clone(), around.control.clone());
-        let runtime = Runtime::new_with_alloc(memory)?;
-        runtime.set_max_stack_size(limits.stack);
-        let control = around.control.clone();
-        runtime.set_interrupt_handler(Some(Box::new(move || control.interrupted())));
-        let state = around.state.clone();
+    /// For one script, of an engine that had none.
+    pub fn new(blank: Blank, state: Arc<State>, control: Arc<Control>, library: Arc<Library>) -> Self {
+        let runtime = &blank.runtime;
+        blank.bind(state.limits.memory, &control);
+        blank.surround(Around { state: state.clone(), control: control.clone(), meter: blank.meter.clone() });
+        runtime.set_max_stack_size(state.limits.stack);
+        let interrupts = control.clone();
+        runtime.set_interrupt_handler(Some(Box::new(move || interrupts.interrupted())));
+        let rejections = state.clone();
         runtime.set_host_promise_rejection_tracker(Some(Box::new(move |ctx, promise, reason, handled| {
             let promise = code::identity(&promise) as usize;
             if handled {
-                state.handled(promise);
+                rejections.handled(promise);
             } else {
-                state.unhandled(promise, thrown(&ctx, &reason).to_string());
+                rejections.unhandled(promise, thrown(&ctx, &reason).to_string());
             }
         })));
         runtime.set_loader(Loader(library.clone()), Loader(library));
-        let context = Context::full(&runtime)?;
-        Ok(Self { context, around })
+        Self { context: blank.context, state, control }
     }
 
     /// Starts the script.
@@ -79,19 +79,17 @@ impl Isolate {
         })
     }
 
-    fn begin<'js>(&self, ctx: &Ctx<'js>, program: &Code) -> rquickjs::Result<()> {
-        let core = parts::code("core").ok_or(Error::Unknown)?.load(ctx)?;
-        let core = core.into_function().ok_or(Error::Unknown)?;
+    fn begin(&self, ctx: &Ctx<'_>, program: &Code) -> rquickjs::Result<()> {
+        blank::restart_clock(ctx);
+        let hook = hook(ctx)?;
         let setting = ctx.json_parse(self.setting())?;
-        let hook: Function<'js> = core.call((function(ctx, self.around.clone())?, setting))?;
+        hook.call::<_, ()>(("begin", setting))?;
         let main = program.load(ctx)?;
-        // the engine frees what it keeps of its user before it goes
-        ctx.store_userdata(hook.clone()).map_err(|_| Error::Unknown)?;
         hook.call::<_, ()>(("main", main))
     }
 
     fn setting(&self) -> String {
-        let setting = &self.around.state.setting;
+        let setting = &self.state.setting;
         serde_json::json!({
             "nid": setting.nid,
             "network": setting.network,
@@ -109,13 +107,13 @@ impl Isolate {
     pub fn turn(&self, events: Vec<Event>) {
         self.context.with(|ctx| {
             for event in events {
-                if self.around.control.interrupted() {
+                if self.control.interrupted() {
                     break;
                 }
                 if let Err(error) = self.give(&ctx, event) {
                     let text = describe(&ctx, &error);
-                    if !self.around.control.interrupted() {
-                        self.around.state.uncaught(&text);
+                    if !self.control.interrupted() {
+                        self.state.uncaught(&text);
                     }
                 }
                 self.settle_down(&ctx);
@@ -124,7 +122,7 @@ impl Isolate {
     }
 
     fn give<'js>(&self, ctx: &Ctx<'js>, event: Event) -> rquickjs::Result<()> {
-        let hook = ctx.userdata::<Function<'js>>().ok_or(Error::Unknown)?.clone();
+        let hook = hook(ctx)?;
         match event {
             Event::Settled(id, Ok(answer)) => match answer_of(ctx, answer) {
                 Ok(value) => hook.call(("settle", id, true, value)),
@@ -142,11 +140,16 @@ impl Isolate {
 
     /// Runs what promises left to do, and tells of those that failed without anybody waiting.
     fn settle_down(&self, ctx: &Ctx<'_>) {
-        while !self.around.control.interrupted() && ctx.execute_pending_job() {}
-        if !self.around.control.interrupted() {
-            self.around.state.report_unhandled();
+        while !self.control.interrupted() && ctx.execute_pending_job() {}
+        if !self.control.interrupted() {
+            self.state.report_unhandled();
         }
     }
+}
+
+/// What the runtime's own script left to be called by.
+fn hook<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Function<'js>> {
+    Ok(ctx.userdata::<Function<'js>>().ok_or(Error::Unknown)?.clone())
 }
 
 fn answer_of<'js>(ctx: &Ctx<'js>, answer: String) -> rquickjs::Result<Value<'js>> {

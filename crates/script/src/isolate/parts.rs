@@ -20,7 +20,7 @@ macro_rules! parts {
 }
 
 parts! {
-    "core", "errors", "store", "cex", "ta", "wallet", "format", "events", "url", "text", "crypto", "web", "socket",
+    "core", "errors", "store", "cex", "ta", "wallet", "format", "events", "url", "text", "crypto", "web", "serve", "socket",
     "clone", "guard",
 }
 

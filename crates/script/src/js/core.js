@@ -1,6 +1,6 @@
 // The first of the runtime's scripts: what every script has at once, and the way to the rest.
 // `$.name(…)` is a native; what is taken from the engine is taken here, before the script can change it.
-(function ($, setting) {
+(function ($) {
   "use strict";
   const global = globalThis;
   const { defineProperty } = Reflect;
@@ -141,10 +141,10 @@
     error: (...values) => $.log("error", lines(values)),
   });
 
-  const kit = freeze({
-    $, global, setting, part, call, callText, failure, freeze, hide, uncurry, lines, addTimer, clearTimer, logger,
-    mapGet, mapSet, mapDelete, wellFormed, stringify, parse, sleep,
-  });
+  const kit = {
+    $, global, setting: undefined, part, call, callText, failure, freeze, hide, uncurry, lines, addTimer, clearTimer,
+    logger, mapGet, mapSet, mapDelete, wellFormed, stringify, parse, sleep,
+  };
 
   // a global that is made when it is first read, and that a script may replace; bound functions are the least that a
   // name can cost, and there may be seventy
@@ -169,13 +169,9 @@
 
   const runtime = {};
   once(runtime, "cex", () => part("cex"));
-  const { nid, network, sid, account, tick, protocol } = setting;
-  const config = { nid, network, sid, account, tick };
-  // read by few, and up to 64 kB: made for who asks
-  once(config, "protocol", () => (protocol === null ? null : parse(protocol)));
   const Stels = {
-    config: freeze(config),
-    startTime: setting.startTime,
+    config: undefined,
+    startTime: undefined,
     sleep,
     webfix: (message) => part("store").webfix(Stels, message),
     runtime: freeze(runtime),
@@ -185,7 +181,7 @@
   once(Stels, "ta", () => part("ta"));
   once(Stels, "blockchain", () => part("wallet").blockchain);
   once(Stels, "wallet", () => part("wallet").wallet);
-  fixed("Stels", freeze(Stels));
+  fixed("Stels", Stels);
   fixed("logger", logger);
   fixed("shouldStop", () => {
     cooperative = true;
@@ -207,9 +203,22 @@
   hide(global, "setInterval", (run, ms, ...values) => setTimer(run, ms, values, true));
   hide(global, "clearTimeout", clearTimer);
   hide(global, "clearInterval", clearTimer);
-  const reached = $.globals();
-  for (let i = 0; i < reached.length; i += 2) lazy(reached[i], reached[i + 1], reached[i] !== "errors");
   $.part("guard")(kit);
+
+  // all above is there before anybody knows for which script
+  const begin = (setting) => {
+    kit.setting = setting;
+    freeze(kit);
+    const { nid, network, sid, account, tick, protocol } = setting;
+    const config = { nid, network, sid, account, tick };
+    // read by few, and up to 64 kB: made for who asks
+    once(config, "protocol", () => (protocol === null ? null : parse(protocol)));
+    Stels.config = freeze(config);
+    Stels.startTime = setting.startTime;
+    freeze(Stels);
+    const reached = $.globals();
+    for (let i = 0; i < reached.length; i += 2) lazy(reached[i], reached[i + 1], reached[i] !== "errors");
+  };
 
   // an error of the script, told apart from what never settles
   const main = (script) => {
@@ -231,6 +240,7 @@
     if (what === "settle") settle(id, ok, value, message);
     else if (what === "fire") fire(id);
     else if (what === "stop") stop();
+    else if (what === "begin") begin(id);
     else main(id);
   };
 })

@@ -1,7 +1,7 @@
 // Values as lines of a log, the console, and the parts of Deno that scripts use.
 (function (kit) {
   "use strict";
-  const { $, global, freeze, lines, logger, failure, stringify } = kit;
+  const { $, global, freeze, lines, logger, part, stringify } = kit;
   const { keys, getPrototypeOf } = Object;
   const { isArray } = Array;
   const DEPTH = 4;
@@ -105,13 +105,10 @@
     groupEnd: () => {},
     clear: () => {},
   };
-  const refused = (what) => () => {
-    throw failure("NotSupported", `${what} is not available to workers: publish with Stels.webfix instead`);
-  };
   const Deno = freeze({
     memoryUsage: () => $.memory(),
     loadavg: () => $.loadavg(),
-    serve: refused("Deno.serve"),
+    serve: (...given) => part("serve")(...given),
     env: freeze({ get: () => undefined, has: () => false, toObject: () => ({}) }),
   });
   return freeze({ format, console, Deno });

@@ -54,13 +54,17 @@
     }
     *entries() {
       const names = [...new Set(this.#pairs.map(([name]) => name))].sort();
-      for (const name of names) yield [name, this.get(name)];
+      for (const name of names) {
+        // cookies cannot be joined
+        if (name !== "set-cookie") yield [name, this.get(name)];
+        else for (const cookie of this.getSetCookie()) yield [name, cookie];
+      }
     }
     *keys() {
-      for (const [name] of this) yield name;
+      for (const [name] of this.entries()) yield name;
     }
     *values() {
-      for (const [, value] of this) yield value;
+      for (const [, value] of this.entries()) yield value;
     }
     [Symbol.iterator]() {
       return this.entries();
@@ -205,5 +209,5 @@
     made.type = "basic";
     return made;
   };
-  return freeze({ fetch, Headers, Request, Response });
+  return freeze({ fetch, Headers, Request, Response, bytesOf });
 })

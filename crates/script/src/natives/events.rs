@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rquickjs::{Array, Exception, Result, Value};
+use rquickjs::{Array, Ctx, Exception, Result, Value};
 
 use super::Given;
 use crate::isolate::{Refused, parts, thrown};
@@ -85,9 +85,13 @@ pub(super) fn globals<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
 
 /// `part(name)`: the value of one of the runtime's scripts.
 pub(super) fn part<'js>(given: &Given<'_, 'js>) -> Result<Value<'js>> {
-    let name = given.text(0)?;
-    match parts::code(&name) {
-        Some(code) => code.load(given.ctx),
-        None => Err(Exception::throw_internal(given.ctx, "no such part")),
+    load(given.ctx, &given.text(0)?)
+}
+
+/// The value of one of the runtime's scripts.
+pub(super) fn load<'js>(ctx: &Ctx<'js>, name: &str) -> Result<Value<'js>> {
+    match parts::code(name) {
+        Some(code) => code.load(ctx),
+        None => Err(Exception::throw_internal(ctx, "no such part")),
     }
 }

@@ -10,7 +10,7 @@ mod urls;
 mod venue;
 mod wallet;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use orrery_workers::script::Level;
 use rquickjs::function::Rest;
@@ -140,15 +140,21 @@ impl<'js> Given<'_, 'js> {
     }
 }
 
-/// The function that all of them are.
-pub(crate) fn function<'js>(ctx: &Ctx<'js>, around: Around) -> Result<Function<'js>> {
+/// The function that all of them are. Before there is anything around it, it only gives the runtime's own scripts.
+pub(crate) fn function<'js>(ctx: &Ctx<'js>, around: Arc<OnceLock<Around>>) -> Result<Function<'js>> {
     let native = move |ctx: Ctx<'js>, values: Rest<Value<'js>>| {
         let number = values.0.first().and_then(Value::as_int).and_then(|number| usize::try_from(number).ok());
-        let Some((_, native)) = number.and_then(|number| NATIVES.get(number)) else {
+        let Some((name, native)) = number.and_then(|number| NATIVES.get(number)) else {
             return Err(Exception::throw_internal(&ctx, "no such native"));
         };
         let values = values.0.get(1..).unwrap_or_default();
-        native(&Given { ctx: &ctx, around: &around, values })
+        let Some(around) = around.get() else {
+            return match values.first().and_then(Value::as_string) {
+                Some(part) if *name == "part" => events::load(&ctx, &part.to_string()?),
+                _ => Err(Exception::throw_internal(&ctx, "no script is here yet")),
+            };
+        };
+        native(&Given { ctx: &ctx, around, values })
     };
     Function::new(ctx.clone(), native)
 }

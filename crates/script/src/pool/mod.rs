@@ -58,10 +58,14 @@ pub(crate) fn under_watch<T>(control: &Arc<Control>, budget: Budget, compute: im
 /// The threads.
 pub(crate) struct Pool(Arc<Shared>);
 
+/// What a shared thread does when nothing waits; `false` when there is nothing to do.
+pub(crate) type Spare = Arc<dyn Fn() -> bool + Send + Sync>;
+
 struct Shared {
     queue: Arc<Queue>,
     watch: Arc<Watch>,
     handle: Handle,
+    spare: Spare,
     /// Threads that are always there.
     wanted: usize,
     /// Threads that serve the shared line.
@@ -71,14 +75,16 @@ struct Shared {
 }
 
 impl Pool {
-    /// So many threads; what runs on them finds the timers and sockets of `handle`.
+    /// So many threads; what runs on them finds the timers and sockets of `handle`. `spare` is called, briefly, when
+    /// nothing waits.
     ///
     /// Errors: those of making threads.
-    pub fn new(threads: usize, handle: Handle) -> std::io::Result<Self> {
+    pub fn new(threads: usize, handle: Handle, spare: Spare) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Arc::default(),
             watch: Arc::default(),
             handle,
+            spare,
             wanted: threads.max(1),
             serving: AtomicUsize::new(0),
             threads: AtomicUsize::new(0),
@@ -163,10 +169,15 @@ impl Shared {
             // who computes much does so after the others; a kernel that forbids it changes nothing
             let _ = setpriority_process(Some(gettid()), NICE);
         }
+        let use_spare_time = {
+            let spare = self.spare.clone();
+            move || while is_shared && queue.is_empty() && !queue.closed() && spare() {}
+        };
         // a thread that holds its pool would keep it from closing
         let weak = Arc::downgrade(&self);
         drop(self);
         loop {
+            use_spare_time();
             let next = queue.next(PATIENCE);
             let Some(shared) = weak.upgrade() else { return };
             let spare = is_shared && shared.serving.load(Ordering::SeqCst) > shared.wanted;

@@ -9,7 +9,7 @@ use super::*;
 use crate::control::Reason;
 
 fn pool(threads: usize) -> Pool {
-    Pool::new(threads, Handle::current()).unwrap()
+    Pool::new(threads, Handle::current(), Arc::new(|| false)).unwrap()
 }
 
 /// Waits until it is so, for a bounded time.

@@ -291,14 +291,13 @@ async fn timers_run_in_their_order() {
 async fn what_is_named_of_deno() {
     let seen = value(
         "const memory = Deno.memoryUsage();
-         let error; try { Deno.serve({ port: 1 }, () => {}) } catch (e) { error = [e.name,
-           e.message.includes('Stels.webfix')] }
+         let error; try { Deno.serve({ port: 1 }) } catch (e) { error = e.name }
          return [memory.heapUsed > 0 && memory.heapTotal >= memory.heapUsed, Deno.loadavg().length, error,
            Deno.env.get('HOME') ?? null,
            typeof process, typeof require, performance.now() > 0]",
     )
     .await;
-    assert_eq!(seen, json!([true, 3, ["NotSupported", true], null, "undefined", "undefined", true]));
+    assert_eq!(seen, json!([true, 3, "TypeError", null, "undefined", "undefined", true]));
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Files and programs of users in a backup: gathered while the server runs, and put back.
 //!
 //! Bytes of files never change once they are there, so they are linked where the backup lies on the same disk. Folders of
-//! programs are copied; what a program put there that is neither file nor folder is not.
+//! programs are copied; what a program put there that is neither file nor folder is not, nor what is nested too deeply,
+//! has too long a path or may not be read: nobody's program keeps others from having a backup.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::ErrorKind;
@@ -23,8 +24,12 @@ const FOLDERS: [&str; 2] = ["files", "programs"];
 const ARRIVING: &str = "arriving";
 /// What comes in parts, and is not whole either.
 const PARTS: &str = "parts";
-/// Folders in folders; deeper ones are an error.
+/// Folders in folders; deeper ones are left out.
 const DEPTH_MAX: usize = 128;
+/// Longest path below `files` or `programs`, bytes; what has a longer one is left out.
+const PATH_BYTES_MAX: usize = 2_048;
+/// Longest name that has room for an ending.
+const NAME_BYTES_MAX: usize = 250;
 
 /// Files of a backup beside its database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +54,7 @@ pub fn gather(data: &Path, to: &Path) -> Result<()> {
         let (from, to) = (data.join(folder), to.join(folder));
         private(&to)?;
         if let Some(from) = opened(CWD, from.as_os_str().as_bytes())? {
-            copy(&from, &to, folder == "files", 0)?;
+            copy(&from, &to, folder == "files", Below::default())?;
         }
     }
     Ok(())
@@ -63,28 +68,40 @@ fn opened(at: impl rustix::fd::AsFd, name: &[u8]) -> Result<Option<OwnedFd>> {
         // gone, or changed into something else
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(rustix::io::Errno::LOOP) => Ok(None),
+        // a program took the rights away
+        Err(rustix::io::Errno::ACCESS) if !name.starts_with(b"/") => Ok(None),
         Err(e) => Err(e).with_context(|| String::from_utf8_lossy(name).into_owned()),
     }
 }
 
+/// How far below its root a folder is.
+#[derive(Clone, Copy, Default)]
+struct Below {
+    depth: usize,
+    /// Of the path from there.
+    bytes: usize,
+}
+
 /// Copies a folder that others may be changing; no link of theirs is followed.
-fn copy(from: &OwnedFd, to: &Path, unchanging: bool, depth: usize) -> Result<()> {
-    if depth > DEPTH_MAX {
-        bail!("{} has folders in folders without end", to.display());
-    }
+fn copy(from: &OwnedFd, to: &Path, unchanging: bool, at: Below) -> Result<()> {
     for entry in Dir::read_from(from)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
-        if [b".".as_slice(), b".."].contains(&name) || depth == 0 && is_on_its_way(name) {
+        if [b".".as_slice(), b".."].contains(&name) || at.depth == 0 && is_on_its_way(name) {
             continue;
         }
         let target = to.join(std::ffi::OsStr::from_bytes(name));
+        let below = Below { depth: at.depth + 1, bytes: at.bytes + name.len() + 1 };
+        if below.depth > DEPTH_MAX || below.bytes > PATH_BYTES_MAX {
+            tracing::warn!(depth = below.depth, "what a program nested is left out of a backup");
+            continue;
+        }
         let Ok(found) = rustix::fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
         match FileType::from_raw_mode(found.st_mode) {
             FileType::Directory => {
                 if let Some(folder) = opened(from, name)? {
                     private(&target)?;
-                    copy(&folder, &target, unchanging, depth + 1)?;
+                    copy(&folder, &target, unchanging, below)?;
                     let mode = Permissions::from_mode(found.st_mode & 0o777 | 0o700);
                     std::fs::set_permissions(&target, mode).with_context(|| target.display().to_string())?;
                 }
@@ -122,7 +139,10 @@ fn copy_file(from: &OwnedFd, name: &[u8], to: &Path, unchanging: bool) -> Result
         return Ok(());
     }
     let mut part = to.as_os_str().to_owned();
-    part.push(".part");
+    // half of a file is told apart, unless its own name leaves no room for that; a digest tells too
+    if name.len() <= NAME_BYTES_MAX {
+        part.push(".part");
+    }
     let part = PathBuf::from(part);
     let mut target = File::create(&part).with_context(named)?;
     std::io::copy(&mut source, &mut target).with_context(named)?;
@@ -193,7 +213,7 @@ pub fn stage(from: &Path, data: &Path, expected: &Kept) -> Result<()> {
         for folder in FOLDERS {
             private(&staged(data, folder))?;
             if let Some(source) = opened(CWD, from.join(folder).as_os_str().as_bytes())? {
-                copy(&source, &staged(data, folder), false, 0)?;
+                copy(&source, &staged(data, folder), false, Below::default())?;
             }
         }
         if measured(FOLDERS.map(|folder| (folder, staged(data, folder))))? != *expected {
@@ -236,6 +256,16 @@ pub fn swap(data: &Path, now: i64) -> Result<()> {
 mod tests {
     use super::*;
 
+    /// Folders in folders with a file in each, deeper than paths reach.
+    fn nest(root: &Path, name: &str, depth: usize) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let mut at = rustix::fs::openat(CWD, root, flags, Mode::empty()).unwrap();
+        for _ in 0..depth {
+            rustix::fs::mkdirat(&at, name, Mode::RWXU).unwrap();
+            at = rustix::fs::openat(&at, name, flags, Mode::empty()).unwrap();
+        }
+    }
+
     fn put(path: &Path, text: &str) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
@@ -259,6 +289,9 @@ mod tests {
             std::os::unix::fs::symlink(to, data.join("programs/7/project_1").join(link)).unwrap();
         }
         rustix::fs::mkfifoat(CWD, data.join("programs/7/project_1/pipe"), Mode::RUSR | Mode::WUSR).unwrap();
+        // what would be no path of a backup keeps nobody from having one
+        nest(&data.join("programs/7/project_1"), "d", 1_000);
+        nest(&data.join("programs/7/project_1"), &"n".repeat(255), 20);
         gather(&data, &to).unwrap();
         put(&data.join("files/blobs/cd/cde"), "two");
         gather(&data, &to).unwrap();

@@ -30,9 +30,9 @@ use crate::lifecycle::Ended;
 use crate::system::SystemEntropy;
 use crate::{node, poller, router, secret, serve};
 
-/// How long a command that changed permissions waits, so that a running server, which looks four
-/// times a second, has seen it when the command ends.
-const NOTICE_TIME: Duration = Duration::from_millis(600);
+/// How long a command that changed permissions waits, so that a running server, which looks at
+/// least twice a second, has seen it when the command ends.
+const NOTICE_TIME: Duration = Duration::from_millis(900);
 /// Longest wait for background threads when the process ends.
 const END_TIME: Duration = Duration::from_secs(2);
 

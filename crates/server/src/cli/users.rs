@@ -62,6 +62,10 @@ pub async fn run(config: &Config, command: UserCommand) -> Result<()> {
             let ports = wire::ports(config, &parts, &orrery_app::tasks::Tasks::new())?;
             let user = auth.operator_delete_user(&email(&who.email)?).await?;
             Leaving::new(ports.data, &ports.files).forget(user.id).await?;
+            if let Some(exec) = ports.exec {
+                // a server that runs ends what they run, and does this once more
+                exec.workspaces.remove(user.id).await?;
+            }
             changed(&format!("deleted {}", row(&user))).await;
         }
     }

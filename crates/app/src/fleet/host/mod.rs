@@ -8,6 +8,7 @@ mod kv;
 mod network;
 mod pace;
 mod parts;
+mod serve;
 mod venue;
 mod webfix;
 
@@ -21,6 +22,7 @@ use orrery_kernel::{Clock, Entropy, StoreError};
 use orrery_storage::Bus;
 use orrery_workers::egress::Egress;
 use orrery_workers::fleet::{FleetStore, Timing};
+use orrery_workers::ingress::Ingress;
 use orrery_workers::kv::{KvStore, Quota};
 use orrery_workers::script::{Host, HostError, Level};
 use serde::Deserialize;
@@ -44,6 +46,8 @@ pub struct HostPorts {
     pub venues: Arc<Venues>,
     /// The way out.
     pub egress: Arc<dyn Egress>,
+    /// Where they listen.
+    pub ingress: Arc<dyn Ingress>,
     /// Tells clients what scripts say.
     pub publisher: Arc<dyn Publisher>,
     /// The node's own clock, by which rights end.
@@ -137,6 +141,7 @@ struct WorkerHost {
     pace: pace::Pace,
     trading: venue::Trading,
     network: network::Network,
+    serving: serve::Serving,
 }
 
 type Result<T, E = HostError> = std::result::Result<T, E>;
@@ -158,7 +163,7 @@ fn read<'a, T: Deserialize<'a>>(method: &str, arguments: &'a str) -> Result<T> {
 
 /// Kinds of calls, for counters.
 fn kind_of(method: &str) -> &'static str {
-    let kinds = ["net", "local", "webfix", "cex", "fetch", "socket"];
+    let kinds = ["net", "local", "webfix", "cex", "fetch", "socket", "serve"];
     let first = method.split('.').next().unwrap_or_default();
     kinds.into_iter().find(|kind| *kind == first).unwrap_or("other")
 }
@@ -172,6 +177,7 @@ impl WorkerHost {
             pace,
             trading: venue::Trading::default(),
             network: network::Network::default(),
+            serving: serve::Serving::default(),
         }
     }
 
@@ -189,6 +195,7 @@ impl WorkerHost {
             Some(("local", act)) => self.keep(false, act, arguments).await,
             Some(("cex", act)) => self.trade(act, arguments).await,
             Some(("socket", act)) => self.socket(act, arguments).await,
+            Some(("serve", act)) => self.serve(act, arguments).await,
             None if method == "webfix" => self.webfix(arguments).await,
             None if method == "fetch" => self.fetch(arguments).await,
             _ => Err(HostError::new("NotSupported", format!("there is no call {method:?}"))),
