@@ -1,7 +1,7 @@
 //! The fan-out: channels, who has joined them, and one way from a publisher to every protocol.
 //!
-//! A message gets its place from the [`Broker`](orrery_realtime::Broker), is framed once for each protocol, and every connection queues
-//! a reference to that frame. Bounds: an outbox ([`Bounds`](orrery_realtime::Bounds)), channels in memory
+//! A message gets its place from the [`Broker`](orrery_realtime::Broker), is framed once for each protocol, and every
+//! connection queues a reference to that frame. Bounds: an outbox ([`Bounds`](orrery_realtime::Bounds)), channels in memory
 //! ([`HubSettings::channels_max`]), connections a user, messages a window. At an outbox's bound the connection
 //! is closed and told how far it came; nothing is dropped silently.
 
