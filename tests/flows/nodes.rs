@@ -126,6 +126,17 @@ async fn a_place_that_is_taken_at_one_gateway_is_taken_at_all() {
         if told { Ok(()) } else { Err(shown.to_string()) }
     })
     .await;
+    let listed = async |gateway: &Gateway| gateway.client().with_token(root.token().unwrap()).get("/ws/channels").await;
+    for gateway in [&a, &b] {
+        eventually("the list counts it at both", SOON, async || match listed(gateway).await.body {
+            list if list["channels"][0]["connections"] == 1 => Ok(()),
+            list => Err(list.to_string()),
+        })
+        .await;
+    }
+    let figures = b.client().with_token(root.token().unwrap()).get("/metrics/channels").await.body;
+    let figure = &figures["channels"][0];
+    assert!(figure["connections"] == 1 && figure["connections_here"] == 0, "{figures}");
     drop(first);
     eventually("the place is free again", SOON, async || {
         let mut again = Socket::open(b.base(), &format!("{path}two")).await;

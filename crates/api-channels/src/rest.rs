@@ -75,6 +75,14 @@ fn body(channel: &Channel) -> ChannelBody {
     }
 }
 
+/// The same with connections and members of all nodes.
+async fn whole(app: &App, channel: &Channel) -> ChannelBody {
+    let present = app.hub.present(channel).await;
+    let shown = body(channel);
+    let members = shown.members.is_some().then(|| present.members.into_iter().map(member).collect());
+    ChannelBody { connections: present.connections, members, ..shown }
+}
+
 /// Channels configured or in use
 #[utoipa::path(get, path = "/ws/channels", tag = "channels", security(("bearer" = [])), responses(
     (status = 200, body = ChannelsReply), (status = 401, body = ErrorFrame<'static>)))]
@@ -86,8 +94,10 @@ pub(crate) async fn list(
     let admin = orrery_identity::authorize(caller, Action::Administer).is_ok();
     let channels = app.hub.list();
     // what others named and use is theirs; who administers sees it all
-    let shown = channels.iter().filter(|c| admin || c.is_configured());
-    Ok(Reply(ChannelsReply { channels: shown.map(|c| ChannelBody { members: None, ..body(c) }).collect() }))
+    let shown: Vec<_> = channels.into_iter().filter(|c| admin || c.is_configured()).collect();
+    let totals = app.hub.totals(&shown).await;
+    let line = |(channel, connections)| ChannelBody { members: None, connections, ..body(channel) };
+    Ok(Reply(ChannelsReply { channels: shown.iter().map(|c| &**c).zip(totals).map(line).collect() }))
 }
 
 /// One channel
@@ -102,10 +112,7 @@ pub(crate) async fn show(
     ctx.authorize(Action::ReadOwn)?;
     let found = app.hub.list().into_iter().find(|c| *c.name == *name);
     let channel = found.ok_or_else(|| Error::new(ErrorCode::NotFound, "Channel not found"))?;
-    let present = app.hub.present(&channel).await;
-    let shown = body(&channel);
-    let members = shown.members.is_some().then(|| present.members.into_iter().map(member).collect());
-    Ok(Reply(ChannelBody { connections: present.connections, members, ..shown }))
+    Ok(Reply(whole(&app, &channel).await))
 }
 
 fn changed(old: &ChannelConfig, request: &ChannelRequest) -> Result<ChannelConfig, Error> {
@@ -144,7 +151,7 @@ pub(crate) async fn configure(
     let code = if put == Put::Created { StatusCode::CREATED } else { StatusCode::OK };
     let found = app.hub.list().into_iter().find(|c| *c.name == *request.name);
     let channel = found.ok_or_else(|| Error::internal("the channel is gone again"))?;
-    Ok((code, Reply(body(&channel))).into_response())
+    Ok((code, Reply(whole(&app, &channel).await)).into_response())
 }
 
 /// What was removed.
@@ -253,7 +260,10 @@ pub(crate) struct ChannelFigures {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ChannelFigure {
     name: String,
+    /// Of all nodes.
     connections: usize,
+    /// Of this one.
+    connections_here: usize,
     offset: u64,
 }
 
@@ -281,13 +291,16 @@ fn messages(status: &Status) -> MessageFigures {
     MessageFigures { accepted_total: status.messages, per_second: status.messages_per_second, late_total: status.late }
 }
 
-fn channel_figures(app: &App) -> ChannelFigures {
+async fn channel_figures(app: &App) -> ChannelFigures {
     let all = app.hub.list();
+    let totals = app.hub.totals(&all).await;
     let mut channels: Vec<_> = all
         .iter()
-        .map(|c| ChannelFigure {
+        .zip(totals)
+        .map(|(c, connections)| ChannelFigure {
             name: c.name.to_string(),
-            connections: c.connections(),
+            connections,
+            connections_here: c.connections(),
             offset: c.position().map_or(0, |p| p.offset),
         })
         .filter(|c| c.connections > 0)
@@ -334,7 +347,7 @@ pub(crate) async fn figures_channels(
     Auth(ctx, _): Auth<Aether>,
 ) -> Result<Reply<ChannelFigures>, Fail<Aether>> {
     ctx.authorize(Action::ReadOwn)?;
-    Ok(Reply(channel_figures(&app)))
+    Ok(Reply(channel_figures(&app).await))
 }
 
 /// Error frames so far
@@ -361,6 +374,6 @@ pub(crate) fn figures_alone() -> Router<Arc<App>> {
     Router::new()
         .route("/metrics/connections", get(async |State(app): State<Arc<App>>| Reply(connections(&app.hub.status()))))
         .route("/metrics/messages", get(async |State(app): State<Arc<App>>| Reply(messages(&app.hub.status()))))
-        .route("/metrics/channels", get(async |State(app): State<Arc<App>>| Reply(channel_figures(&app))))
+        .route("/metrics/channels", get(async |State(app): State<Arc<App>>| Reply(channel_figures(&app).await)))
         .route("/metrics/errors", get(async |Extension(shared): Extension<Arc<Shared>>| Reply(error_figures(&shared))))
 }

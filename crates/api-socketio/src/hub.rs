@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use orrery_app::App;
 use orrery_app::events::Event;
+use orrery_app::market::Quote;
 use orrery_kernel::UserId;
 use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;
@@ -12,12 +13,15 @@ use socketioxide::socket::Sid;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use crate::seat::{Inbox, News, Seat};
+use crate::seat::{News, Seat};
+use crate::shared::Shared;
 
 /// The table of sockets. Locks are held for a look-up only.
 pub(crate) struct Hub {
     sockets_max: usize,
     tables: Mutex<Tables>,
+    /// The price, as all are told it.
+    pub(crate) price: Shared<Quote>,
 }
 
 #[derive(Default)]
@@ -29,7 +33,7 @@ struct Tables {
 
 impl Hub {
     pub(crate) fn new(sockets_max: usize) -> Self {
-        Self { sockets_max, tables: Mutex::default() }
+        Self { sockets_max, tables: Mutex::default(), price: Shared::default() }
     }
 
     fn tables(&self) -> std::sync::MutexGuard<'_, Tables> {
@@ -48,12 +52,10 @@ impl Hub {
         true
     }
 
-    /// The seat of a socket and what it listens to; once.
-    pub(crate) fn take(&self, socket: &SocketRef) -> Option<(Arc<Seat>, Inbox)> {
-        let slot = socket.extensions.get::<Arc<Mutex<Option<Inbox>>>>()?;
-        let inbox = slot.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    /// The seat of a socket that is to be talked to; once.
+    pub(crate) fn take(&self, socket: &SocketRef) -> Option<Arc<Seat>> {
         let seat = self.tables().seats.get(&socket.id)?.clone();
-        Some((seat, inbox))
+        seat.serve().then_some(seat)
     }
 
     /// The socket is gone.
@@ -110,7 +112,7 @@ impl Hub {
     }
 }
 
-/// Marks the sockets that an event concerns, until the server stops; then closes them all.
+/// Marks the sockets that an event concerns, until the server stops; then ends and closes them all.
 pub(crate) async fn dispatch(hub: Arc<Hub>, app: Arc<App>, io: SocketIo, stopping: CancellationToken) {
     let mut events = app.events.subscribe();
     loop {
@@ -151,5 +153,6 @@ pub(crate) async fn dispatch(hub: Arc<Hub>, app: Arc<App>, io: SocketIo, stoppin
             }
         }
     }
+    hub.everybody().iter().for_each(|seat| seat.news(News::Gone));
     io.close().await;
 }

@@ -9,6 +9,7 @@
 mod hub;
 mod lean;
 mod seat;
+mod shared;
 mod suite;
 mod talk;
 mod topics;
@@ -21,12 +22,14 @@ use hub::Hub;
 use orrery_app::App;
 use orrery_app::tasks::Tasks;
 use socketioxide::SocketIo;
-use socketioxide::extract::{SocketRef, TryData};
-use socketioxide::handler::ConnectHandler;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::{Event, SocketRef, TryData};
+use socketioxide::handler::{ConnectHandler, FromMessageParts, MessageHandler, Value};
+use socketioxide::socket::Socket;
 
 use orrery_protocol::socketio::{AUTHENTICATE, PING, SUBSCRIBE, UNSUBSCRIBE};
 
-use crate::seat::{Args, Command, Seat};
+use crate::seat::{Args, Command, News, Seat};
 
 /// Where Engine.IO listens (BitTrade document: the default path).
 pub const PATH: &str = "/socket.io/";
@@ -61,19 +64,28 @@ impl Default for Options {
 /// Packets that may wait for a slow client inside the library; beyond them the socket's task waits,
 /// and closes the socket when that lasts.
 const PACKETS_WAITING_MAX: usize = 128;
-/// Bytes of the read buffer of a WebSocket; the library's default is far more than clients send.
-const READ_BUFFER_BYTES: usize = 512;
+/// Bytes of the read buffer of a WebSocket, which grows with what comes and stays so; the library's default is far more
+/// than clients send.
+const READ_BUFFER_BYTES: usize = 256;
 
-/// Makes a command of an event's arguments.
-type Make = fn(Args) -> Command;
+/// What clients ask, in the order of arrival. One handler for all events, and none of the library's own kind: those
+/// cost an entry for each event in each socket, and run in a task for each message.
+struct Asking(Arc<Seat>);
 
-/// Events of clients, and what they ask.
-const COMMANDS: [(&str, Make); 4] = [
-    (AUTHENTICATE, Command::Authenticate),
-    (SUBSCRIBE, Command::Subscribe),
-    (UNSUBSCRIBE, Command::Unsubscribe),
-    (PING, Command::Ping),
-];
+impl MessageHandler<LocalAdapter, Asking> for Asking {
+    fn call(&self, socket: Arc<Socket>, mut value: Value, ack: Option<i64>) {
+        let Ok(Event(event)) = Event::from_message_parts(&socket, &mut value, &ack) else { return };
+        let command = match event.as_str() {
+            AUTHENTICATE => Command::Authenticate,
+            SUBSCRIBE => Command::Subscribe,
+            UNSUBSCRIBE => Command::Unsubscribe,
+            PING => Command::Ping,
+            _ => return,
+        };
+        let Ok(TryData(args)) = TryData::<Args>::from_message_parts(&socket, &mut value, &ack);
+        self.0.command(command(args.unwrap_or_default()));
+    }
+}
 
 /// The routes under [`PATH`]. Its tasks end when `tasks` stop.
 ///
@@ -99,23 +111,13 @@ pub fn router(app: &Arc<App>, tasks: &Tasks, options: Options) -> Router {
         move |socket: SocketRef| {
             let hub = hub.clone();
             async move {
-                let (seat, inbox) = Seat::new();
-                let seat = Arc::new(seat);
+                let seat = Arc::new(Seat::default());
                 if !hub.seat(socket.id, seat.clone()) {
                     return Err("the server has no room for more sockets");
                 }
-                // one queue a socket, in the order of arrival: the library runs each handler by itself
-                for (event, command) in COMMANDS {
-                    let commands = seat.clone();
-                    socket.on(event, move |TryData(args): TryData<Args>| {
-                        let seat = commands.clone();
-                        async move { seat.command(command(args.unwrap_or_default())) }
-                    });
-                }
+                socket.on_fallback(Asking(seat));
                 let (gone, id) = (hub.clone(), socket.id);
                 socket.on_disconnect(async move || gone.leave(id));
-                // taken by the connect handler, which runs once the client has been told
-                socket.extensions.insert(Arc::new(std::sync::Mutex::new(Some(inbox))));
                 Ok(())
             }
         }
@@ -125,9 +127,13 @@ pub fn router(app: &Arc<App>, tasks: &Tasks, options: Options) -> Router {
         move |socket: SocketRef| {
             let (hub, app, tasks) = (hub.clone(), app.clone(), tasks.clone());
             async move {
-                if let Some((seat, inbox)) = hub.take(&socket) {
-                    let stopping = tasks.stopping();
-                    tasks.spawn_connection("socketio-socket", talk::run(seat, inbox, socket, app, hub, stopping));
+                if let Some(seat) = hub.take(&socket) {
+                    // whoever was seated before is told by the events' task
+                    let late = tasks.stopping().is_cancelled();
+                    if late {
+                        seat.news(News::Gone);
+                    }
+                    tasks.spawn_connection("socketio-socket", talk::run(seat, socket, app, hub));
                 }
             }
         }

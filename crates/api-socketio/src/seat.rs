@@ -1,8 +1,8 @@
 //! One socket as others see it: what is new for it, and what its client asked.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use orrery_ledger::Seq;
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
@@ -62,51 +62,40 @@ pub(crate) enum News {
     Settings = 128,
 }
 
-/// A socket as others see it.
+/// A socket as others see it. What is marked or queued wakes its task.
+#[derive(Default)]
 pub(crate) struct Seat {
-    pub(crate) news: AtomicU8,
     pub(crate) wake: Notify,
-    commands: Arc<Commands>,
-    filled: Mutex<Vec<Seq>>,
+    news: AtomicU8,
+    /// A task talks to the socket.
+    served: AtomicBool,
+    waiting: Mutex<Waiting>,
 }
 
 /// Orders whose execution may wait to be told; of more, the oldest are only seen in the history.
 const FILLED_MAX: usize = 64;
 
-/// Commands in the order of arrival. No channel of tokio's, whose first block alone is a kilobyte a socket.
+/// Queues in the order of arrival. No channels of tokio's, whose first block alone is a kilobyte a socket.
 #[derive(Default)]
-struct Commands {
-    waiting: Mutex<VecDeque<Command>>,
-    came: Notify,
-}
-
-/// What a socket's task listens to.
-pub(crate) struct Inbox(Arc<Commands>);
-
-impl Inbox {
-    /// The next command; waits for one.
-    pub(crate) async fn next(&mut self) -> Command {
-        loop {
-            let next = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            match next {
-                Some(command) => return command,
-                // one that came since the look has left a permit
-                None => self.0.came.notified().await,
-            }
-        }
-    }
+struct Waiting {
+    commands: VecDeque<Command>,
+    filled: Vec<Seq>,
 }
 
 impl Seat {
-    pub(crate) fn new() -> (Self, Inbox) {
-        let commands = Arc::new(Commands::default());
-        let inbox = Inbox(commands.clone());
-        (Self { news: AtomicU8::new(0), wake: Notify::new(), commands, filled: Mutex::default() }, inbox)
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // every change is whole before the next begins
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody talks to the socket from now on; `true` once.
+    pub(crate) fn serve(&self) -> bool {
+        !self.served.swap(true, Ordering::AcqRel)
     }
 
     /// An order of the socket's user was executed.
     pub(crate) fn filled(&self, order: Seq) {
-        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
+        let filled = &mut self.waiting().filled;
         if filled.len() == FILLED_MAX {
             filled.remove(0);
         }
@@ -115,7 +104,7 @@ impl Seat {
 
     /// The orders executed since this was last asked.
     pub(crate) fn take_filled(&self) -> Vec<Seq> {
-        std::mem::take(&mut *self.filled.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.waiting().filled)
     }
 
     /// Marks the socket; its task looks when it can.
@@ -124,18 +113,69 @@ impl Seat {
         self.wake.notify_one();
     }
 
+    /// What was marked since this was last asked; 0: nothing.
+    pub(crate) fn take_news(&self) -> u8 {
+        self.news.swap(0, Ordering::AcqRel)
+    }
+
     /// Queues a command in the order of arrival.
     pub(crate) fn command(&self, command: Command) {
-        let mut waiting = self.commands.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let flooded = waiting.len() == COMMANDS_MAX;
+        let mut waiting = self.waiting();
+        let flooded = waiting.commands.len() == COMMANDS_MAX;
         if !flooded {
-            waiting.push_back(command);
+            waiting.commands.push_back(command);
         }
         drop(waiting);
         if flooded {
             self.news(News::Flooded);
         } else {
-            self.commands.came.notify_one();
+            self.wake.notify_one();
         }
+    }
+
+    /// The next command.
+    pub(crate) fn take_command(&self) -> Option<Command> {
+        let commands = &mut self.waiting().commands;
+        let next = commands.pop_front();
+        if commands.is_empty() {
+            // sockets ask when they begin, and then are silent for hours
+            *commands = VecDeque::new();
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_keep_their_order_and_their_bound() {
+        let seat = Seat::default();
+        let ping = |n: usize| Command::Ping(Args(vec![n.into()]));
+        (0..COMMANDS_MAX).for_each(|n| seat.command(ping(n)));
+        assert_eq!(seat.take_news(), 0);
+        seat.command(ping(COMMANDS_MAX));
+        assert_eq!(seat.take_news(), News::Flooded as u8);
+        for n in 0..COMMANDS_MAX {
+            let Some(Command::Ping(args)) = seat.take_command() else { panic!("command {n} is missing") };
+            assert_eq!(args.0, [n]);
+        }
+        assert!(seat.take_command().is_none());
+        assert_eq!(seat.waiting().commands.capacity(), 0, "a silent socket keeps nothing");
+    }
+
+    #[test]
+    fn a_socket_is_served_once() {
+        let seat = Seat::default();
+        assert!(seat.serve() && !seat.serve());
+    }
+
+    #[test]
+    fn of_many_executed_orders_the_newest_are_told() {
+        let seat = Seat::default();
+        (0..100).for_each(|order| seat.filled(order));
+        assert_eq!(seat.take_filled(), (36..100).collect::<Vec<_>>());
+        assert!(seat.take_filled().is_empty());
     }
 }

@@ -1,15 +1,11 @@
 //! The task that talks to one socket until it is gone.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use orrery_api_bittrade as render;
-use orrery_app::hub::DirectSocket;
 use orrery_app::{App, Ctx};
-use orrery_http_kit::RequestMeta;
-use orrery_http_kit::browser::same_site;
 use orrery_identity::{Caller, Role};
 use orrery_kernel::{Error, ErrorCode, Timestamp, UserId};
 use orrery_ledger::Seq;
@@ -26,10 +22,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError, TransportType};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, sleep_until};
 
 use crate::hub::Hub;
-use crate::seat::{Args, Command, Inbox, News, Seat};
+use crate::lean::Opening;
+use crate::seat::{Args, Command, News, Seat};
 use crate::topics::{self, Topics};
 
 /// How long a client may leave its buffer full before it is closed.
@@ -45,14 +42,14 @@ struct Talk {
     socket: SocketRef,
     app: Arc<App>,
     hub: Arc<Hub>,
-    meta: Option<RequestMeta>,
+    opening: Option<Arc<Opening>>,
     identity: Option<Identity>,
     /// Does the socket speak for an administrator?
     admin: bool,
     /// Is there something new for administrators?
     house_due: bool,
-    /// The operator at the machine itself, if that is where the socket is from. For topics alone.
-    local: Option<Caller>,
+    /// Before this they are told nothing.
+    house_after: Instant,
 }
 
 struct Identity {
@@ -63,55 +60,44 @@ struct Identity {
 }
 
 /// Talks to one socket until it is gone.
-pub(crate) async fn run(
-    seat: Arc<Seat>,
-    mut inbox: Inbox,
-    socket: SocketRef,
-    app: Arc<App>,
-    hub: Arc<Hub>,
-    stopping: CancellationToken,
-) {
-    let meta = socket.req_parts().extensions.get::<RequestMeta>().cloned();
-    // of a socket that began with long polling these are another connection's
+pub(crate) async fn run(seat: Arc<Seat>, socket: SocketRef, app: Arc<App>, hub: Arc<Hub>) {
+    let opening = socket.req_parts().extensions.get::<Arc<Opening>>().cloned();
+    // of a socket that began with long polling this is another connection's
     let direct = match socket.transport_type() {
-        TransportType::Websocket => socket.req_parts().extensions.get::<DirectSocket>().cloned(),
+        TransportType::Websocket => opening.as_ref().and_then(|opening| opening.direct.clone()),
         TransportType::Polling => None,
     };
-    let here = meta.as_ref().is_some_and(|meta| meta.local) && same_site(socket.req_parts()).is_ok();
-    let local = app.auth.local_operator().filter(|_| here);
-    let mut topics = Topics::new(&app, socket.id.as_str(), direct);
-    let mut talk = Talk { socket, app, hub, meta, identity: None, admin: false, house_due: false, local };
-    let mut batch = Vec::new();
-    let ended = async {
-        // rare and large: in boxes, they are no part of every idle socket
-        Box::pin(talk.welcome()).await?;
-        let mut house = tokio::time::interval(HOUSE_PERIOD);
-        house.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            let expiry = talk.expiry();
-            tokio::select! {
-                biased;
-                () = seat.wake.notified() => {
-                    let news = seat.news.swap(0, Ordering::AcqRel);
-                    Box::pin(talk.tell(news, seat.take_filled())).await?;
-                    if news & News::Access as u8 != 0 {
-                        let caller = Box::pin(talk.caller()).await?;
-                        Box::pin(topics.identify(caller.as_ref())).await;
-                    }
-                }
-                command = inbox.next() => Box::pin(talk.command(command, &mut topics)).await?,
-                more = topics.next(&mut batch) => Box::pin(talk.topic_messages(&mut batch, more.is_some())).await?,
-                () = expiry => Box::pin(talk.recheck()).await?,
-                _ = house.tick(), if talk.house_due => Box::pin(talk.house()).await?,
-                () = stopping.cancelled() => return Err::<(), Gone>(Gone),
-            }
-        }
-    };
-    let _: Result<(), Gone> = ended.await;
+    let mut topics = Topics::new(&app, socket.id, direct);
+    let house_after = Instant::now();
+    let mut talk = Talk { socket, app, hub, opening, identity: None, admin: false, house_due: false, house_after };
+    let _: Result<(), Gone> = talk.serve(&seat, &mut topics).await;
     talk.forget();
 }
 
 impl Talk {
+    /// Every socket has one of these for as long as it lives: what is rare and large is in boxes.
+    async fn serve(&mut self, seat: &Seat, topics: &mut Topics) -> Result<(), Gone> {
+        let mut batch = Vec::new();
+        Box::pin(self.welcome()).await?;
+        loop {
+            let news = seat.take_news();
+            if news != 0 {
+                Box::pin(self.tell(news, seat.take_filled(), topics)).await?;
+            } else if let Some(command) = seat.take_command() {
+                Box::pin(self.command(command, topics)).await?;
+            } else {
+                tokio::select! {
+                    biased;
+                    () = seat.wake.notified() => {}
+                    more = topics.next(&mut batch) => {
+                        Box::pin(self.topic_messages(&mut batch, more.is_some())).await?;
+                    }
+                    () = self.due() => Box::pin(self.on_time()).await?,
+                }
+            }
+        }
+    }
+
     fn now(&self) -> Timestamp {
         self.app.clock.now()
     }
@@ -195,7 +181,19 @@ impl Talk {
         }
     }
 
-    async fn tell(&mut self, news: u8, filled: Vec<Seq>) -> Result<(), Gone> {
+    /// The price changed. What all are told is written once; the socket's part is to pass it on.
+    async fn price_changed(&self) -> Result<(), Gone> {
+        let Some(quote) = self.app.market.quote() else { return Ok(()) };
+        match self.hub.price.json(&quote, |quote| render::price_update(quote, self.now())) {
+            Ok(json) => self.emit(BTC_PRICE_UPDATE, &*json).await,
+            Err(error) => {
+                tracing::error!(%error, "the price could not be written");
+                Ok(())
+            }
+        }
+    }
+
+    async fn tell(&mut self, news: u8, filled: Vec<Seq>, topics: &mut Topics) -> Result<(), Gone> {
         let has = |item: News| news & item as u8 != 0;
         if has(News::Gone) {
             return Err(Gone);
@@ -209,7 +207,7 @@ impl Talk {
             self.recheck().await?;
         }
         if has(News::Price) {
-            self.price().await?;
+            self.price_changed().await?;
         }
         if has(News::Ledger) {
             self.executed(filled).await?;
@@ -223,6 +221,10 @@ impl Talk {
         }
         if has(News::House) && self.admin {
             self.house_due = true;
+        }
+        if has(News::Access) {
+            let caller = self.caller().await?;
+            topics.identify(caller.as_ref()).await;
         }
         Ok(())
     }
@@ -279,7 +281,7 @@ impl Talk {
 
     /// Sends what administrators see: users, transactions, plans, figures.
     async fn house(&mut self) -> Result<(), Gone> {
-        self.house_due = false;
+        (self.house_due, self.house_after) = (false, Instant::now() + HOUSE_PERIOD);
         let Some(ctx) = self.ctx().await?.filter(|_| self.admin) else { return Ok(()) };
         let read = async {
             let users = render::users_reply(&self.app, &ctx, UserId(0)).await?;
@@ -316,8 +318,8 @@ impl Talk {
             Some(_) => return self.refuse("jwt must be a string").await,
         };
         let now = self.now();
-        if let Some(meta) = &self.meta
-            && let Err(error) = self.app.limits.address(meta.address, now).await
+        if let Some(opening) = &self.opening
+            && let Err(error) = self.app.limits.address(opening.address, now).await
         {
             return self.refuse(&error.public).await;
         }
@@ -376,8 +378,8 @@ impl Talk {
                 let unknown = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
                 Ok(Some(Ctx {
                     caller: Some(caller),
-                    address: self.meta.as_ref().map_or(unknown, |m| m.address),
-                    agent: self.meta.as_ref().map(|m| m.agent.to_string()).unwrap_or_default(),
+                    address: self.opening.as_ref().map_or(unknown, |o| o.address),
+                    agent: self.opening.as_ref().map(|o| o.agent.to_string()).unwrap_or_default(),
                     request_id: format!("socket-{}", self.socket.id),
                     now,
                 }))
@@ -394,10 +396,12 @@ impl Talk {
         }
     }
 
-    /// Whom the socket speaks for, checked now: its user, or the operator at the machine itself.
+    /// Whom the socket speaks for, checked now: its user, or for topics the operator at the machine itself, if that is
+    /// where the socket is from.
     async fn caller(&mut self) -> Result<Option<Caller>, Gone> {
         let caller = self.ctx().await?.and_then(|ctx| ctx.caller);
-        Ok(caller.or_else(|| self.local.clone()))
+        let here = self.opening.as_ref().is_some_and(|opening| opening.here);
+        Ok(caller.or_else(|| self.app.auth.local_operator().filter(|_| here)))
     }
 
     /// Ends a socket whose token ran out or was revoked.
@@ -430,16 +434,22 @@ impl Talk {
         let _ = self.socket.clone().disconnect();
     }
 
-    /// Resolves when the token runs out; never without one.
-    fn expiry(&self) -> impl Future<Output = ()> + use<> {
+    /// Resolves when the token runs out or administrators are to be told, whichever comes first.
+    fn due(&self) -> impl Future<Output = ()> + use<> {
         let left = self.identity.as_ref().and_then(|i| i.until).map(|until| until.since(self.now()));
+        // a moment more, so that the check that follows finds it run out
+        let expiry = left.map(|left| Instant::now() + left + Duration::from_millis(5));
+        let first = expiry.into_iter().chain(self.house_due.then_some(self.house_after)).min();
         async move {
-            match left {
-                // a moment more, so that the check that follows finds it run out
-                Some(left) => tokio::time::sleep(left + Duration::from_millis(5)).await,
+            match first {
+                Some(at) => sleep_until(at).await,
                 None => std::future::pending().await,
             }
         }
+    }
+
+    async fn on_time(&mut self) -> Result<(), Gone> {
+        if self.house_due && self.house_after <= Instant::now() { self.house().await } else { self.recheck().await }
     }
 
     /// Sends, waiting while the client's buffer is full, but not for ever.
@@ -496,5 +506,20 @@ fn why<'a>(error: &'a Error, token: &str) -> &'a str {
         ErrorCode::UnauthenticatedInvalid if token.split('.').count() != 3 => "jwt malformed",
         ErrorCode::UnauthenticatedInvalid => "invalid token",
         _ => &error.public,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room<A, B, C, D, F>(_: impl FnOnce(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_socket_waits_in_little_memory() {
+        let bytes = room(run);
+        assert!(bytes <= 700, "a socket's task takes {bytes} bytes: is something large awaited outside of a box?");
     }
 }

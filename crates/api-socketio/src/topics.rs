@@ -1,6 +1,5 @@
 //! Topics of the Localhost Web Server document: what a socket subscribed to, fed by the hub.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use orrery_identity::Caller;
 use orrery_kernel::{Error, ErrorCode, UserId};
 use orrery_protocol::socketio::{NOTIFICATION, TOPIC_MESSAGE, TOPICS, TopicMessage};
 use orrery_realtime::frame;
+use socketioxide::socket::Sid;
 
 /// In front of a topic's name among channels.
 const PREFIX: &str = "topic/";
@@ -91,14 +91,41 @@ const NOTIFICATIONS: &str = "notifications";
 
 /// A socket's subscriptions.
 pub(crate) struct Topics {
+    app: Arc<App>,
+    socket: Sid,
     /// The socket that the hub may write to itself.
     direct: Option<DirectSocket>,
-    app: Arc<App>,
-    name: Arc<str>,
     conn: Option<Arc<Conn>>,
-    joined: BTreeSet<&'static str>,
+    joined: Joined,
     /// Who subscribed.
-    caller: Option<Caller>,
+    caller: Option<Box<Caller>>,
+}
+
+/// Some of [`TOPICS`], as bits.
+#[derive(Clone, Copy, Default)]
+struct Joined(u8);
+
+const _: () = assert!(TOPICS.len() <= u8::BITS as usize);
+
+impl Joined {
+    fn bit(topic: &str) -> u8 {
+        TOPICS.iter().position(|known| *known == topic).map_or(0, |at| 1 << at)
+    }
+
+    fn has(self, topic: &str) -> bool {
+        self.0 & Self::bit(topic) != 0
+    }
+
+    fn add(&mut self, topic: &str) {
+        self.0 |= Self::bit(topic);
+    }
+
+    /// `false`: it was not there.
+    fn remove(&mut self, topic: &str) -> bool {
+        let had = self.has(topic);
+        self.0 &= !Self::bit(topic);
+        had
+    }
 }
 
 /// Lets clients name the topics.
@@ -122,15 +149,15 @@ pub(crate) fn named(argument: Option<&serde_json::Value>) -> Result<Vec<String>,
 }
 
 impl Topics {
-    pub(crate) fn new(app: &Arc<App>, name: &str, direct: Option<DirectSocket>) -> Self {
-        Self { app: app.clone(), name: name.into(), direct, conn: None, joined: BTreeSet::new(), caller: None }
+    pub(crate) fn new(app: &Arc<App>, socket: Sid, direct: Option<DirectSocket>) -> Self {
+        Self { app: app.clone(), socket, direct, conn: None, joined: Joined::default(), caller: None }
     }
 
     fn conn(&mut self, user: Option<UserId>) -> Result<Arc<Conn>, Error> {
         if let Some(conn) = &self.conn {
             return Ok(conn.clone());
         }
-        let who = Who { user, client: self.name.clone() };
+        let who = Who { user, client: self.socket.as_str().into() };
         let dialect: Arc<dyn Dialect> = match &self.direct {
             Some(_) => Arc::new(FramedTopicDialect),
             None => Arc::new(TopicDialect),
@@ -150,10 +177,10 @@ impl Topics {
         let unknown = || Error::new(ErrorCode::Invalid, format!("Invalid topic: {topic}"));
         let topic = TOPICS.into_iter().find(|known| *known == topic).ok_or_else(unknown)?;
         let conn = self.conn(caller.map(|caller| caller.user))?;
-        if !self.joined.contains(topic) {
+        if !self.joined.has(topic) {
             self.app.hub.join(&conn, &format!("{PREFIX}{topic}"), None).await?;
-            self.joined.insert(topic);
-            self.caller = caller.cloned();
+            self.joined.add(topic);
+            self.caller = caller.cloned().map(Box::new);
             for channel in caller.iter().flat_map(|caller| channels_of(caller, topic)) {
                 self.app.hub.seat(&conn, &channel).await?;
             }
@@ -173,12 +200,12 @@ impl Topics {
     /// The socket speaks for somebody else now: what they may not hear ends.
     pub(crate) async fn identify(&mut self, caller: Option<&Caller>) {
         let same = |of: &Caller| (of.user, of.role);
-        if self.conn.is_none() || self.caller.as_ref().map(same) == caller.map(same) {
+        if self.conn.is_none() || self.caller.as_deref().map(same) == caller.map(same) {
             return;
         }
         let joined = std::mem::take(&mut self.joined);
         self.end();
-        for topic in joined {
+        for topic in TOPICS.into_iter().filter(|topic| joined.has(topic)) {
             if let Err(error) = self.subscribe(topic, caller).await {
                 tracing::debug!(%error, topic, "a subscription ended with its user");
             }
@@ -205,7 +232,7 @@ impl Topics {
     }
 
     pub(crate) fn end(&mut self) {
-        self.joined.clear();
+        self.joined = Joined::default();
         if let Some(conn) = self.conn.take() {
             self.app.hub.disconnect(&conn);
         }
@@ -221,6 +248,15 @@ impl Drop for Topics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn joined_topics() {
+        let mut joined = Joined::default();
+        TOPICS.into_iter().for_each(|topic| joined.add(topic));
+        assert!(TOPICS.into_iter().all(|topic| joined.has(topic)));
+        assert!(joined.remove(NOTIFICATIONS) && !joined.has(NOTIFICATIONS) && !joined.remove(NOTIFICATIONS));
+        assert!(joined.has("system_status") && !joined.has("weather"));
+    }
 
     #[test]
     fn names() {

@@ -1,9 +1,11 @@
 //! The only place that spawns: every task has a name, an owner and an end.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,14 +42,14 @@ impl Tasks {
 
     /// Runs the `future` of one connection to its end. A panic in it ends that connection only.
     pub fn spawn_connection(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
-        // outside the block below, which would keep the room of the whole future beside the task's own
-        #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
-        let running = tokio::spawn(future);
-        self.tracker.spawn(async move {
-            if let Err(error) = running.await {
-                tracing::error!(task = name, %error, "connection task failed");
+        // no second task that waits for it, and no block around it, which would keep the room of the future twice
+        self.tracker.spawn(AssertUnwindSafe(future).catch_unwind().map(move |ended| {
+            if let Err(panic) = ended {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let panic = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+                tracing::error!(task = name, panic, "connection task failed");
             }
-        });
+        }));
     }
 
     /// Resolves when the process is to stop; tasks then finish what they have begun.

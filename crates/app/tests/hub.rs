@@ -79,6 +79,9 @@ impl Broker for Script {
     async fn seats(&self, _: &str, _: Timestamp) -> Result<Vec<Seats>, StoreError> {
         Ok(Vec::new())
     }
+    async fn seats_beside(&self, _: u64, channels: &[Arc<str>], _: Timestamp) -> Result<Vec<u32>, StoreError> {
+        Ok(vec![0; channels.len()])
+    }
     async fn forget(&self, _: &str) -> Result<(), StoreError> {
         Ok(())
     }

@@ -92,6 +92,9 @@ pub enum Live {
 /// How long connections of a node are counted after it last spoke of them.
 pub const SEATS_HELD: Duration = Duration::from_secs(30);
 
+/// Most channels of which connections are counted at a time.
+pub const COUNTED_MAX: usize = 256;
+
 /// Who of a node is in a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seats {
@@ -155,6 +158,10 @@ pub trait Broker: Send + Sync {
 
     /// Who is in the channel, of every node that has somebody there.
     async fn seats(&self, channel: &str, now: Timestamp) -> Result<Vec<Seats>, StoreError>;
+
+    /// How many connections all nodes but `node` have in each of the channels, in the order of these; of at most
+    /// [`COUNTED_MAX`].
+    async fn seats_beside(&self, node: u64, channels: &[Arc<str>], now: Timestamp) -> Result<Vec<u32>, StoreError>;
 
     /// Forgets a channel.
     async fn forget(&self, channel: &str) -> Result<(), StoreError>;

@@ -22,7 +22,7 @@ pub mod frame;
 mod history;
 mod outbox;
 
-pub use broker::{Appended, Broker, Keep, Live, Position, Publication, SEATS_HELD, Seats, Sink, Tail};
+pub use broker::{Appended, Broker, COUNTED_MAX, Keep, Live, Position, Publication, SEATS_HELD, Seats, Sink, Tail};
 pub use channel::{BadName, ChannelConfig, ConfigError, Mode, check_name};
 pub use channels::{CHANNELS_MAX, ChannelStore, Put};
 pub use decoder::{Close, Decoder, FrameError, Message};

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use orrery_kernel::{Entropy, StoreError, Timestamp};
 use orrery_realtime::{
-    Appended, Broker, ChannelConfig, History, Keep, Live, Position, Publication, SEATS_HELD, Seats, Sink, Tail,
+    Appended, Broker, COUNTED_MAX, ChannelConfig, History, Keep, Live, Position, Publication, SEATS_HELD, Seats, Sink,
+    Tail,
 };
 
 /// How long a repeated publication is known.
@@ -246,6 +247,16 @@ impl Broker for MemoryBroker {
         let nodes = all.get(channel).into_iter().flatten().filter(|(at, _)| now.since(*at) <= SEATS_HELD);
         let whole = |node: &Seats| Seats { members: Some(node.members.clone().unwrap_or_default()), ..node.clone() };
         Ok(nodes.map(|(_, node)| whole(node)).collect())
+    }
+
+    async fn seats_beside(&self, node: u64, channels: &[Arc<str>], now: Timestamp) -> Result<Vec<u32>, StoreError> {
+        let all = self.shared.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = |channel: &Arc<str>| {
+            let nodes = all.get(&**channel).into_iter().flatten();
+            let others = nodes.filter(|(at, seats)| seats.node != node && now.since(*at) <= SEATS_HELD);
+            others.map(|(_, seats)| seats.connections).sum()
+        };
+        Ok(channels.iter().take(COUNTED_MAX).map(count).collect())
     }
 
     async fn forget(&self, channel: &str) -> Result<(), StoreError> {

@@ -14,7 +14,8 @@ use deadpool_redis::Connection;
 use futures_util::StreamExt;
 use orrery_kernel::{Entropy, StoreError, Timestamp};
 use orrery_realtime::{
-    Appended, Broker, ChannelConfig, Keep, Live, Mode, Position, Publication, SEATS_HELD, Seats, Sink, Tail,
+    Appended, Broker, COUNTED_MAX, ChannelConfig, Keep, Live, Mode, Position, Publication, SEATS_HELD, Seats, Sink,
+    Tail,
 };
 use redis::aio::PubSubSink;
 use tokio::sync::{mpsc, oneshot};
@@ -53,6 +54,7 @@ struct Inner {
     restore: redis::Script,
     take_seats: redis::Script,
     seats: redis::Script,
+    count_seats: redis::Script,
     sink: OnceLock<Sink>,
     followed: Mutex<BTreeSet<String>>,
     wishes: mpsc::Sender<Wish>,
@@ -83,6 +85,7 @@ impl RedisBroker {
             restore: script(include_str!("lua/restore.lua")),
             take_seats: script(include_str!("lua/take_seats.lua")),
             seats: script(include_str!("lua/seats.lua")),
+            count_seats: script(include_str!("lua/count_seats.lua")),
             sink: OnceLock::new(),
             followed: Mutex::default(),
             wishes,
@@ -380,6 +383,23 @@ impl Broker for RedisBroker {
             .into_iter()
             .map(|(node, connections, members)| Seats { node, connections, members: Some(members.into()) })
             .collect())
+    }
+
+    async fn seats_beside(&self, node: u64, channels: &[Arc<str>], _: Timestamp) -> Result<Vec<u32>, StoreError> {
+        let (script, mut all) = (&self.0.count_seats, redis::pipe());
+        for channel in channels.iter().take(COUNTED_MAX) {
+            let call = all.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(self.seats_key(channel));
+            call.arg(node).arg(held_ms());
+        }
+        if channels.is_empty() {
+            return Ok(Vec::new());
+        }
+        let run = async |conn: &mut Connection| {
+            // it is no longer there after a restart of Redis
+            script.prepare_invoke().load_async(conn).await?;
+            all.query_async::<Vec<u32>>(conn).await
+        };
+        self.0.redis.run("channel-count-seats", run).await
     }
 
     async fn forget(&self, channel: &str) -> Result<(), StoreError> {

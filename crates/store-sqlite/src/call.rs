@@ -79,7 +79,7 @@ impl Call {
         Ok(done.map_err(|e| failed(sql.name, &e))?.into_iter().map(|row| Fields::new(sql, row)).collect())
     }
 
-    /// Runs it and hands each row to `take` as it comes; holds a few dozen at a time.
+    /// Runs it and hands each row to `take` as it comes; holds about a thousand at a time.
     pub(crate) async fn each(
         self,
         conn: &mut SqliteConnection,

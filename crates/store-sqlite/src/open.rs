@@ -41,6 +41,10 @@ pub(crate) async fn private(path: &Path) -> std::io::Result<()> {
     tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).await.map(|_| ())
 }
 
+/// Rows that wait to be taken. Most are taken all at once, and with the library's fifty the two threads wake each other
+/// for every fifty.
+const ROWS: usize = 1_000;
+
 fn connect_options(location: &Location, options: &Options) -> SqliteConnectOptions {
     use sqlx::ConnectOptions;
     let base = match location {
@@ -52,6 +56,7 @@ fn connect_options(location: &Location, options: &Options) -> SqliteConnectOptio
         .foreign_keys(true)
         .busy_timeout(options.busy_timeout)
         .statement_cache_capacity(STATEMENTS)
+        .row_buffer_size(ROWS)
         .thread_name(|n| format!("sqlite-{n}"))
         .disable_statement_logging();
     [("temp_store", "MEMORY"), ("recursive_triggers", "ON"), ("trusted_schema", "OFF")]

@@ -204,6 +204,16 @@ pub async fn places((a, b): Store) {
     assert!(take(&a, seats(1, 0, None), Some(3)).await, "whoever is gone is never refused");
     assert_eq!(there(&a).await, [seats(2, 2, Some("two\nlines"))]);
     assert_eq!(a.seats("y", NOW).await.expect("the broker answers"), [], "another channel");
+    assert!(take(&a, seats(3, 4, Some("[3]")), None).await);
+    let beside = async |broker: &Arc<dyn Broker>, node, channels: &[&str]| {
+        let channels: Vec<_> = channels.iter().map(|name| Arc::from(*name)).collect();
+        broker.seats_beside(node, &channels, NOW).await.expect("the broker answers")
+    };
+    assert_eq!(beside(&a, 3, &["y", "x"]).await, [0, 2]);
+    assert_eq!(beside(&b, 2, &["x"]).await, [4]);
+    assert_eq!(beside(&b, 9, &["x", "x", "y"]).await, [6, 6, 0]);
+    assert_eq!(beside(&a, 9, &[]).await, [] as [u32; 0]);
+    assert!(take(&b, seats(3, 0, None), None).await);
     let asked: Vec<_> = (10..30)
         .map(|node| {
             let (broker, seats) = (if node % 2 == 0 { a.clone() } else { b.clone() }, seats(node, 1, None));

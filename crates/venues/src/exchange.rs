@@ -206,6 +206,12 @@ impl Exchange {
         self.clock.now().millis()
     }
 
+    /// Until when the exchange may take an order that says `recvWindow`: milliseconds since 1970.
+    pub(crate) fn until(&self, params: &Fields) -> Option<i64> {
+        let window: i64 = params.text(&["recvWindow"])?.parse().ok()?;
+        Some(self.now().saturating_add(window))
+    }
+
     /// A name that no other order has, of so many hexadecimal digits; at most 32.
     pub(crate) fn unique(&self, digits: usize) -> String {
         let mut bytes = [0; 16];

@@ -263,23 +263,23 @@ impl Conn {
         if self.blocked.load(Ordering::SeqCst) || self.broken.load(Ordering::SeqCst) {
             return;
         }
-        let mut wrote = false;
+        let (mut wrote, mut all, mut over) = (false, false, false);
         loop {
             if unwritten.is_empty() {
-                let mut outbox = self.outbox();
-                if wrote {
-                    outbox.moved(now);
-                }
-                outbox.take(unwritten.room(), WRITE_FRAMES, WRITE_BYTES);
-                if unwritten.is_empty() {
-                    let over = outbox.is_closed();
-                    drop(outbox);
+                if all {
                     unwritten.shrink();
                     if over {
                         self.waker.wake();
                     }
                     return;
                 }
+                let mut outbox = self.outbox();
+                if wrote {
+                    outbox.moved(now);
+                }
+                outbox.take(unwritten.room(), WRITE_FRAMES, WRITE_BYTES);
+                // what comes from here on asks for a turn of its own, as `queued` was cleared before
+                (all, over) = (outbox.is_empty(), outbox.is_closed());
             }
             match unwritten.write(&**socket, &mut wrote) {
                 Ok(()) => {}

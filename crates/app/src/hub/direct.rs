@@ -71,14 +71,19 @@ impl Unwritten {
     pub(super) fn write(&mut self, socket: &dyn Direct, moved: &mut bool) -> io::Result<()> {
         while !self.is_empty() {
             let rest = &self.frames[self.first..];
-            let mut slices = [IoSlice::new(&[]); WRITE_FRAMES];
-            for (slice, frame) in slices.iter_mut().zip(rest) {
-                *slice = IoSlice::new(frame);
-            }
-            if let Some(frame) = rest.first() {
-                slices[0] = IoSlice::new(&frame[self.offset..]);
-            }
-            let mut wrote = socket.try_write(&slices[..rest.len().min(WRITE_FRAMES)])?;
+            let mut wrote = match rest {
+                [only] => socket.try_write(&[IoSlice::new(&only[self.offset..])])?,
+                _ => {
+                    let mut slices = [IoSlice::new(&[]); WRITE_FRAMES];
+                    for (slice, frame) in slices.iter_mut().zip(rest) {
+                        *slice = IoSlice::new(frame);
+                    }
+                    if let Some(frame) = rest.first() {
+                        slices[0] = IoSlice::new(&frame[self.offset..]);
+                    }
+                    socket.try_write(&slices[..rest.len().min(WRITE_FRAMES)])?
+                }
+            };
             if wrote == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }

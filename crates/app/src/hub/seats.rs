@@ -1,12 +1,13 @@
 //! Places in channels that somebody configured, counted over all nodes. What a node last said of itself is counted for
 //! [`SEATS_HELD`], so a node that dies gives its places back by then.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use orrery_kernel::{Error, ErrorCode, Result, Timestamp};
-use orrery_realtime::{SEATS_HELD, Seats};
+use orrery_realtime::{COUNTED_MAX, SEATS_HELD, Seats};
 use tokio::sync::MutexGuard;
 
 use super::{Channel, Conn, Hub};
@@ -16,6 +17,8 @@ use super::{Channel, Conn, Hub};
 const RENEW: Duration = Duration::from_secs(SEATS_HELD.as_secs() / 3);
 /// Members that a node tells of; of more, any.
 const MEMBERS_MAX: usize = 1_000;
+/// Other nodes' connections of all channels are counted at most this often.
+const COUNTED_EVERY: Duration = Duration::from_secs(1);
 
 /// Somebody in a channel: their user and the client's name for itself.
 pub type Member = (Option<i64>, Arc<str>);
@@ -23,7 +26,7 @@ pub type Member = (Option<i64>, Arc<str>);
 /// Who is in a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Present {
-    /// Connections of all nodes.
+    /// Connections of all nodes, where an administrator made the channel.
     pub connections: usize,
     /// Who they are, where the channel has presence on.
     pub members: Vec<Member>,
@@ -40,7 +43,7 @@ impl Channel {
 
     /// Do the nodes tell each other who is here?
     fn is_shared(&self) -> bool {
-        self.is_configured() && (self.bound().is_some() || self.config().presence)
+        self.is_configured()
     }
 
     fn seats(&self, node: u64, more: usize) -> Seats {
@@ -101,7 +104,49 @@ impl Hub {
     }
 }
 
+/// What other nodes have in channels, as it was known last.
+#[derive(Default)]
+pub(super) struct Elsewhere {
+    at: Option<Timestamp>,
+    connections: HashMap<Arc<str>, usize>,
+}
+
 impl Hub {
+    /// How many connections each channel has over all nodes, in the order of `channels`; what other nodes say may be two
+    /// seconds old. However many ask, the broker is asked once a second, and while it does not answer only those here
+    /// count.
+    pub async fn totals(&self, channels: &[Arc<Channel>]) -> Vec<usize> {
+        let mut elsewhere = self.elsewhere.lock().await;
+        let now = self.now();
+        let fresh = elsewhere.at.is_some_and(|at| at <= now && now.since(at) < COUNTED_EVERY);
+        if !fresh && !self.broker_lost.load(Ordering::Relaxed) {
+            elsewhere.connections = self.count_elsewhere(now).await;
+            elsewhere.at = Some(now);
+        }
+        let beside = |channel: &Channel| elsewhere.connections.get(&channel.name).copied().unwrap_or(0);
+        channels.iter().map(|channel| channel.connections() + beside(channel)).collect()
+    }
+
+    /// Of all channels that nodes tell each other of.
+    async fn count_elsewhere(&self, now: Timestamp) -> HashMap<Arc<str>, usize> {
+        let all = self.all_channels();
+        let names: Vec<_> = all.iter().filter(|c| c.is_shared()).map(|c| c.name.clone()).collect();
+        let mut found = HashMap::new();
+        for names in names.chunks(COUNTED_MAX) {
+            match self.ports.broker.seats_beside(self.node, names, now).await {
+                Ok(counts) => {
+                    let there = names.iter().zip(counts).filter(|(_, count)| *count > 0);
+                    found.extend(there.map(|(name, count)| (name.clone(), count as usize)));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "other nodes' connections are not known");
+                    break;
+                }
+            }
+        }
+        found
+    }
+
     /// Tells the other nodes who is in each channel where that changed. The hub's own task does it each second; this is
     /// for those who run no tasks.
     pub async fn say_once(&self) {

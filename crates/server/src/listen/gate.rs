@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use orrery_app::hub::Direct;
+use rustix::io::Errno;
+use rustix::net::SendFlags;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
@@ -121,6 +123,16 @@ impl Gate {
         self.stream.poll_write_ready(&mut Context::from_waker(&self.waker))
     }
 
+    /// Hands bytes to the kernel without asking the runtime first whether it takes any. Only a full socket is the
+    /// runtime's to know.
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        match rustix::net::send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(wrote) => Ok(wrote),
+            Err(Errno::AGAIN | Errno::INTR) => self.stream.try_write(bytes),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn turn(&self) -> MutexGuard<'_, Turn> {
         // every change is whole before the next begins
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
@@ -180,7 +192,7 @@ impl Gate {
     /// Nothing more is written.
     pub(super) fn shut_down(&self) -> io::Result<()> {
         match rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write) {
-            Ok(()) | Err(rustix::io::Errno::NOTCONN) => Ok(()),
+            Ok(()) | Err(Errno::NOTCONN) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -194,7 +206,7 @@ impl Direct for Gate {
         }
         let all: usize = bufs.iter().map(|b| b.len()).sum();
         let wrote = match bufs {
-            [only] => self.stream.try_write(only)?,
+            [only] => self.send(only)?,
             _ => self.stream.try_write_vectored(bufs)?,
         };
         turn.hub_is_within = wrote < all;

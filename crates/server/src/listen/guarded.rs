@@ -19,7 +19,8 @@ use super::gate::Gate;
 /// client does not take what is written.
 pub(super) struct Guarded {
     io: Arc<Gate>,
-    first: Pin<Box<Sleep>>,
+    /// Until something was asked.
+    first: Option<Pin<Box<Sleep>>>,
     asked: Arc<AtomicBool>,
     write: Option<Pin<Box<Sleep>>>,
     write_timeout: Duration,
@@ -28,7 +29,7 @@ pub(super) struct Guarded {
 
 impl Guarded {
     pub(super) fn new(io: Arc<Gate>, bounds: Bounds, asked: Arc<AtomicBool>, place: OwnedSemaphorePermit) -> Self {
-        let first = Box::pin(sleep(bounds.header_timeout));
+        let first = Some(Box::pin(sleep(bounds.header_timeout)));
         Self { io, first, asked, write: None, write_timeout: bounds.write_timeout, _place: place }
     }
 
@@ -53,9 +54,11 @@ impl AsyncRead for Guarded {
         if let Poll::Ready(read) = this.io.poll_read(cx, buf) {
             return Poll::Ready(read);
         }
-        if !this.asked.load(Ordering::Relaxed)
-            && (this.first.deadline() <= Instant::now() || this.first.as_mut().poll(cx).is_ready())
-            && !this.asked.load(Ordering::Relaxed)
+        if this.asked.load(Ordering::Relaxed) {
+            this.first = None;
+        }
+        if let Some(first) = &mut this.first
+            && (first.deadline() <= Instant::now() || first.as_mut().poll(cx).is_ready())
         {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }

@@ -169,6 +169,32 @@ mod tests {
         assert_eq!(rows.iter().filter(|row| row.kind == Kind::Errors).map(|row| row.total).sum::<usize>(), 62);
     }
 
+    /// Recorded orders once more, which say how long they hold: only the header is new, the body is what it was.
+    #[tokio::test]
+    async fn orders_say_until_when_they_hold() {
+        for (venue, header) in [(Venue::Okx, "expTime"), (Venue::Gate, "x-gate-exptime")] {
+            let mut files: Vec<_> = recorded().into_iter().filter(|file| file.venue == venue).collect();
+            let requests = files.iter_mut().find(|file| file.kind == Kind::Requests).unwrap();
+            let mut file: serde_json::Value = serde_json::from_str(&requests.text).unwrap();
+            let until = file["clockMs"].as_i64().unwrap() + 5_000;
+            let cases = file["cases"].as_array_mut().unwrap();
+            let plain = |case: &serde_json::Value| {
+                let trigger = case["args"].to_string().to_lowercase();
+                case["method"] == "createOrder" && case["args"][5].is_object() && !trigger.contains("price\":")
+            };
+            cases.retain(plain);
+            assert!(!cases.is_empty());
+            for case in cases {
+                case["args"][5]["recvWindow"] = 5_000.into();
+                case["requests"][0]["headers"][header] = until.to_string().into();
+            }
+            requests.text = file.to_string();
+            let rows = check(&files).await.unwrap();
+            let failed: Vec<_> = rows.iter().flat_map(|row| &row.failed).collect();
+            assert!(failed.is_empty(), "{failed:#?}");
+        }
+    }
+
     #[test]
     fn a_wrong_case_fails() {
         let text = r#"{"cases":[{"status":200,"body":{"code":"0"},"call":"createOrder","throws":{"class":"BadRequest"}},

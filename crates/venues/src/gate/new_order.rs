@@ -7,8 +7,16 @@ use crate::unified::{Market, Side};
 use crate::{ErrorClass, Exchange, Fields, Number, Value, VenueError};
 
 /// Parameters of CCXT that are not sent on as they are.
-const UNIFIED: [&str; 7] =
-    ["stopPrice", "triggerPrice", "stopLossPrice", "takeProfitPrice", "reduceOnly", "postOnly", "clientOrderId"];
+const UNIFIED: [&str; 8] = [
+    "recvWindow",
+    "stopPrice",
+    "triggerPrice",
+    "stopLossPrice",
+    "takeProfitPrice",
+    "reduceOnly",
+    "postOnly",
+    "clientOrderId",
+];
 /// Seconds that an order of the spot market waits for its price if nobody says otherwise.
 const WAITS: i64 = 86_400;
 /// Longest name that an account can give an order, without what it is made to begin with.

@@ -45,7 +45,11 @@ pub(super) async fn create(dialect: &Dialect, q: &Query<'_>, order: &NewOrder) -
     let Asked { fields, waits } = new_order::asked(q.exchange, market, order)?;
     let scope = Scope::within(Part::of(market), Some(market), fields);
     let path = scope.path(if waits { "price_orders" } else { "orders" });
-    let request = told(q.exchange, Verb::Post, &path, &Value::Object(scope.params.without(&["settle"])))?;
+    let mut request = told(q.exchange, Verb::Post, &path, &Value::Object(scope.params.without(&["settle"])))?;
+    // APIv4 "Create an order": after this time of its own the exchange does not take it
+    if let Some(until) = q.exchange.until(&order.params).filter(|_| !waits) {
+        request.headers.push(("x-gate-exptime", until.to_string()));
+    }
     q.exchange.ask(request, |body| dialect.order(body, market.context(&markets))).await
 }
 

@@ -7,7 +7,8 @@ use crate::unified::{Market, Side};
 use crate::{ErrorClass, Exchange, Fields, Number, VenueError};
 
 /// Parameters of CCXT that are not sent on as they are.
-const UNIFIED: [&str; 17] = [
+const UNIFIED: [&str; 18] = [
+    "recvWindow",
     "currency",
     "ccy",
     "marginMode",

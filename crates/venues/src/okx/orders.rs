@@ -85,7 +85,12 @@ impl Dialect {
         let request = if new_order::is_waiting(&fields) || new_order::waits(&order.order_type) {
             post(q.exchange, "trade/order-algo", fields.json())?
         } else {
-            post(q.exchange, "trade/batch-orders", list(&[new_order::tagged(q.exchange, fields)]))?
+            let mut request = post(q.exchange, "trade/batch-orders", list(&[new_order::tagged(q.exchange, fields)]))?;
+            // V5 "Place multiple orders": after this time of its own the exchange does not take it
+            if let Some(until) = q.exchange.until(&order.params) {
+                request.headers.push(("expTime", until.to_string()));
+            }
+            request
         };
         let made = q.exchange.ask(request, |body| self.one(body, market, &markets)).await?;
         let made = made.ok_or_else(|| missing(&q))?;

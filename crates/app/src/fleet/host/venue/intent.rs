@@ -60,7 +60,7 @@ fn name(host: &WorkerHost, venue: &str, contract: bool) -> String {
 /// An order that a process sends when it wakes is refused by its time. Where orders hold for longer than `most`, and
 /// say for how long, they say less.
 fn shorten(venue: &str, order: &mut NewOrder, most: Duration) {
-    if venue == "binance" {
+    if ["binance", "okx", "gate"].contains(&venue) {
         let most = i64::try_from(most.as_millis()).unwrap_or(i64::MAX);
         let asked = order.params.text(&["recvWindow"]).and_then(|text| text.parse().ok());
         order.params.set("recvWindow", asked.unwrap_or(most).min(most));
@@ -138,7 +138,7 @@ mod tests {
             assert_eq!(order.params.text(&["recvWindow"]), Some(window));
         }
         let mut other = order(Fields::new());
-        shorten("okx", &mut other, Duration::from_secs(5));
+        shorten("kraken", &mut other, Duration::from_secs(5));
         assert!(other.params.is_empty());
     }
 
