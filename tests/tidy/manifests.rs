@@ -88,7 +88,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("orrery-egress", &["orrery-workers"]),
     ("orrery-exec-unix", &["orrery-kernel", "orrery-exec"]),
     ("orrery-tunnel-net", &["orrery-kernel", "orrery-exec", "orrery-tunnels"]),
-    ("orrery-files-fs", &["orrery-kernel", "orrery-storage"]),
+    ("orrery-files-fs", &["orrery-kernel", "orrery-exec", "orrery-storage"]),
     ("orrery-script", &["orrery-kernel", "orrery-crypto", "orrery-venues", "orrery-workers"]),
     (
         "orrery-api-bittrade",

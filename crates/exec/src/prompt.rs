@@ -148,7 +148,7 @@ mod tests {
         prompt.wrote(b"x\x1edead:0:/\x1ey\x1ebeef:127:/\x1e");
         let answered = prompt.take().unwrap();
         assert_eq!((answered.output.text.as_str(), answered.code), ("xdead:0:/y", 127));
-        assert_eq!(prompt.wrote(b"a\x1edead:0:/\x1eb\x1ebeef:127:/\x1ec\x1ebe"), b"a\x1edead:0:/bc");
+        assert_eq!(prompt.wrote(b"a\x1edead:0:/\x1eb\x1ebeef:127:/\x1ec\x1ebe"), b"a\x1edead:0:/\x1ebc");
         assert_eq!(prompt.wrote(b"ad\x1e"), b"\x1ebead");
         assert_eq!(Prompt::typed("echo 'a'\nls"), "eval 'echo '\\''a'\\''\nls'\n");
     }

@@ -18,7 +18,7 @@ const MAJOR: &str = "4.";
 /// What is asked when there is time: requests for each operation in each phase.
 const ALL: [&str; 4] = ["--phases", "examples,coverage,fuzzing", "--max-examples", "10"];
 /// What is asked as a step of the suites: a few requests for each operation, again and again until its seconds are over.
-const BOUNDED: [&str; 6] = ["--phases", "examples,fuzzing", "--max-examples", "2", "--max-time", "40"];
+const BOUNDED: [&str; 6] = ["--phases", "examples,fuzzing", "--max-examples", "2", "--max-time", "30"];
 /// Then it is ended, and has failed.
 const BOUNDED_MAX: Duration = Duration::from_secs(60);
 /// Who asks; others are made first, for small numbers are what requests are made of, and one of them may be deleted.
