@@ -132,7 +132,10 @@ impl Unix {
         // where ports cannot be closed one by one, a run gets none of the machine's
         let open = self.setup.closed.is_empty() || command.profile == Profile::Off;
         let net = match command.net {
-            NetPolicy::All if !open && !(layers.has(Layer::Landlock) && confine::closes_ports()) => NetPolicy::Loopback,
+            NetPolicy::All if !open => {
+                let closable = layers.has(Layer::Landlock) && confine::closes_ports();
+                if closable { NetPolicy::All } else { NetPolicy::Loopback }
+            }
             net => net,
         };
         let there = Spaces {

@@ -65,9 +65,15 @@ impl FleetStore for Db {
     }
 
     async fn renew_leases(&self, holder: &str, ttl: Duration) -> Result<Vec<(String, i64)>, StoreError> {
-        let call = sql::RENEW_LEASES.call().bind(holder.to_owned()).bind(micros(ttl));
-        let held = self.alter(Turn::Leases, |tx| Box::pin(tx.all(call))).await?;
-        held.iter().map(|row| rows::numbered(row)).collect()
+        let renew = sql::RENEW_LEASES.call().bind(holder.to_owned()).bind(micros(ttl));
+        let held = sql::HELD_LEASES.call().bind(holder.to_owned());
+        let held = self.alter(Turn::Leases, |tx| {
+            Box::pin(async move {
+                tx.execute(renew).await?;
+                tx.one(held).await
+            })
+        });
+        rows::pairs(&held.await?)
     }
 
     async fn give_leases(&self, holder: &str, leases: &[(String, i64)]) -> Result<(), StoreError> {
@@ -147,7 +153,7 @@ impl FleetStore for Db {
 
     async fn due_workers(&self, node: &str, limit: u32) -> Result<Vec<(String, i64)>, StoreError> {
         let call = sql::DUE_WORKERS.call().bind(node.to_owned()).bind(i64::from(limit));
-        self.all(call).await?.iter().map(|row| rows::numbered(row)).collect()
+        rows::pairs(&self.one(call).await?)
     }
 
     async fn load_workers(&self, sids: &[String]) -> Result<Vec<Worker>, StoreError> {

@@ -66,16 +66,22 @@ pub(crate) const TAKE_LEASES: Sql = Sql::new(
 pub(crate) const RENEW_LEASES: Sql = Sql::new(
     "fleet_renew_leases",
     2,
-    2,
+    0,
     concat!(
         "UPDATE worker_leases SET renewed_at = ",
         now!(),
         ", expires_at = ",
         now!(),
         " + $2 WHERE holder = $1 AND expires_at > ",
-        now!(),
-        " RETURNING sid, epoch"
+        now!()
     ),
+);
+/// In one row: thousands of rows would wake their reader as often.
+pub(crate) const HELD_LEASES: Sql = Sql::new(
+    "fleet_held_leases",
+    1,
+    1,
+    concat!("SELECT ", pairs!("sid", "epoch"), " FROM worker_leases WHERE holder = $1 AND expires_at > ", now!()),
 );
 pub(crate) const GIVE_LEASES: Sql = Sql::new(
     "fleet_give_leases",
@@ -210,13 +216,18 @@ pub(crate) const SETTLE: Sql = Sql::new(
      ON CONFLICT (sid, node) DO UPDATE SET version = excluded.version, reason = excluded.reason, at = excluded.at
      WHERE excluded.version >= s.version",
 );
+/// In one row, as above.
 pub(crate) const DUE_WORKERS: Sql = Sql::new(
     "fleet_due_workers",
     2,
-    2,
-    "SELECT w.sid, w.version FROM workers w WHERE w.active = 1 AND NOT EXISTS (SELECT 1 FROM worker_settled s
-         WHERE s.sid = w.sid AND s.node IN ('', $1) AND s.version = w.version)
-     ORDER BY w.sid LIMIT $2",
+    1,
+    concat!(
+        "SELECT ",
+        pairs!("d.sid", "d.version"),
+        " FROM (SELECT w.sid, w.version FROM workers w WHERE w.active = 1 AND NOT EXISTS (SELECT 1
+             FROM worker_settled s WHERE s.sid = w.sid AND s.node IN ('', $1) AND s.version = w.version)
+         ORDER BY w.sid LIMIT $2) AS d"
+    ),
 );
 /// Those of the list `$1`.
 pub(crate) const LOAD_WORKERS: Sql = Sql::new(
@@ -267,6 +278,7 @@ pub(super) const ALL: &[&Sql] = &[
     &NODES,
     &TAKE_LEASES,
     &RENEW_LEASES,
+    &HELD_LEASES,
     &GIVE_LEASES,
     &LEASE,
     &HELD,

@@ -121,9 +121,13 @@ pub fn grant(row: &dyn Columns) -> Result<Grant, StoreError> {
     Ok(Grant { sid: row.get(0)?, epoch: row.get(1)?, clean: flag(row, 2)? })
 }
 
-/// A worker and a number, of two columns.
-pub fn numbered(row: &dyn Columns) -> Result<(String, i64), StoreError> {
-    Ok((row.get(0)?, row.get(1)?))
+/// Workers and numbers, of one column that is a JSON list of pairs.
+pub fn pairs(row: &dyn Columns) -> Result<Vec<(String, i64)>, StoreError> {
+    let text: String = row.get(0)?;
+    let mut pairs: Vec<(String, i64)> =
+        serde_json::from_str(&text).map_err(|error| corrupt("a list of workers", error))?;
+    pairs.sort_unstable();
+    Ok(pairs)
 }
 
 /// A worker's lease, of six columns.

@@ -15,6 +15,13 @@ macro_rules! list {
     };
 }
 
+/// Rows' two columns as one JSON list of pairs.
+macro_rules! pairs {
+    ($first:literal, $second:literal) => {
+        concat!("json_group_array(json_array(", $first, ", ", $second, "))")
+    };
+}
+
 /// A JSON list of objects as rows of `e.value`.
 macro_rules! records {
     ($text:literal) => {

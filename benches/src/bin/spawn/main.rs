@@ -1,7 +1,8 @@
 //! What a run costs through the runner, against plain `std::process`, in a process as large as a busy server.
 //!
 //! Rounds are interleaved, so that what else the machine does falls on all alike. All of it is on one thread with an
-//! event loop, whose longest stall is told too: while a run is made nobody else should wait.
+//! event loop, whose longest stall is told too: while a run is made nobody else should wait. A loop that has something
+//! to do may also wait for a processor, which a row that runs nothing shows, so its own longest computing is told as well.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -36,16 +37,19 @@ struct Way {
     how: How,
     took: Histogram<u64>,
     stalls: Histogram<u64>,
+    busy: Histogram<u64>,
 }
 
 enum How {
+    /// Nothing is run, for as long as a run takes.
+    Nothing,
     Std,
     Runner(Box<Unix>, Profile),
 }
 
 impl Way {
     fn new(name: &'static str, how: How) -> Result<Self> {
-        Ok(Self { name, how, took: Histogram::new(3)?, stalls: Histogram::new(3)? })
+        Ok(Self { name, how, took: Histogram::new(3)?, stalls: Histogram::new(3)?, busy: Histogram::new(3)? })
     }
 }
 
@@ -67,15 +71,29 @@ fn main() -> ExitCode {
     }
 }
 
+/// How late the event loop was at most, and how long it computed at most.
+#[derive(Default)]
+struct Worst {
+    late: Cell<Duration>,
+    busy: Cell<Duration>,
+}
+
+/// Computing time of this thread so far.
+fn computed() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
 /// Notes how late the event loop is, again and again.
-async fn watch(worst: Rc<Cell<Duration>>) {
+async fn watch(worst: Rc<Worst>) {
     const TICK: Duration = Duration::from_millis(1);
     loop {
-        let before = Instant::now();
+        let (before, busy) = (Instant::now(), computed());
         tokio::time::sleep(TICK).await;
         // the timer's own granularity is no stall
         let late = before.elapsed().saturating_sub(2 * TICK);
-        worst.set(worst.get().max(late));
+        worst.late.set(worst.late.get().max(late));
+        worst.busy.set(worst.busy.get().max(computed().saturating_sub(busy)));
     }
 }
 
@@ -89,6 +107,7 @@ async fn measure(options: Options) -> Result<()> {
     let namespaces = [Layer::UserNamespace, Layer::MountNamespace, Layer::PidNamespace, Layer::NetNamespace];
     let mut ways = vec![
         Way::new("std::process, no sandbox", How::Std)?,
+        Way::new("nothing", How::Nothing)?,
         Way::new("runner, no sandbox", How::Runner(unix(&[]), Profile::Off))?,
         Way::new("runner, Landlock and seccomp", How::Runner(unix(&namespaces), Profile::Standard))?,
         Way::new("runner, commands' sandbox", How::Runner(unix(&[]), Profile::Standard))?,
@@ -96,18 +115,20 @@ async fn measure(options: Options) -> Result<()> {
     ];
     // touched, or it would be no memory
     let ballast: Vec<u8> = (0..options.mib * 1_048_576).map(|n| u8::try_from(n % 251).unwrap_or_default()).collect();
-    let worst = Rc::new(Cell::new(Duration::ZERO));
+    let worst = Rc::new(Worst::default());
     let watching = tokio::task::spawn_local(watch(worst.clone()));
     for round in 0..=options.rounds {
         for way in &mut ways {
-            worst.set(Duration::ZERO);
+            worst.late.set(Duration::ZERO);
+            worst.busy.set(Duration::ZERO);
             let took = once(&way.how, &workspace).await.with_context(|| way.name)?;
             // lets the watch notice
             tokio::time::sleep(Duration::from_millis(2)).await;
             // the first finds out what the machine has
             if round > 0 {
                 way.took.record(u64::try_from(took.as_micros())?)?;
-                way.stalls.record(u64::try_from(worst.get().as_micros())?)?;
+                way.stalls.record(u64::try_from(worst.late.get().as_micros())?)?;
+                way.busy.record(u64::try_from(worst.busy.get().as_micros())?)?;
             }
         }
     }
@@ -121,6 +142,7 @@ async fn measure(options: Options) -> Result<()> {
 async fn once(how: &How, workspace: &std::path::Path) -> Result<Duration> {
     let began = Instant::now();
     match how {
+        How::Nothing => tokio::time::sleep(Duration::from_millis(3)).await,
         How::Std => {
             let status = tokio::process::Command::new(PROGRAM).status().await?;
             ensure!(status.success(), "{status}");
@@ -137,12 +159,16 @@ async fn once(how: &How, workspace: &std::path::Path) -> Result<Duration> {
 }
 
 fn report(ways: &[Way], mib: usize) {
-    println!("{PROGRAM}, {mib} MiB in use{:>37}{:>10}{:>10}{:>16}", "p50 ms", "p99 ms", "ratio", "worst stall ms");
+    println!(
+        "{PROGRAM}, {mib} MiB in use{:>37}{:>10}{:>10}{:>16}{:>15}",
+        "p50 ms", "p99 ms", "ratio", "worst stall ms", "own part ms"
+    );
     let ms = |us: u64| us as f64 / 1_000.0;
     let plain = ways.first().map_or(1, |way| way.took.value_at_quantile(0.5)).max(1);
     for way in ways {
         let (p50, p99) = (way.took.value_at_quantile(0.5), way.took.value_at_quantile(0.99));
         let ratio = p50 as f64 / plain as f64;
-        println!("{:<50}{:>14.2}{:>10.2}{:>10.2}{:>16.2}", way.name, ms(p50), ms(p99), ratio, ms(way.stalls.max()));
+        let (stall, busy) = (ms(way.stalls.max()), ms(way.busy.max()));
+        println!("{:<50}{:>14.2}{:>10.2}{:>10.2}{stall:>16.2}{busy:>15.2}", way.name, ms(p50), ms(p99), ratio);
     }
 }

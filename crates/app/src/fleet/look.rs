@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_secs(2);
 /// A look takes at most this part of the time until the next, so that many idle workers stay cheap.
 const SHARE: u32 = 1_000;
 /// The longest time between two looks.
-const EVERY_MAX: Duration = Duration::from_secs(15);
+const EVERY_MAX: Duration = Duration::from_secs(30);
 /// Between two looks that were asked for: many saves are one look.
 const SOON: Duration = Duration::from_millis(20);
 /// Longest time for the store to answer.
