@@ -19,6 +19,9 @@ const UNHEARD: Duration = Duration::from_millis(250);
 /// What a server may have taken after all of it.
 const GROWTH_KB_MAX: u64 = 200_000;
 
+/// Looks at a frame that the server wrote.
+type Check = fn(&Value);
+
 /// Codes of the Aether document's error frames.
 const CODES: [&str; 15] = [
     "bad_request",
@@ -76,7 +79,7 @@ type Open = WebSocketStream<MaybeTlsStream<TcpStream>>;
 async fn open(gateway: &Gateway, path: &str) -> Open {
     let url = format!("{}{path}", gateway.base().replacen("http", "ws", 1));
     let connecting = connect_async_with_config(url, None, true);
-    tokio::time::timeout(PATIENCE, connecting).await.expect("an answer in time").unwrap().0
+    tokio::time::timeout(PATIENCE, connecting).await.unwrap().unwrap().0
 }
 
 /// What is heard until `socket` answers a ping: by then the server has dealt with all that came before. `true`: it was
@@ -90,11 +93,11 @@ async fn heard(socket: &mut Open, number: u64, mut each: impl FnMut(Value)) -> b
         let next = tokio::time::timeout(PATIENCE, socket.next()).await;
         match next.unwrap_or_else(|_| panic!("case {number} was not answered")) {
             Some(Ok(Message::Text(text))) => {
-                each(serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text}: {e}")))
+                each(serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text}: {e}")));
             }
             Some(Ok(Message::Pong(echo))) if echo == mark => return false,
             Some(Ok(Message::Close(why))) => {
-                let code = u16::from(why.expect("a code").code);
+                let code = u16::from(why.unwrap().code);
                 assert!(is_close(code), "closed with {code}");
                 return true;
             }
@@ -201,7 +204,7 @@ async fn exchange(gateway: &Gateway, path: &str, bytes: &[u8]) -> Vec<u8> {
         let _ = stream.shutdown().await;
         while !matches!(stream.read_buf(&mut read).await, Ok(0) | Err(_)) {}
     };
-    tokio::time::timeout(PATIENCE, ended).await.expect("the server ends what the client has ended");
+    tokio::time::timeout(PATIENCE, ended).await.unwrap();
     let head = read.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
     assert!(read.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&read));
     read.split_off(head)
@@ -220,7 +223,7 @@ fn closes(bytes: &[u8], check: fn(&Value)) -> Vec<u16> {
         // the last may be cut off by a reset
         let Some(payload) = more.get(..len) else { break };
         match first & 0x0f {
-            1 => check(&serde_json::from_slice(payload).expect("JSON")),
+            1 => check(&serde_json::from_slice(payload).unwrap()),
             8 => found.push(payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]))),
             _ => {}
         }
@@ -234,7 +237,7 @@ async fn damaged_websocket_frames_end_their_own_connection() {
     let gateway = gateway().await;
     let user = gateway.client().register("ann@example.com").await;
     let before = memory_kb(&gateway);
-    let sockets: [(String, Vec<Vec<u8>>, fn(&Value)); 2] = [
+    let sockets: [(String, Vec<Vec<u8>>, Check); 2] = [
         (aether_path(&user), websocket_streams(&AETHER), aether),
         ("/".into(), websocket_streams(&SESSION), session_frame),
     ];

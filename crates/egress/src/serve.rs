@@ -103,8 +103,16 @@ impl Ingress for NetIngress {
         let door =
             Arc::new(Door { address, sender, waiting: waiting.clone(), next: AtomicU64::new(0), times: self.times });
         let closed = CancellationToken::new();
-        tokio::spawn(accept(listener, door, closed.clone()));
-        Ok(Box::new(Listener { address, requests: tokio::sync::Mutex::new(requests), waiting, closed, _room: room }))
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept(listener, door, closed.clone()));
+        Ok(Box::new(Listener {
+            address,
+            requests: tokio::sync::Mutex::new(requests),
+            waiting,
+            closed,
+            _accepting: accepting,
+            _room: room,
+        }))
     }
 }
 
@@ -141,6 +149,8 @@ struct Listener {
     requests: tokio::sync::Mutex<mpsc::Receiver<IngressRequest>>,
     waiting: Waiting,
     closed: CancellationToken,
+    /// Ends with it.
+    _accepting: JoinSet<()>,
     _room: OwnedSemaphorePermit,
 }
 

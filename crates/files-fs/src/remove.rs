@@ -168,7 +168,7 @@ mod tests {
         rustix::fs::mkfifoat(CWD, root.join("pipe"), Mode::RUSR).unwrap();
         (0..3_000).for_each(|n| fs::write(root.join("a/b").join(n.to_string()), "").unwrap());
         for taken in ["root/a/b/c", "root/a/b", "root/1"] {
-            fs::set_permissions(place.path().join(taken), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(place.path().join(taken), fs::Permissions::from_mode(0o0)).unwrap();
         }
         remove(&root).unwrap();
         assert!(!root.exists());

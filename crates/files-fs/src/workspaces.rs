@@ -31,7 +31,7 @@ impl FsWorkspaces {
     }
 }
 
-fn unavailable(error: BlobError) -> RunError {
+fn unavailable(error: &BlobError) -> RunError {
     RunError::Unavailable(format!("{}: {}", error.doing, error.cause.kind()))
 }
 
@@ -44,12 +44,15 @@ impl Workspaces for FsWorkspaces {
             // links on the way would lead the sandbox astray
             std::fs::canonicalize(&path)
         });
-        made.await.map_err(unavailable)
+        made.await.map_err(|error| unavailable(&error))
     }
 
     async fn remove(&self, user: UserId) -> Result<(), RunError> {
         let path = self.place(user);
-        self.disk.run("dropping a directory of commands", move || remove(&path)).await.map_err(unavailable)
+        self.disk
+            .run("dropping a directory of commands", move || remove(&path))
+            .await
+            .map_err(|error| unavailable(&error))
     }
 
     async fn owners(&self) -> Result<Vec<UserId>, RunError> {
@@ -65,6 +68,6 @@ impl Workspaces for FsWorkspaces {
             }
             Ok(owners)
         });
-        found.await.map_err(unavailable)
+        found.await.map_err(|error| unavailable(&error))
     }
 }
