@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use http::Connection;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Times that each thing is done; the median counts.
 const ROUNDS: usize = 7;
@@ -39,8 +40,12 @@ struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // it may have ended on its own
-        let _ = self.child.kill();
+        // asked, and not killed: nginx would leave its workers behind
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if pid.is_none_or(|pid| kill_process(pid, Signal::TERM).is_err()) {
+            // it may have ended on its own
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
