@@ -15,6 +15,22 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::filter::Filters;
 use crate::wire::Spec;
 
+/// What the runner makes once for all its runs, because it takes a while.
+pub(crate) struct Ready {
+    /// Filters of system calls, or why there are none.
+    pub filters: Result<Filters, String>,
+    /// All TCP ports but those that are closed.
+    pub ports: Option<Result<RulesetCreated, String>>,
+}
+
+impl Ready {
+    /// `closed` are the TCP ports that are closed to runs; none: nothing is made for them.
+    pub(crate) fn new(closed: &[u16]) -> Self {
+        let ports = (!closed.is_empty()).then(|| ports(closed).map_err(|e| e.to_string()));
+        Self { filters: Filters::new(), ports }
+    }
+}
+
 /// Devices that a run may use.
 const DEVICES: [&str; 8] =
     ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/fd"];
@@ -23,7 +39,7 @@ const DEVICES: [&str; 8] =
 ///
 /// # Errors
 /// Which layer could not be had although it is there.
-pub(crate) fn confine(spec: &Spec, filters: Option<&Filters>) -> Result<(), String> {
+pub(crate) fn confine(spec: &Spec, ready: &Ready) -> Result<(), String> {
     limits(spec)?;
     if spec.profile == Profile::Off {
         return Ok(());
@@ -31,9 +47,13 @@ pub(crate) fn confine(spec: &Spec, filters: Option<&Filters>) -> Result<(), Stri
     rustix::thread::set_no_new_privs(true).map_err(|e| format!("no_new_privs: {e}"))?;
     if spec.landlock {
         landlock(spec).map_err(|e| format!("landlock: {e}"))?;
+        if spec.closes {
+            // after the files: each layer copies the rules of those before it, and these are many
+            close(ready).map_err(|e| format!("landlock: {e}"))?;
+        }
     }
-    match (spec.seccomp, filters) {
-        (true, Some(filters)) => {
+    match (spec.seccomp, &ready.filters) {
+        (true, Ok(filters)) => {
             let inet = match spec.net {
                 orrery_exec::NetPolicy::None => false,
                 // without a loopback of its own it gets none
@@ -42,7 +62,7 @@ pub(crate) fn confine(spec: &Spec, filters: Option<&Filters>) -> Result<(), Stri
             };
             filters.apply(inet).map_err(|e| format!("seccomp: {e}"))
         }
-        (true, None) => Err("seccomp: no filters".to_owned()),
+        (true, Err(problem)) => Err(format!("seccomp: {problem}")),
         (false, _) => Ok(()),
     }
 }
@@ -78,22 +98,8 @@ fn limits(spec: &Spec) -> Result<(), String> {
 fn landlock(spec: &Spec) -> Result<(), landlock::RulesetError> {
     let abi = ABI::V6;
     let (all, read) = (AccessFs::from_all(abi), AccessFs::from_read(abi));
-    let mut ruleset = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(all)?
-        .scope(Scope::from_all(abi))?;
-    // with a loopback of its own nobody listens there but itself
-    let closes = !spec.closed.is_empty() && !spec.spaces.net;
-    if closes {
-        ruleset = ruleset.handle_access(AccessNet::ConnectTcp)?;
-    }
-    let mut rules = ruleset.create()?;
-    if closes {
-        // rules only ever grant: all others
-        for port in (0..=u16::MAX).filter(|port| !spec.closed.contains(port)) {
-            rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
-        }
-    }
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
+    let rules = ruleset.handle_access(all)?.scope(Scope::from_all(abi))?.create()?;
     let readable = match spec.profile {
         Profile::Strict => spec.readable.clone(),
         _ => siblings(&excluded(spec)),
@@ -119,6 +125,26 @@ fn landlock(spec: &Spec) -> Result<(), landlock::RulesetError> {
     rules = grant(rules, terminals, device)?;
     rules.restrict_self()?;
     Ok(())
+}
+
+/// Rules only ever grant: all ports but those.
+///
+/// # Errors
+/// Those of the kernel.
+fn ports(closed: &[u16]) -> Result<RulesetCreated, landlock::RulesetError> {
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
+    let mut rules = ruleset.handle_access(AccessNet::ConnectTcp)?.create()?;
+    for port in (0..=u16::MAX).filter(|port| !closed.contains(port)) {
+        rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+    }
+    Ok(rules)
+}
+
+/// Closes the ports to this process, and to whatever it becomes.
+fn close(ready: &Ready) -> Result<(), String> {
+    let ports = ready.ports.as_ref().ok_or("no ports were named")?.as_ref()?;
+    let ports = ports.try_clone().map_err(|e| e.to_string())?;
+    ports.restrict_self().map(drop).map_err(|e| e.to_string())
 }
 
 /// Does this kernel close TCP ports for a run?

@@ -60,7 +60,7 @@ impl Unix {
         if setup.path.is_empty() {
             PATH.clone_into(&mut setup.path);
         }
-        let link = Link::new(setup.program.clone());
+        let link = Link::new(setup.program.clone(), setup.closed.clone());
         Self { setup, link, layers: OnceCell::new() }
     }
 
@@ -145,6 +145,10 @@ impl Unix {
             net: user && layers.has(Layer::NetNamespace) && net == NetPolicy::Loopback,
         };
         let spaces = spaces_for(command.profile, there);
+        let seccomp = layers.has(Layer::Seccomp);
+        // with a loopback of its own nobody listens there but itself, and without any there is nothing to close
+        let reaches = !spaces.net && (net == NetPolicy::All || !seccomp);
+        let closes = reaches && !self.setup.closed.is_empty();
         let argv = match &command.what {
             What::Shell(line) => vec!["/bin/sh".to_owned(), "-c".to_owned(), line.clone()],
             What::Program { program, arguments } => std::iter::once(program).chain(arguments).cloned().collect(),
@@ -155,7 +159,7 @@ impl Unix {
             directory: command.directory.clone(),
             profile: command.profile,
             net,
-            closed: self.setup.closed.clone(),
+            closes,
             env: self.env(command, spaces, terminal.is_some()),
             limits: Limits { cpu: limits.cpu.map(|cpu| limits.wall.map_or(cpu, |wall| cpu.min(wall * 8))), ..limits },
             // links on the way would hide what they stand for; what is not there yet may be at the next run
@@ -163,7 +167,7 @@ impl Unix {
             readable: self.readable(),
             spaces,
             landlock: layers.has(Layer::Landlock),
-            seccomp: layers.has(Layer::Seccomp),
+            seccomp,
             bound_processes: layers.has(Layer::ProcessBound),
             terminal,
             grace: u32::try_from(GRACE.as_millis()).unwrap_or(u32::MAX),

@@ -17,7 +17,7 @@ use rustix::process::{
     set_dumpable_behavior, set_parent_process_death_signal, setsid, wait,
 };
 
-use crate::filter::Filters;
+use crate::confine::Ready;
 use crate::wire::{Report, Spaces, Spec, receive, send};
 use crate::{confine, fork, mounts};
 
@@ -45,7 +45,7 @@ pub(crate) struct Pipes {
 /// Keeps a run to its end. Called in a copy of the runner, with namespaces of its own by `spaces`.
 ///
 /// `runner` is a pipe whose other end only the runner has.
-pub(crate) fn keep(mut pipes: Pipes, runner: &PipeReader, spaces: Spaces, who: Who, filters: Option<&Filters>) -> i32 {
+pub(crate) fn keep(mut pipes: Pipes, runner: &PipeReader, spaces: Spaces, who: Who, ready: &Ready) -> i32 {
     let Ok(spec) = receive::<Spec>(&mut pipes.control) else { return 1 };
     let _kept = match surround(&spec, spaces, who) {
         Ok(kept) => kept,
@@ -55,7 +55,7 @@ pub(crate) fn keep(mut pipes: Pipes, runner: &PipeReader, spaces: Spaces, who: W
         }
     };
     let Pipes { mut control, input, output, errors } = pipes;
-    let command = match start(&spec, filters, [input, output, errors]) {
+    let command = match start(&spec, ready, [input, output, errors]) {
         Ok(command) => command,
         Err(report) => {
             let _ = send(&mut control, &report);
@@ -134,11 +134,11 @@ pub(crate) fn loopback_up() -> std::io::Result<()> {
 }
 
 /// Starts the command. An error is what is to be reported.
-fn start(spec: &Spec, filters: Option<&Filters>, io: [OwnedFd; 3]) -> Result<Pid, Report> {
+fn start(spec: &Spec, ready: &Ready, io: [OwnedFd; 3]) -> Result<Pid, Report> {
     let failed = |e: std::io::Error| Report::Failed(format!("no process can be made: {e}"));
     let (mut reader, mut writer) = std::io::pipe().map_err(failed)?;
     let copied = fork::copy(0, || {
-        let report = become_command(spec, filters, &io);
+        let report = become_command(spec, ready, &io);
         if let Ok(text) = serde_json::to_vec(&report) {
             let _ = writer.write_all(&text);
         }
@@ -156,7 +156,7 @@ fn start(spec: &Spec, filters: Option<&Filters>, io: [OwnedFd; 3]) -> Result<Pid
 }
 
 /// Becomes the command; comes back only with why not.
-fn become_command(spec: &Spec, filters: Option<&Filters>, io: &[OwnedFd; 3]) -> Report {
+fn become_command(spec: &Spec, ready: &Ready, io: &[OwnedFd; 3]) -> Report {
     let prepared = || -> Result<(), String> {
         setsid().map_err(|e| format!("session: {e}"))?;
         // should its keeper be killed
@@ -177,7 +177,7 @@ fn become_command(spec: &Spec, filters: Option<&Filters>, io: &[OwnedFd; 3]) -> 
     if rustix::process::chdir(&spec.directory).is_err() {
         return Report::Failed("its directory is not there".into());
     }
-    if let Err(problem) = confine::confine(spec, filters) {
+    if let Err(problem) = confine::confine(spec, ready) {
         return Report::Unsafe(problem);
     }
     let Some((program, arguments)) = spec.argv.split_first() else { return Report::Failed("no program".into()) };

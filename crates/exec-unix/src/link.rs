@@ -27,13 +27,14 @@ struct Running {
 /// The way to the runner, whichever it is at the time.
 pub(crate) struct Link {
     program: PathBuf,
+    closed: Vec<u16>,
     running: Mutex<Option<Running>>,
 }
 
 impl Link {
-    /// To runners of that program.
-    pub(crate) fn new(program: PathBuf) -> Self {
-        Self { program, running: Mutex::new(None) }
+    /// To runners of that program, which close these ports to runs.
+    pub(crate) fn new(program: PathBuf, closed: Vec<u16>) -> Self {
+        Self { program, closed, running: Mutex::new(None) }
     }
 
     /// Passes a request on; descriptors are copied. Requests wait for each other.
@@ -76,6 +77,7 @@ impl Link {
         // by its whole path and without a hook, so that it is spawned and not forked
         let child = Command::new(&self.program)
             .arg(RUNNER)
+            .args(self.closed.iter().map(u16::to_string))
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(theirs))

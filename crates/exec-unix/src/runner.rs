@@ -16,7 +16,7 @@ use rustix::process::{
     Pid, Signal, WaitOptions, kill_process, set_child_subreaper, set_parent_process_death_signal, setsid, wait,
 };
 
-use crate::filter::Filters;
+use crate::confine::Ready;
 use crate::keeper::{Pipes, Who, keep};
 use crate::wire::{Ask, Report, Spaces, send};
 use crate::{fork, probe};
@@ -25,7 +25,7 @@ use crate::{fork, probe};
 const DESCRIPTORS: usize = 4;
 
 /// Makes runs until the server is gone. To be called first thing in `main` when the first argument is
-/// [`RUNNER`](crate::RUNNER), before there are threads.
+/// [`RUNNER`](crate::RUNNER), before there are threads. The other arguments are TCP ports that are closed to runs.
 pub fn child() -> ExitCode {
     // what is typed at the server's terminal is not for runs
     let _ = setsid();
@@ -33,9 +33,10 @@ pub fn child() -> ExitCode {
     // whose keeper is gone comes here, and is ended
     let _ = set_child_subreaper(Some(rustix::process::getpid()));
     let who = Who { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() };
-    let filters = Filters::new();
+    let closed: Vec<u16> = std::env::args().skip(2).filter_map(|port| port.parse().ok()).collect();
+    let ready = Ready::new(&closed);
     let Ok((reader, writer)) = std::io::pipe() else { return ExitCode::FAILURE };
-    let mut runner = Runner { who, filters, reader, writer: Some(writer), keepers: HashSet::new() };
+    let mut runner = Runner { who, ready, reader, writer: Some(writer), keepers: HashSet::new() };
     let socket = rustix::stdio::stdin();
     loop {
         let mut fds = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
@@ -57,7 +58,7 @@ pub fn child() -> ExitCode {
 /// What a runner has.
 struct Runner {
     who: Who,
-    filters: Result<Filters, String>,
+    ready: Ready,
     /// Its end tells keepers that the runner is gone.
     reader: PipeReader,
     /// Taken out in the copies: only the runner has it.
@@ -74,10 +75,10 @@ impl Runner {
                 let pipes = Pipes { control: UnixStream::from(control), input, output, errors };
                 let Ok(mut control) = pipes.control.try_clone() else { return };
                 let (who, writer) = (self.who, &mut self.writer);
-                let (filters, reader) = (self.filters.as_ref().ok(), &self.reader);
+                let (ready, reader) = (&self.ready, &self.reader);
                 let copied = fork::copy(spaces.flags(), || {
                     drop(writer.take());
-                    keep(pipes, reader, spaces, who, filters)
+                    keep(pipes, reader, spaces, who, ready)
                 });
                 match copied {
                     Ok(pid) => drop(self.keepers.insert(pid.as_raw_nonzero().get())),
@@ -89,7 +90,7 @@ impl Runner {
             Ask::Probe => {
                 let Ok([control]) = <[OwnedFd; 1]>::try_from(fds) else { return };
                 let mut control = UnixStream::from(control);
-                let _ = send(&mut control, &Report::Layers(probe::layers(self.who, &self.filters)));
+                let _ = send(&mut control, &Report::Layers(probe::layers(self.who, &self.ready.filters)));
             }
         }
     }

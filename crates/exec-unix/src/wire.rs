@@ -78,8 +78,8 @@ pub(crate) struct Spec {
     pub directory: PathBuf,
     pub profile: Profile,
     pub net: NetPolicy,
-    /// TCP ports that it connects to nowhere.
-    pub closed: Vec<u16>,
+    /// Some TCP ports, which the runner knows, are closed to it.
+    pub closes: bool,
     pub env: Vec<(String, String)>,
     pub limits: Limits,
     /// Files and directories that are not there for it.

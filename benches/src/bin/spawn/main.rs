@@ -1,6 +1,6 @@
 //! What a run costs through the runner, against plain `std::process`, in a process as large as a busy server.
 //!
-//! Rounds are interleaved, so that what else the machine does falls on all alike. All of it is on one thread with an
+//! Rounds are interleaved but for the last row's, so that what else the machine does falls on all alike. All of it is on one thread with an
 //! event loop, whose longest stall is told too: while a run is made nobody else should wait. A loop that has something
 //! to do may also wait for a processor, which a row that runs nothing shows, so its own longest computing is told as well.
 
@@ -44,7 +44,7 @@ enum How {
     /// Nothing is run, for as long as a run takes.
     Nothing,
     Std,
-    Runner(Box<Unix>, Profile),
+    Runner(Box<Unix>, Profile, NetPolicy),
 }
 
 impl Way {
@@ -100,35 +100,42 @@ async fn watch(worst: Rc<Worst>) {
 async fn measure(options: Options) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let workspace = directory.path().canonicalize()?;
-    let unix = |without: &[Layer]| {
-        let setup = Setup { program: PathBuf::from("/proc/self/exe"), without: without.to_vec(), ..Setup::default() };
-        Box::new(Unix::new(setup))
-    };
+    let setup = || Setup { program: PathBuf::from("/proc/self/exe"), ..Setup::default() };
+    let unix = |without: &[Layer]| Box::new(Unix::new(Setup { without: without.to_vec(), ..setup() }));
     let namespaces = [Layer::UserNamespace, Layer::MountNamespace, Layer::PidNamespace, Layer::NetNamespace];
+    let closing = Box::new(Unix::new(Setup { closed: vec![8_080, 8_081], ..setup() }));
+    let runner = |unix, profile| How::Runner(unix, profile, NetPolicy::Loopback);
     let mut ways = vec![
         Way::new("std::process, no sandbox", How::Std)?,
         Way::new("nothing", How::Nothing)?,
-        Way::new("runner, no sandbox", How::Runner(unix(&[]), Profile::Off))?,
-        Way::new("runner, Landlock and seccomp", How::Runner(unix(&namespaces), Profile::Standard))?,
-        Way::new("runner, commands' sandbox", How::Runner(unix(&[]), Profile::Standard))?,
-        Way::new("runner, programs' sandbox", How::Runner(unix(&[]), Profile::Strict))?,
+        Way::new("runner, no sandbox", runner(unix(&[]), Profile::Off))?,
+        Way::new("runner, Landlock and seccomp", runner(unix(&namespaces), Profile::Standard))?,
+        Way::new("runner, commands' sandbox", runner(unix(&[]), Profile::Standard))?,
+        Way::new("runner, programs' sandbox", runner(unix(&[]), Profile::Strict))?,
+        Way::new("commands', machine's network", How::Runner(unix(&[]), Profile::Standard, NetPolicy::All))?,
+        Way::new("commands', that without two ports", How::Runner(closing, Profile::Standard, NetPolicy::All))?,
     ];
     // touched, or it would be no memory
     let ballast: Vec<u8> = (0..options.mib * 1_048_576).map(|n| u8::try_from(n % 251).unwrap_or_default()).collect();
     let worst = Rc::new(Worst::default());
     let watching = tokio::task::spawn_local(watch(worst.clone()));
-    for round in 0..=options.rounds {
-        for way in &mut ways {
-            worst.late.set(Duration::ZERO);
-            worst.busy.set(Duration::ZERO);
-            let took = once(&way.how, &workspace).await.with_context(|| way.name)?;
-            // lets the watch notice
-            tokio::time::sleep(Duration::from_millis(2)).await;
-            // the first finds out what the machine has
-            if round > 0 {
-                way.took.record(u64::try_from(took.as_micros())?)?;
-                way.stalls.record(u64::try_from(worst.late.get().as_micros())?)?;
-                way.busy.record(u64::try_from(worst.busy.get().as_micros())?)?;
+    // the last leaves the kernel with much to free, which would fall on the next
+    let last = ways.len() - 1;
+    let (interleaved, apart) = ways.split_at_mut(last);
+    for ways in [interleaved, apart] {
+        for round in 0..=options.rounds {
+            for way in &mut *ways {
+                worst.late.set(Duration::ZERO);
+                worst.busy.set(Duration::ZERO);
+                let took = once(&way.how, &workspace).await.with_context(|| way.name)?;
+                // lets the watch notice
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                // the first finds out what the machine has
+                if round > 0 {
+                    way.took.record(u64::try_from(took.as_micros())?)?;
+                    way.stalls.record(u64::try_from(worst.late.get().as_micros())?)?;
+                    way.busy.record(u64::try_from(worst.busy.get().as_micros())?)?;
+                }
             }
         }
     }
@@ -147,10 +154,10 @@ async fn once(how: &How, workspace: &std::path::Path) -> Result<Duration> {
             let status = tokio::process::Command::new(PROGRAM).status().await?;
             ensure!(status.success(), "{status}");
         }
-        How::Runner(unix, profile) => {
+        How::Runner(unix, profile, net) => {
             let limits = Bounds::default().limits(Wanted::default()).context("no limits")?;
             let command = Command::program(PROGRAM, &[], workspace);
-            let command = Command { profile: *profile, net: NetPolicy::Loopback, ..command };
+            let command = Command { profile: *profile, net: *net, ..command };
             let finished = unix.run(command, limits, None).await?;
             ensure!(finished.ending == Ending::Exited(Exit::Code(0)), "{finished:?}");
         }
