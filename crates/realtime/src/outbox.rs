@@ -57,24 +57,84 @@ pub enum Pushed {
     Closed,
 }
 
-/// At most [`Bounds::bytes`] and one frame for each key.
+/// Frames in order. The first lies in place: a client that keeps up never has more, and reading it fetches no other
+/// memory.
 #[derive(Debug, Default)]
-pub struct Outbox {
-    ordered: VecDeque<Item>,
-    bytes: usize,
-    latest: HashMap<u64, Bytes>,
-    /// Keys of `latest`, in the order they became due.
+#[repr(C)]
+struct Lane {
+    /// None: the lane is empty.
+    first: Option<Item>,
+    rest: VecDeque<Item>,
+}
+
+impl Lane {
+    fn len(&self) -> usize {
+        if self.first.is_some() { 1 + self.rest.len() } else { 0 }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Item> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    fn push_back(&mut self, item: Item) {
+        if self.first.is_none() {
+            self.first = Some(item);
+        } else {
+            self.rest.push_back(item);
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<Item> {
+        let first = self.first.take();
+        if !self.rest.is_empty() {
+            self.first = self.rest.pop_front();
+        }
+        first
+    }
+}
+
+/// The newest of each key. Few connections ever have any.
+#[derive(Debug, Default)]
+struct Newest {
+    values: HashMap<u64, Bytes>,
+    /// Their keys, in the order they became due.
     due: VecDeque<u64>,
-    warned: bool,
+}
+
+impl Newest {
+    fn pop_front(&mut self) -> Option<Bytes> {
+        let key = self.due.pop_front()?;
+        self.values.remove(&key)
+    }
+}
+
+/// At most [`Bounds::bytes`] and one frame for each key. What every frame touches lies together: a thousand outboxes
+/// are in no cache when their turn comes.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Outbox {
     closed: bool,
-    last: Option<Bytes>,
+    warned: bool,
+    bytes: usize,
     moved: Timestamp,
+    newest: Option<Box<Newest>>,
+    ordered: Lane,
+    last: Option<Bytes>,
 }
 
 impl Outbox {
     /// Is there nothing to write?
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.ordered.is_empty() && self.due.is_empty() && self.last.is_none()
+        self.ordered.is_empty() && !self.has_newest() && (!self.closed || self.last.is_none())
+    }
+
+    fn has_newest(&self) -> bool {
+        self.newest.as_ref().is_some_and(|newest| !newest.due.is_empty())
     }
 
     /// Bytes of the ordered lane.
@@ -89,15 +149,17 @@ impl Outbox {
 
     /// Keys with a waiting value.
     pub fn keys(&self) -> usize {
-        self.due.len()
+        self.newest.as_ref().map_or(0, |newest| newest.due.len())
     }
 
     /// Was [`Self::close`] called?
+    #[inline]
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
     /// A frame that must come after all before it.
+    #[inline]
     pub fn push(&mut self, item: Item, bounds: &Bounds) -> Pushed {
         if self.closed {
             return Pushed::Closed;
@@ -116,8 +178,9 @@ impl Outbox {
     }
 
     /// Is the client taking what it is sent, so that newest-wins frames need no place of their own?
+    #[inline]
     pub fn is_quick(&self, bounds: &Bounds) -> bool {
-        self.due.is_empty() && self.bytes < bounds.quick_bytes && self.ordered.len() < bounds.frames / 2
+        !self.has_newest() && self.bytes < bounds.quick_bytes && self.ordered.len() < bounds.frames / 2
     }
 
     /// A frame that makes an older one under `key` needless.
@@ -125,10 +188,11 @@ impl Outbox {
         if self.closed {
             return Pushed::Closed;
         }
-        match self.latest.insert(key, frame) {
+        let newest = self.newest.get_or_insert_default();
+        match newest.values.insert(key, frame) {
             Some(_) => Pushed::Conflated,
             None => {
-                self.due.push_back(key);
+                newest.due.push_back(key);
                 Pushed::Queued
             }
         }
@@ -141,12 +205,22 @@ impl Outbox {
         }
         self.closed = true;
         if !flush {
-            self.ordered = VecDeque::new();
+            self.ordered = Lane::default();
             self.bytes = 0;
-            self.latest = HashMap::new();
-            self.due = VecDeque::new();
+            self.newest = None;
         }
         self.last = Some(frame);
+    }
+
+    /// Takes the one frame of the ordered lane where nothing else waits.
+    #[inline]
+    pub fn take_only(&mut self) -> Option<Bytes> {
+        if self.has_newest() || self.closed || !self.ordered.rest.is_empty() {
+            return None;
+        }
+        let item = self.ordered.first.take()?;
+        (self.bytes, self.warned) = (0, false);
+        Some(item.frame)
     }
 
     /// Moves what is to be written next to `batch`: the ordered lane, then the newest of each key, then the
@@ -157,7 +231,7 @@ impl Outbox {
             let frame = if let Some(item) = self.ordered.pop_front() {
                 self.bytes -= item.frame.len();
                 item.frame
-            } else if let Some(frame) = self.due.pop_front().and_then(|key| self.latest.remove(&key)) {
+            } else if let Some(frame) = self.newest.as_mut().and_then(|newest| newest.pop_front()) {
                 frame
             } else if let Some(frame) = self.last.take() {
                 frame
@@ -170,16 +244,17 @@ impl Outbox {
         if self.ordered.is_empty() {
             self.warned = false;
             // a burst's memory is not kept for good
-            if self.ordered.capacity() > 64 {
-                self.ordered = VecDeque::new();
+            if self.ordered.rest.capacity() > 64 {
+                self.ordered.rest = VecDeque::new();
             }
         }
-        if self.due.is_empty() && self.due.capacity() > 64 {
-            (self.due, self.latest) = (VecDeque::new(), HashMap::new());
+        if self.newest.as_ref().is_some_and(|newest| newest.due.is_empty() && newest.due.capacity() > 64) {
+            self.newest = None;
         }
     }
 
     /// Something was written, or there was nothing to write.
+    #[inline]
     pub fn moved(&mut self, now: Timestamp) {
         self.moved = now;
     }
@@ -236,7 +311,7 @@ mod tests {
         /// Whatever a client does, its outbox stays within its bounds, the ordered lane keeps its order
         /// without a hole, and of each key the newest value comes last.
         #[test]
-        fn bounded_ordered_newest(steps in proptest::collection::vec((0_u8..3, 0_u64..5, 1_usize..30), 1..300)) {
+        fn bounded_ordered_newest(steps in proptest::collection::vec((0_u8..4, 0_u64..5, 1_usize..30), 1..300)) {
             let bounds = Bounds { bytes: 200, frames: 12, quick_bytes: 50 };
             let mut outbox = Outbox::default();
             let (mut next, mut seen, mut newest, mut shown) = (1, 0, [0_u64; 5], [0_u64; 5]);
@@ -258,9 +333,14 @@ mod tests {
                         newest[key as usize] = version;
                         outbox.push_latest(key, Bytes::from(format!("k{key}:{version}")));
                     }
-                    _ => {
+                    step => {
                         let mut batch = Vec::new();
-                        outbox.take(&mut batch, n, 100);
+                        if step == 2 {
+                            outbox.take(&mut batch, n, 100);
+                        } else if let Some(only) = outbox.take_only() {
+                            prop_assert!(outbox.is_empty() && outbox.bytes() == 0);
+                            batch.push(only);
+                        }
                         for frame in batch {
                             let text = String::from_utf8(frame.to_vec()).unwrap();
                             match text.strip_prefix('k').and_then(|t| t.split_once(':')) {

@@ -58,6 +58,12 @@ impl Unwritten {
         &mut self.frames
     }
 
+    /// A frame whose first bytes were written.
+    pub(super) fn keep(&mut self, frame: Bytes, offset: usize) {
+        self.room().push(frame);
+        self.offset = offset;
+    }
+
     /// Frees what a burst took.
     pub(super) fn shrink(&mut self) {
         if self.frames.capacity() > 4 {
