@@ -13,6 +13,8 @@ use crate::Urgency;
 
 /// Most leases that one look asks for; the others wait for the next.
 const TAKEN_AT_ONCE: usize = 2_000;
+/// Workers that are new are gathered for so long before their leases are asked for; they don't wait for the next look.
+const GATHERED: Duration = Duration::from_millis(20);
 /// Every so many looks a node asks also for workers that are rather another's.
 const LOOKS_FOR_ALL: u64 = 3;
 
@@ -222,6 +224,8 @@ pub struct Node {
     next_beat: Timestamp,
     next_renew: Timestamp,
     next_look: Timestamp,
+    /// When the leases of new workers are asked for.
+    new_look: Option<Timestamp>,
     beating: bool,
     renewing: bool,
     taking: bool,
@@ -260,6 +264,7 @@ impl Node {
             next_beat: now,
             next_renew: now.plus(timing.renew),
             next_look: now,
+            new_look: None,
             beating: false,
             renewing: false,
             taking: false,
@@ -304,6 +309,9 @@ impl Node {
         let looks = !self.electing.is_empty() || !self.waiting.is_empty() || !self.unsettled.is_empty();
         if looks || !self.giving.is_empty() {
             at = at.min(self.next_look);
+        }
+        if let Some(new_look) = self.new_look {
+            at = at.min(new_look);
         }
         [self.timers.first(), self.ends.first()].into_iter().flatten().fold(at, |at, (then, _)| at.min(*then))
     }
@@ -381,6 +389,10 @@ impl Node {
             return;
         }
         self.tell(sid, Event::Wanted(job), now, out);
+        // who it is rather to be led by is known once the others were heard
+        if !known && !self.beating && self.electing.contains(sid) {
+            self.new_look.get_or_insert(now.plus(GATHERED));
+        }
     }
 
     fn unwant(&mut self, sid: &str, now: Timestamp, out: &mut Vec<Output>) {
@@ -593,6 +605,11 @@ impl Node {
         }
         if self.next_look <= now {
             self.look(now, out);
+        } else if self.new_look.is_some_and(|at| at <= now) {
+            let regular = self.next_look;
+            self.hurries = true;
+            self.look(now, out);
+            self.next_look = regular;
         } else if self.give_soon {
             self.give(out);
         }
@@ -605,6 +622,7 @@ impl Node {
 
     fn look(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         self.next_look = now.plus(self.timing.look);
+        self.new_look = None;
         // a look that only goes on where another stopped is not one that asks for what is rather another's
         let goes_on = std::mem::take(&mut self.hurries);
         if !goes_on {

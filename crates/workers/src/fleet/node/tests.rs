@@ -176,6 +176,24 @@ fn where_most_leases_are_had_the_rest_is_asked_for_at_once() {
 }
 
 #[test]
+fn new_workers_are_gathered_and_do_not_wait_for_the_next_look() {
+    let mut node = node(10);
+    assert!(!takes(&node.step(Input::Want("b".into(), job("leader")), at(100))));
+    assert!(!takes(&node.step(Input::Want("a".into(), job("leader")), at(110))));
+    assert_eq!(node.wake_at(), at(120));
+    let out = node.step(Input::Tick, at(120));
+    assert_eq!(out.last(), Some(&Output::Take(vec!["a".into(), "b".into()])));
+    // what was not had is asked for at the next look, which was not put off
+    node.step(taken(120, vec![]), at(130));
+    assert_eq!(node.wake_at(), at(1_000));
+    assert!(takes(&node.step(Input::Tick, at(1_000))));
+    // one that it knows is none that is new
+    node.step(taken(1_000, vec![]), at(1_010));
+    node.step(Input::Want("a".into(), job("leader")), at(1_100));
+    assert_eq!(node.wake_at(), at(2_000));
+}
+
+#[test]
 fn draining_hands_over_and_says_when_it_is_done() {
     let mut node = node(10);
     leads(&mut node, "l");
