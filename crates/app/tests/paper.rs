@@ -29,7 +29,12 @@ fn n(digits: &str) -> Number {
 
 /// A price of BTC/USDT that tests set: half a bitcoin at each of three prices, ten dollars apart.
 #[derive(Default)]
-struct Board(Mutex<Option<Reference>>);
+struct Board {
+    price: Mutex<Option<Reference>>,
+    /// What is said after so many questions only.
+    coming: AtomicI64,
+    questions: AtomicI64,
+}
 
 impl Board {
     fn set(&self, bid: &str, ask: &str, at: Timestamp) {
@@ -39,13 +44,19 @@ impl Board {
             asks: [0, 10, 20].map(|by| level(ask, by)).to_vec(),
             ..OrderBook::default()
         };
-        *self.0.lock().unwrap() = Some(Reference { bid: n(bid), ask: n(ask), last: None, depth: Some(depth), at });
+        *self.price.lock().unwrap() = Some(Reference { bid: n(bid), ask: n(ask), last: None, depth: Some(depth), at });
     }
 }
 
 impl PaperPrices for Board {
     fn reference(&self, symbol: &str, _: Timestamp) -> Option<Reference> {
-        self.0.lock().unwrap().clone().filter(|_| symbol == "BTC/USDT")
+        self.questions.fetch_add(1, Ordering::SeqCst);
+        let there = self.coming.load(Ordering::SeqCst) <= 0 && symbol == "BTC/USDT";
+        self.price.lock().unwrap().clone().filter(|_| there)
+    }
+
+    fn is_coming(&self, symbol: &str) -> bool {
+        symbol == "BTC/USDT" && self.coming.fetch_sub(1, Ordering::SeqCst) > 0
     }
 }
 
@@ -267,6 +278,33 @@ async fn orders_are_filled_and_paid() {
 }
 
 #[tokio::test]
+async fn prices_are_asked_for_where_somebody_trades() {
+    let bench = Bench::on(&Stores::memory());
+    let (ann, questions) = (bench.ann(), || bench.board.questions.swap(0, Ordering::SeqCst));
+    for _ in 0..60 {
+        bench.exchange.tick().await;
+    }
+    assert_eq!(questions(), 0);
+    // the first price takes a moment, in which the order waits
+    bench.board.coming.store(3, Ordering::SeqCst);
+    let order = call(&ann, "createLimitBuyOrder", r#"["BTC/USDT", 0.1, 50000]"#).await.unwrap();
+    assert_eq!((&order["status"], questions()), (&"open".into(), 2));
+    bench.exchange.tick().await;
+    assert_eq!(questions(), 2);
+    call(&ann, "cancelOrder", &format!("[{}, \"BTC/USDT\"]", order["id"])).await.unwrap();
+    questions();
+    for _ in 0..60 {
+        bench.exchange.tick().await;
+    }
+    assert_eq!(questions(), 0);
+    // without any it is refused at once
+    bench.board.coming.store(i64::MAX, Ordering::SeqCst);
+    let refused = call(&ann, "createMarketBuyOrder", r#"["ETH/USDT", 0.1]"#).await;
+    assert_eq!((refused.unwrap_err(), questions()), (ErrorClass::ExchangeNotAvailable, 2));
+    bench.tasks.drain().await;
+}
+
+#[tokio::test]
 async fn an_order_is_filled_in_parts_and_taken_back() {
     for stores in Stores::all().await {
         let bench = Bench::on(&stores);
@@ -277,7 +315,7 @@ async fn an_order_is_filled_in_parts_and_taken_back() {
             OrderBook { asks: vec![(n("59990"), n("0.06"))], bids: vec![(n("59980"), n("1"))], ..OrderBook::default() };
         bench.clock.advance(Duration::from_secs(1));
         let at = bench.clock.now();
-        *bench.board.0.lock().unwrap() =
+        *bench.board.price.lock().unwrap() =
             Some(Reference { bid: n("59980"), ask: n("59990"), last: None, depth: Some(board), at });
         bench.exchange.tick().await;
         let open = call(&ann, "fetchOpenOrders", r#"["BTC/USDT"]"#).await.unwrap();

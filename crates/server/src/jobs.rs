@@ -26,6 +26,7 @@ const FAILURE_WAIT: Duration = Duration::from_secs(30);
 const FAILURE_WAIT_MAX: Duration = Duration::from_secs(900);
 /// Runs of one moment are spread over at most this.
 const JITTER_MAX: Duration = Duration::from_secs(5);
+const JITTER_MIN: Duration = Duration::from_secs(1);
 const PRUNE_PERIOD: Duration = Duration::from_secs(3_600);
 /// How soon a crossing price fills an order.
 const ORDERS_PERIOD: Duration = Duration::from_secs(2);
@@ -230,9 +231,12 @@ async fn runner(
         }
         if pause.is_none() {
             let spread = (period / 20).min(JITTER_MAX);
-            tokio::select! {
-                () = tokio::time::sleep(share(spread, entropy.as_ref())) => {}
-                () = stopping.cancelled() => return,
+            // what runs every few seconds is spread by when its process began
+            if spread >= JITTER_MIN {
+                tokio::select! {
+                    () = tokio::time::sleep(share(spread, entropy.as_ref())) => {}
+                    () = stopping.cancelled() => return,
+                }
             }
         }
     }

@@ -47,7 +47,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// The same for the ledger where only the command line writes beside this server.
 const FOLLOW_ALONE: Duration = Duration::from_secs(1);
 /// And for permissions: the command line waits somewhat longer than this before it says that it is done.
-const WATCH_ALONE: Duration = Duration::from_millis(500);
+const WATCH_ALONE: Duration = Duration::from_millis(800);
 /// The documented cost of password hashes.
 const BCRYPT_COST: u32 = 12;
 

@@ -77,8 +77,13 @@ impl MemoryFleet {
 impl FleetStore for MemoryFleet {
     async fn beat(&self, beat: &Beat) -> Result<(), StoreError> {
         let now = self.clock.now();
+        self.inner().nodes.insert(beat.holder.clone(), (beat.clone(), now));
+        Ok(())
+    }
+
+    async fn forget(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
         let mut inner = self.inner();
-        inner.nodes.insert(beat.holder.clone(), (beat.clone(), now));
         inner.nodes.retain(|_, (_, at)| now.since(*at) <= DAY);
         inner.intents.retain(|_, i| i.state == IntentState::Open || now.since(i.at) <= INTENTS_KEPT);
         Ok(())

@@ -53,6 +53,14 @@ impl PaperStore for MemoryPaper {
         Ok(self.all().get(symbol).map_or(0, |kept| kept.counters.version))
     }
 
+    async fn paper_versions(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        let all = self.all();
+        let versions = all.iter().map(|(symbol, kept)| (symbol.clone(), kept.counters.version));
+        let mut versions: Vec<_> = versions.filter(|(_, version)| *version > 0).collect();
+        versions.truncate(1_000);
+        Ok(versions)
+    }
+
     async fn paper_market(&self, symbol: &str) -> Result<PaperState, StoreError> {
         let all = self.all();
         let Some(kept) = all.get(symbol) else { return Ok(PaperState::default()) };

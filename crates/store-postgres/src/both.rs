@@ -4,6 +4,7 @@ use futures_util::future::BoxFuture;
 use orrery_kernel::StoreError;
 use orrery_store_rows::fleet::Turn;
 
+use crate::call::Call;
 pub(crate) use crate::call::Fields;
 pub(crate) use crate::db::Postgres as Db;
 use crate::write::Lock;
@@ -22,5 +23,11 @@ impl Db {
             Turn::Of(name) => Lock::wallet(name),
         };
         self.write(lock, work).await
+    }
+
+    /// Runs a single statement, which is its own transaction and has no turn. For what may be done twice: an error
+    /// does not say whether it was done.
+    pub(crate) async fn once(&self, call: Call) -> Result<(), StoreError> {
+        self.execute(call).await
     }
 }

@@ -230,6 +230,12 @@ impl Postgres {
         PgConnection::connect_with(&self.inner.connect).await.map_err(|e| failed("connect", &e))
     }
 
+    /// Runs a statement outside of any transaction.
+    pub(crate) async fn execute(&self, call: Call) -> Result<(), StoreError> {
+        let mut conn = self.inner.pool.acquire().await.map_err(|e| failed("acquire", &e))?;
+        call.execute(&mut conn, self.inner.options.fault.as_ref()).await.map(drop)
+    }
+
     /// Runs a reading statement; gives its only row, if there is one.
     pub(crate) async fn optional(&self, call: Call) -> Result<Option<Fields>, StoreError> {
         let mut conn = self.inner.pool.acquire().await.map_err(|e| failed("acquire", &e))?;

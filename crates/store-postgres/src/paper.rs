@@ -87,6 +87,10 @@ impl PaperStore for Postgres {
         row.map_or(Ok(0), |row| rows::market(&row).map(|market| market.version))
     }
 
+    async fn paper_versions(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        self.all(sql::PAPER_VERSIONS.call()).await?.iter().map(|row| rows::version(row)).collect()
+    }
+
     async fn paper_market(&self, symbol: &str) -> Result<PaperState, StoreError> {
         let symbol = symbol.to_owned();
         self.write(Lock::Paper, move |tx| Box::pin(whole(tx, symbol))).await

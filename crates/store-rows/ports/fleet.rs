@@ -34,16 +34,13 @@ pub(crate) async fn held(tx: &mut Tx, fence: Option<&Lease>) -> Result<bool, Sto
 impl FleetStore for Db {
     async fn beat(&self, beat: &Beat) -> Result<(), StoreError> {
         let b = beat.clone();
-        self.alter(Turn::Of(b.holder.clone()), move |tx| {
-            Box::pin(async move {
-                let call = sql::BEAT.call().bind(b.holder).bind(b.node).bind(b.version).bind(i64::from(b.capacity));
-                tx.execute(call.bind(i64::from(b.running)).bind(i64::from(b.draining))).await?;
-                tx.execute(sql::FORGET_NODES.call().bind(micros(DAY))).await?;
-                tx.execute(sql::FORGET_INTENTS.call().bind(micros(INTENTS_KEPT))).await?;
-                Ok(())
-            })
-        })
-        .await
+        let call = sql::BEAT.call().bind(b.holder).bind(b.node).bind(b.version).bind(i64::from(b.capacity));
+        self.once(call.bind(i64::from(b.running)).bind(i64::from(b.draining))).await
+    }
+
+    async fn forget(&self) -> Result<(), StoreError> {
+        self.once(sql::FORGET_NODES.call().bind(micros(DAY))).await?;
+        self.once(sql::FORGET_INTENTS.call().bind(micros(INTENTS_KEPT))).await
     }
 
     async fn nodes(&self, within: Duration, limit: u32) -> Result<Vec<NodeSeen>, StoreError> {

@@ -54,6 +54,8 @@ macro_rules! market_trades {
 
 pub(crate) const PAPER_MARKET: Sql =
     Sql::new("paper_market", 1, 4, "SELECT version, settled, orders, trades FROM paper_markets WHERE symbol = $1");
+pub(crate) const PAPER_VERSIONS: Sql =
+    Sql::new("paper_versions", 0, 2, "SELECT symbol, version FROM paper_markets ORDER BY symbol LIMIT 1000");
 pub(crate) const PUT_PAPER_MARKET: Sql = Sql::new(
     "put_paper_market",
     5,
@@ -120,6 +122,7 @@ pub(crate) const LAST_PAPER_TRADES: Sql = Sql::new("last_paper_trades", 3, 13, m
 #[cfg(test)]
 pub(super) const ALL: &[&Sql] = &[
     &PAPER_MARKET,
+    &PAPER_VERSIONS,
     &PUT_PAPER_MARKET,
     &PUT_PAPER_ORDER,
     &INSERT_PAPER_TRADE,

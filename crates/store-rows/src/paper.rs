@@ -44,6 +44,11 @@ fn word<T>(row: &dyn Columns, i: usize, parse: impl Fn(&str) -> Option<T>) -> Re
     parse(text).ok_or_else(|| corrupt(row.name(), format!("column {i} is {text:?}")))
 }
 
+/// A market's symbol and version, of two columns.
+pub fn version(row: &dyn Columns) -> Result<(String, i64), StoreError> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
 /// A market's counters, of four columns.
 pub fn market(row: &dyn Columns) -> Result<PaperState, StoreError> {
     Ok(PaperState {

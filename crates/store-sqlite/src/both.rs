@@ -5,6 +5,7 @@ use orrery_kernel::StoreError;
 use orrery_store_rows::Columns;
 use orrery_store_rows::fleet::Turn;
 
+use crate::call::Call;
 pub(crate) use crate::call::Fields;
 pub(crate) use crate::db::Sqlite as Db;
 pub(crate) use crate::write::Tx;
@@ -17,6 +18,12 @@ impl Db {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
     {
         self.write(work).await
+    }
+
+    /// Runs a single statement, which is its own transaction. For what may be done twice: an error does not say
+    /// whether it was done.
+    pub(crate) async fn once(&self, call: Call) -> Result<(), StoreError> {
+        self.write_once(call).await
     }
 }
 

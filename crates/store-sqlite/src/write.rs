@@ -131,6 +131,23 @@ impl Sqlite {
         }
         result
     }
+
+    /// Runs one statement, which is its own transaction, on the writing connection; as with [`Self::write`] it is
+    /// done whatever becomes of the caller.
+    pub(crate) async fn write_once(&self, call: Call) -> Result<(), StoreError> {
+        let mut writer = self.lock_writer().await?;
+        let fault = self.inner.options.fault.clone();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "one at a time, by the lock it holds; ends with its statement, which the caller awaits"
+        )]
+        let task = tokio::spawn(async move { call.execute(writer.get()?, fault.as_ref()).await });
+        let result = task.await.unwrap_or_else(|e| Err(StoreError::Unknown(format!("write: {e}"))));
+        if result.is_ok() {
+            self.committed();
+        }
+        result.map(drop)
+    }
 }
 
 async fn transact<T, F>(mut tx: Tx, work: F) -> (Option<SqliteConnection>, Result<T, StoreError>)

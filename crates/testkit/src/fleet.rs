@@ -119,6 +119,8 @@ pub async fn nodes_are_seen(store: Store) {
     assert_eq!(seen.iter().map(|node| node.beat.clone()).collect::<Vec<_>>(), [draining, beat("b/1")]);
     assert!(seen.iter().all(|node| node.ago < LONG));
     assert_eq!(store.0.nodes(LONG, 1).await.expect("answers").len(), 1);
+    store.0.forget().await.expect("answers");
+    assert_eq!(store.0.nodes(LONG, 10).await.expect("answers").len(), 2);
     until_over().await;
     assert!(store.0.nodes(SHORT, 10).await.expect("answers").is_empty());
 }

@@ -73,6 +73,7 @@ async fn market(store: &Store, symbol: &str) -> PaperState {
 /// A market is what its steps made of it, and says what the ledger may not have yet.
 pub async fn kept_by_steps(store: Store) {
     assert_eq!(market(&store, BTC).await, PaperState::default());
+    assert_eq!(store.paper_versions().await.expect("answers"), []);
     let (one, two) = (order(BTC, 1, "a", Some("x")), order(BTC, 2, "b", None));
     let pending = PaperOrder { status: PaperStatus::Pending, ..one.clone() };
     assert_eq!(take(&store, step(BTC, 0, vec![pending.clone(), two.clone()], vec![])).await, Stepped::Done);
@@ -81,6 +82,7 @@ pub async fn kept_by_steps(store: Store) {
     assert_eq!(market(&store, ETH).await, PaperState::default());
     assert_eq!(store.paper_version(BTC).await.expect("answers"), 1);
     assert_eq!(store.paper_version(ETH).await.expect("answers"), 0);
+    assert_eq!(store.paper_versions().await.expect("answers"), [(BTC.to_owned(), 1)]);
 
     let filled = PaperOrder {
         filled: 10,

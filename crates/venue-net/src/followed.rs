@@ -20,6 +20,8 @@ const MARKETS_MAX: usize = 64;
 struct Followed {
     asked: Timestamp,
     price: Option<Reference>,
+    /// Whether it was looked at, with or without an answer.
+    looked: bool,
 }
 
 /// The newest best prices of markets, asked for over HTTP while they are wanted. The first question about a market
@@ -37,6 +39,11 @@ impl FollowedPrices {
         Self { exchange, clock, markets: Mutex::default(), more: Notify::new() }
     }
 
+    /// How many markets are followed.
+    pub fn knows(&self) -> usize {
+        self.markets().len()
+    }
+
     fn markets(&self) -> MutexGuard<'_, HashMap<String, Followed>> {
         self.markets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,12 +53,19 @@ impl FollowedPrices {
         loop {
             let now = self.clock.now();
             self.markets().retain(|_, market| now.since(market.asked) <= FOLLOWED);
-            let symbols: Vec<String> = self.markets().keys().cloned().collect();
-            for symbol in symbols {
+            // those whose price somebody waits for come first
+            let mut symbols: Vec<(bool, String)> =
+                self.markets().iter().map(|(symbol, market)| (market.looked, symbol.clone())).collect();
+            symbols.sort();
+            for (_, symbol) in symbols {
                 if stopping.is_cancelled() {
                     return;
                 }
-                self.look(&symbol).await;
+                let price = self.look(&symbol).await;
+                if let Some(market) = self.markets().get_mut(&symbol) {
+                    market.looked = true;
+                    market.price = price.or(market.price.take());
+                }
             }
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -61,20 +75,17 @@ impl FollowedPrices {
         }
     }
 
-    async fn look(&self, symbol: &str) {
+    async fn look(&self, symbol: &str) -> Option<Reference> {
         let book = match self.exchange.fetch_order_book(symbol, None, Fields::new()).await {
             Ok(book) => book,
             Err(error) => {
                 tracing::debug!(venue = %self.exchange.venue(), symbol, %error, "no price for play money");
-                return;
+                return None;
             }
         };
         let best = |side: &[(orrery_venues::Number, orrery_venues::Number)]| side.first().map(|(price, _)| *price);
-        let (Some(bid), Some(ask)) = (best(&book.bids), best(&book.asks)) else { return };
-        let price = Reference { bid, ask, last: None, depth: Some(book), at: self.clock.now() };
-        if let Some(market) = self.markets().get_mut(symbol) {
-            market.price = Some(price);
-        }
+        let (bid, ask) = (best(&book.bids)?, best(&book.asks)?);
+        Some(Reference { bid, ask, last: None, depth: Some(book), at: self.clock.now() })
     }
 }
 
@@ -86,9 +97,13 @@ impl PaperPrices for FollowedPrices {
             return market.price.clone();
         }
         if markets.len() < MARKETS_MAX {
-            markets.insert(symbol.to_owned(), Followed { asked: now, price: None });
+            markets.insert(symbol.to_owned(), Followed { asked: now, price: None, looked: false });
             self.more.notify_one();
         }
         None
+    }
+
+    fn is_coming(&self, symbol: &str) -> bool {
+        self.markets().get(symbol).is_some_and(|market| !market.looked)
     }
 }

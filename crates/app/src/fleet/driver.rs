@@ -35,6 +35,8 @@ const ANSWER_PART: (u32, Duration) = (6, Duration::from_millis(500));
 const TELL_MAX: Duration = Duration::from_millis(200);
 /// Messages that are heard before the store's answers are looked at again.
 const HEARD_AT_ONCE: usize = 256;
+/// Between two times that what is old is forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 /// Between two counts for the store.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// How long scripts may take to end by themselves when everything ends.
@@ -73,6 +75,7 @@ pub struct Driver {
     links: Links,
     known: HashMap<String, Known>,
     questions: FuturesUnordered<Question>,
+    forget_at: Instant,
     drained: bool,
 }
 
@@ -80,8 +83,8 @@ impl Driver {
     pub(super) fn new(ports: &FleetPorts, settings: FleetSettings, links: Links) -> Self {
         let (clock, wall, bus) = (ports.clock.clone(), ports.wall.clone(), ports.bus.clone());
         let node = Node::new(&settings.node, &settings.holder, settings.capacity, settings.timing, clock.now());
-        let questions = FuturesUnordered::new();
-        Self { bus, clock, wall, settings, node, links, known: HashMap::new(), questions, drained: false }
+        let (questions, forget_at) = (FuturesUnordered::new(), Instant::now());
+        Self { bus, clock, wall, settings, node, links, known: HashMap::new(), questions, forget_at, drained: false }
     }
 
     /// Drives the node until everything is handed over after the tasks were told to stop, at most 3 seconds later.
@@ -182,12 +185,19 @@ impl Driver {
         match output {
             Output::Beat { running, draining } => {
                 let beat = Beat { running, draining, ..self.beat() };
+                let forget = Instant::now() >= self.forget_at;
+                if forget {
+                    self.forget_at = Instant::now() + FORGET_EVERY;
+                }
                 self.ask(async move {
                     let mut inputs = Vec::new();
                     if answer("a heartbeat", most, store.beat(&beat)).await.is_some()
                         && let Some(peers) = answer("the nodes", most, store.nodes(timing.late, PEERS_MAX)).await
                     {
                         inputs.push(Input::Peers(peers));
+                    }
+                    if forget {
+                        answer("what is forgotten", most, store.forget()).await;
                     }
                     inputs.push(Input::Beaten);
                     inputs

@@ -12,7 +12,7 @@ mod read;
 mod room;
 mod settle;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,6 +34,9 @@ const ATTEMPTS: u32 = 8;
 const TICK: Duration = Duration::from_secs(1);
 /// After so many ticks markets are read again: another process may have left orders there.
 const TICKS_OF_A_READING: u32 = 30;
+/// How long a price that is being fetched is waited for, as looks and the time between them.
+const PRICE_LOOKS: u32 = 60;
+const PRICE_LOOK: Duration = Duration::from_millis(50);
 
 /// Coins that the desk of a script has from the beginning.
 const ENDOWED: [(&str, i64); 3] = [("BTC", 1), ("ETH", 20), ("SOL", 500)];
@@ -146,18 +149,30 @@ impl PaperExchange {
     }
 
     /// Lets the prices of now meet the orders that wait, and the ledger have what it did not get. Markets whose price
-    /// is missing or too old stand still.
+    /// is missing or too old stand still. From time to time markets that other processes changed are read.
     pub async fn tick(&self) {
-        let anew = self.ticks.fetch_add(1, Ordering::Relaxed).is_multiple_of(TICKS_OF_A_READING);
+        let reading = self.ticks.fetch_add(1, Ordering::Relaxed).is_multiple_of(TICKS_OF_A_READING);
+        let versions = if reading { self.versions().await } else { None };
         for stand in &self.stands {
             let mut room = stand.room.lock().await;
-            if anew {
-                *room = None;
-            }
-            let waits = room.as_ref().is_none_or(Room::has_work);
-            if waits && let Err(fail) = self.current(stand, &mut room).await {
+            let newest = versions.as_ref().map(|all| all.get(&stand.market.symbol).copied().unwrap_or_default());
+            let waits = |room: &Room| room.has_work() || newest.is_some_and(|newest| newest != room.version);
+            if room.as_ref().is_none_or(waits)
+                && let Err(fail) = self.look(stand, &mut room).await
+            {
                 // said where it happened; another turn comes
                 tracing::debug!(market = stand.market.symbol, error = %fail.error(), "paper market stands still");
+            }
+        }
+    }
+
+    /// How many steps each market had; none if the store does not answer.
+    async fn versions(&self) -> Option<HashMap<String, i64>> {
+        match self.ports.store.paper_versions().await {
+            Ok(versions) => Some(versions.into_iter().collect()),
+            Err(error) => {
+                tracing::debug!(%error, "paper markets are looked at later");
+                None
             }
         }
     }
@@ -200,9 +215,36 @@ impl PaperExchange {
         Ok(found)
     }
 
+    /// Asks for prices of markets, and waits for first ones that are being fetched.
+    async fn await_prices(&self, stands: &[&Stand]) {
+        for stand in stands {
+            let _ = self.price(&stand.market, self.ports.clock.now());
+        }
+        for _ in 0..PRICE_LOOKS {
+            if !stands.iter().any(|stand| self.ports.prices.is_coming(&stand.market.symbol)) {
+                return;
+            }
+            tokio::time::sleep(PRICE_LOOK).await;
+        }
+    }
+
+    /// The market as it is kept, and where something waits for it, as the price of now leaves it. Elsewhere no price is
+    /// asked for: it would have to be fetched.
+    async fn look(&self, stand: &Stand, room: &mut Option<Room>) -> Result<(), Fail> {
+        if self.enter(stand, room).await?.has_work() {
+            self.meet(stand, room).await?;
+        }
+        Ok(())
+    }
+
     /// The market as the price of now leaves it.
     async fn current<'r>(&self, stand: &Stand, room: &'r mut Option<Room>) -> Result<&'r mut Room, Fail> {
         self.enter(stand, room).await?;
+        self.meet(stand, room).await
+    }
+
+    async fn meet<'r>(&self, stand: &Stand, room: &'r mut Option<Room>) -> Result<&'r mut Room, Fail> {
+        self.await_prices(&[stand]).await;
         let reference = self.price(&stand.market, self.ports.clock.now())?;
         self.refer(room, &reference).await?;
         self.settle(room).await

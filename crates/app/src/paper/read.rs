@@ -72,7 +72,12 @@ impl PaperExchange {
 
     pub(super) async fn ticker(&self, symbol: &str) -> Result<Ticker> {
         let stand = self.stand(symbol)?;
-        let now = self.ports.clock.now();
+        self.await_prices(&[stand]).await;
+        self.ticker_of(stand).await
+    }
+
+    async fn ticker_of(&self, stand: &Stand) -> Result<Ticker> {
+        let (symbol, now) = (&stand.market.symbol, self.ports.clock.now());
         let reference = self.price(&stand.market, now)?;
         let day = Page { since: None, limit: Some(24) };
         let hours = self.ports.prices.candles(symbol, HOUR, day, now).unwrap_or_default();
@@ -81,19 +86,17 @@ impl PaperExchange {
 
     /// The tickers of these markets, or of all that have a price.
     pub(super) async fn tickers(&self, symbols: Option<&[String]>) -> Result<Vec<Ticker>> {
-        let mut all = Vec::new();
-        match symbols {
+        let stands: Vec<&Stand> = match symbols {
             Some(symbols) => {
-                for symbol in symbols.iter().take(self.stands.len()) {
-                    all.push(self.ticker(symbol).await?);
-                }
+                symbols.iter().take(self.stands.len()).map(|symbol| self.stand(symbol)).collect::<Result<_>>()?
             }
-            None => {
-                for stand in &self.stands {
-                    if self.price(&stand.market, self.ports.clock.now()).is_ok() {
-                        all.push(self.ticker(&stand.market.symbol).await?);
-                    }
-                }
+            None => self.stands.iter().collect(),
+        };
+        self.await_prices(&stands).await;
+        let mut all = Vec::new();
+        for stand in stands {
+            if symbols.is_some() || self.price(&stand.market, self.ports.clock.now()).is_ok() {
+                all.push(self.ticker_of(stand).await?);
             }
         }
         Ok(all)

@@ -7,6 +7,7 @@
 )]
 
 mod accounts;
+mod followed;
 mod requests;
 mod streams;
 mod support;

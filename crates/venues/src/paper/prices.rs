@@ -27,6 +27,12 @@ pub trait PaperPrices: Send + Sync {
     /// The newest price of a market, of whatever age; none for one that is not followed.
     fn reference(&self, symbol: &str, now: Timestamp) -> Option<Reference>;
 
+    /// Whether a price of that market, where there is none yet, has been asked for and may be there in a moment.
+    fn is_coming(&self, symbol: &str) -> bool {
+        let _ = symbol;
+        false
+    }
+
     /// What the price did, oldest first; none where that is not known.
     fn candles(&self, symbol: &str, timeframe: Duration, page: Page, now: Timestamp) -> Option<Vec<Candle>> {
         let _ = (symbol, timeframe, page, now);

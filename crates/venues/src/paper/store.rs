@@ -99,6 +99,8 @@ pub struct TradeQuery {
 pub trait PaperStore: Send + Sync {
     /// How many steps a market had: whether what is known of it is what there is.
     async fn paper_version(&self, symbol: &str) -> Result<i64, StoreError>;
+    /// The same of every market that had a step, by symbol; a thousand at most.
+    async fn paper_versions(&self) -> Result<Vec<(String, i64)>, StoreError>;
     /// A market as of one moment; one that there was nothing of is empty.
     async fn paper_market(&self, symbol: &str) -> Result<PaperState, StoreError>;
     /// Writes a step, if the market is still at the version that it was decided on: of two decided on the same one, one

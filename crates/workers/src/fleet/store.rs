@@ -231,8 +231,10 @@ pub enum Intended {
 /// contract suite in `orrery-testkit`.
 #[async_trait]
 pub trait FleetStore: Send + Sync {
-    /// Takes note that a process lives. Forgets those that have been silent for a day.
+    /// Takes note that a process lives.
     async fn beat(&self, beat: &Beat) -> Result<(), StoreError>;
+    /// Forgets processes that have been silent for a day, and orders that came to their end 30 days ago.
+    async fn forget(&self) -> Result<(), StoreError>;
     /// Everybody who was heard within `within`, at most `limit`, by name.
     async fn nodes(&self, within: Duration, limit: u32) -> Result<Vec<NodeSeen>, StoreError>;
 
