@@ -1,9 +1,10 @@
 //! What a run sees of the file system: a copy of the mounts in which some places are empty.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::fs;
 use std::io::Result;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags};
@@ -27,6 +28,9 @@ fn tmpfs(at: &Path, options: &CStr) -> Result<()> {
 
 /// Terminals: for their user alone.
 const TERMINALS: &CStr = c"newinstance,ptmxmode=0666,mode=0600";
+
+/// Highest number of a terminal that it keeps in its run.
+const NUMBER_MAX: usize = 255;
 
 /// Arranges the mounts of this process, which has a mount namespace of its own. What is returned is to be kept for as
 /// long as the run goes on.
@@ -70,6 +74,7 @@ fn terminals(own: Option<&Path>) -> Result<Option<OwnedFd>> {
         return Ok(None);
     }
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let number = own.and_then(Path::file_name).map(OsStr::to_owned);
     let own = own.map(|own| open_tree(CWD, own, flags)).transpose()?;
     if mount("devpts", place, "devpts", MountFlags::NOSUID | MountFlags::NOEXEC, TERMINALS).is_err() {
         tmpfs(place, EMPTY)?;
@@ -77,8 +82,17 @@ fn terminals(own: Option<&Path>) -> Result<Option<OwnedFd>> {
     }
     let Some(own) = own else { return Ok(None) };
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let stand_in = rustix::fs::open(place.join("ptmx"), flags, Mode::empty())?;
-    let name = ptsname(&stand_in, Vec::new())?;
+    // its name is looked for by its number, and numbers are given out from zero on
+    let mut before = Vec::new();
+    let (stand_in, name) = loop {
+        let stand_in = rustix::fs::open(place.join("ptmx"), flags, Mode::empty())?;
+        let name = ptsname(&stand_in, Vec::new())?;
+        let is_it = Path::new(OsStr::from_bytes(name.to_bytes())).file_name() == number.as_deref();
+        if is_it || before.len() >= NUMBER_MAX {
+            break (stand_in, name);
+        }
+        before.push(stand_in);
+    };
     move_mount(&own, "", CWD, name.as_c_str(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     Ok(Some(stand_in))
 }
