@@ -33,6 +33,18 @@ fn fields(query: &str) -> BTreeMap<String, String> {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+/// Does a new order come later than it says it holds (Binance Spot API, "Timing security")? What a process sends when it
+/// wakes does.
+pub(super) fn is_late(seen: &Seen, now: i64) -> bool {
+    if seen.verb != "POST" || !seen.path.ends_with("/api/v3/order") {
+        return false;
+    }
+    let fields = fields(&seen.body);
+    let number = |name: &str| fields.get(name).and_then(|text| text.parse::<i64>().ok());
+    let (Some(signed), window) = (number("timestamp"), number("recvWindow").unwrap_or(5_000)) else { return false };
+    now - signed > window
+}
+
 /// What becomes of a request about an order; none if it is about something else.
 pub(super) fn order(orders: &mut BTreeMap<String, Kept>, seen: &Seen) -> Option<(u16, String)> {
     if !seen.path.ends_with("/api/v3/order") {
@@ -54,4 +66,23 @@ pub(super) fn order(orders: &mut BTreeMap<String, Kept>, seen: &Seen) -> Option<
     };
     kept.canceled |= seen.verb == "DELETE";
     Some((200, kept.said(&name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_holds_as_long_as_it_says() {
+        let seen = |body: &str| Seen {
+            verb: "POST".to_owned(),
+            path: "/api/v3/order".to_owned(),
+            query: String::new(),
+            body: body.to_owned(),
+        };
+        let order = seen("symbol=BTCUSDT&timestamp=100000&recvWindow=3000&signature=x");
+        assert!(!is_late(&order, 103_000) && is_late(&order, 103_001));
+        let order = seen("symbol=BTCUSDT&timestamp=100000&signature=x");
+        assert!(!is_late(&order, 105_000) && is_late(&order, 105_001));
+    }
 }

@@ -36,6 +36,9 @@ pub(super) async fn serve(listener: TcpListener, inner: Arc<Inner>) {
     }
 }
 
+/// Said of a request that comes too late, or whose clock is wrong.
+const LATE: &str = r#"{"code":-1021,"msg":"Timestamp for this request is outside of the recvWindow."}"#;
+
 async fn answer(request: Request<Incoming>, inner: Arc<Inner>) -> Result<Response<Full<Bytes>>, CutHere> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| CutHere)?.to_bytes();
@@ -45,7 +48,17 @@ async fn answer(request: Request<Incoming>, inner: Arc<Inner>) -> Result<Respons
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
+    if inner.venue == orrery_venues::Venue::Binance && binance::is_late(&seen, now()) {
+        inner.state().seen.push(seen);
+        return Ok(reply(400, None, LATE.to_owned()));
+    }
     answered(seen, &inner).await
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What becomes of a request, however it came.
@@ -73,10 +86,7 @@ pub(super) async fn answered(seen: Seen, inner: &Inner) -> Result<Response<Full<
         Some(Fault::HugeNumbers) => {
             Ok(plain(200, &format!(r#"{{"lastPrice":"1{}","closeTime":9e999}}"#, "0".repeat(400))))
         }
-        Some(Fault::ClockSkew) => {
-            let said = r#"{"code":-1021,"msg":"Timestamp for this request is outside of the recvWindow."}"#;
-            Ok(plain(400, said))
-        }
+        Some(Fault::ClockSkew) => Ok(plain(400, LATE)),
     }
 }
 
