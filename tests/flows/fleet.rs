@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use e2e::{Gateway, Options, Proxy, eventually};
 use orrery_testkit::servers::{PostgresServer, RedisServer, free_port};
-use orrery_testkit::stub_venue::StubVenue;
+use orrery_testkit::stub_venue::{Fault, StubVenue};
 use orrery_venues::Venue;
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
@@ -38,6 +38,20 @@ while (!shouldStop()) {
     await Stels.sleep(100);
   }
   await Stels.sleep(20);
+}
+"#;
+
+/// Orders under names that say which node placed them, each once.
+const ORDERS: &str = r#"
+const exchange = new Stels.runtime.cex.binance({ apiKey: "key-of-a-test", secret: "secret-of-a-test" });
+for (let n = 0; !shouldStop(); n += 1) {
+  try {
+    const clientOrderId = `${Stels.config.nid}-${Stels.startTime}-${n}`;
+    await exchange.createLimitOrder("BTC/USDT", "buy", 0.001, 40000, { clientOrderId });
+  } catch (error) {
+    logger.warn(`${error.name}: ${error.message}`);
+  }
+  await Stels.sleep(50);
 }
 "#;
 
@@ -90,7 +104,7 @@ async fn save(gateway: &Gateway, script: &str, mode: &str, execution: &str) -> S
 }
 
 impl Fleet {
-    async fn start(timing: [(&str, &str); 2]) -> Self {
+    async fn start(script: &str, timing: [(&str, &str); 2]) -> Self {
         let (postgres, redis) = (PostgresServer::start().unwrap(), RedisServer::start().unwrap());
         let redis_link = Proxy::start(redis.port()).await;
         let stub = StubVenue::start(Venue::Binance).await;
@@ -113,7 +127,7 @@ impl Fleet {
             if nodes.len() == 3 { Ok(()) } else { Err(format!("{nodes:?}")) }
         })
         .await;
-        save(&fleet.gateway, COUNTS, "loop", "leader").await;
+        save(&fleet.gateway, script, "loop", "leader").await;
         fleet
     }
 
@@ -168,6 +182,27 @@ impl Fleet {
         self.goes_on(after).await
     }
 
+    /// How often a node's orders were sent, whatever the exchange said of them.
+    fn sent(&self, node: &str) -> usize {
+        let seen = self.stub.seen();
+        seen.iter().filter(|seen| seen.verb == "POST" && seen.body.contains(&format!("={node}-"))).count()
+    }
+
+    /// The node whose orders are being taken, another than `old`.
+    async fn orders_of_another(&self, old: Option<&str>) -> String {
+        let taken = || -> usize {
+            self.stub.orders().keys().filter(|name| old.is_none_or(|old| !name.starts_with(old))).count()
+        };
+        let before = taken();
+        eventually("orders are taken", SOON, async || {
+            let taken = taken();
+            if taken > before + 5 { Ok(()) } else { Err(format!("{taken}")) }
+        })
+        .await;
+        let holders = self.rows("SELECT holder FROM worker_leases WHERE released = 0").await.unwrap();
+        holders[0].split('/').next().unwrap().to_owned()
+    }
+
     fn member(&mut self, name: &str) -> &mut Member {
         self.members.iter_mut().find(|member| member.name == name).unwrap()
     }
@@ -192,7 +227,7 @@ impl Fleet {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaders_are_replaced_long_before_their_lease_is_over() {
-    let mut fleet = Fleet::start(LONG).await;
+    let mut fleet = Fleet::start(COUNTS, LONG).await;
     let first = fleet.goes_on("the start").await;
     fleet.member(&first).process.kill9();
     let second = fleet.replaced(&first, "a kill -9").await;
@@ -218,7 +253,7 @@ async fn leaders_are_replaced_long_before_their_lease_is_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_lost_its_lease_does_nothing_more() {
-    let mut fleet = Fleet::start(SHORT).await;
+    let mut fleet = Fleet::start(COUNTS, SHORT).await;
     let first = fleet.goes_on("the start").await;
     fleet.member(&first).process.signal("STOP");
     let second = fleet.replaced(&first, "a SIGSTOP").await;
@@ -239,6 +274,35 @@ async fn a_leader_that_lost_its_lease_does_nothing_more() {
     for member in &mut fleet.members {
         assert_eq!(member.process.stop().await.code(), Some(0), "{}", member.name);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_waits_in_a_paused_leader_is_never_sent() {
+    let mut fleet = Fleet::start(ORDERS, SHORT).await;
+    let first = fleet.orders_of_another(None).await;
+    // the exchange wants to be left alone for longer than a lease: the next order waits for its turn
+    let pause = Duration::from_secs(15);
+    fleet.stub.fail("/api/v3/order", Fault::Status(429, Some(15)));
+    eventually("an order waits", SOON, async || {
+        let open = fleet.rows("SELECT client_order_id FROM order_intents WHERE state = 'open'").await?;
+        let seen = fleet.stub.seen();
+        let waits = |key: &String| !seen.iter().any(|seen| seen.body.contains(key.rsplit('/').next().unwrap()));
+        if open.iter().any(waits) { Ok(()) } else { Err(format!("{open:?}")) }
+    })
+    .await;
+    let asked = tokio::time::Instant::now();
+    fleet.member(&first).process.signal("STOP");
+    let sent = fleet.sent(&first);
+    let second = fleet.orders_of_another(Some(&first)).await;
+    assert_ne!(first, second);
+    fleet.member(&first).process.signal("CONT");
+    tokio::time::sleep(pause.saturating_sub(asked.elapsed())).await;
+    fleet.orders_of_another(Some(&first)).await;
+    // what was written down is settled once its turn came, and found to be no more the first one's to send
+    assert_eq!(fleet.sent(&first), sent, "it was sent when its turn came");
+    assert!(fleet.stub.orders().values().all(|taken| *taken == 1));
+    assert_eq!(fleet.member(&first).process.stop().await.code(), Some(0));
+    assert_eq!(fleet.sent(&first), sent);
 }
 
 #[tokio::test]

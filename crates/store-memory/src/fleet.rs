@@ -291,7 +291,11 @@ impl FleetStore for MemoryFleet {
         client_order_id: &str,
         state: IntentState,
         order_id: Option<&str>,
+        fence: Option<&Lease>,
     ) -> Result<bool, StoreError> {
+        if fence.is_some_and(|fence| !self.held(fence)) {
+            return Ok(false);
+        }
         let mut inner = self.inner();
         let Some(intent) = inner.intents.get_mut(client_order_id) else {
             return Ok(false);

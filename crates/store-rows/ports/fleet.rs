@@ -184,10 +184,20 @@ impl FleetStore for Db {
         client_order_id: &str,
         state: IntentState,
         order_id: Option<&str>,
+        fence: Option<&Lease>,
     ) -> Result<bool, StoreError> {
         let call = sql::RESOLVE.call().bind(client_order_id.to_owned()).bind(state.name());
-        let call = call.bind(order_id.map(str::to_owned));
-        Ok(self.alter(Turn::Of(client_order_id.to_owned()), |tx| Box::pin(tx.execute(call))).await? == 1)
+        let (call, fence) = (call.bind(order_id.map(str::to_owned)), fence.cloned());
+        self.alter(Turn::Of(client_order_id.to_owned()), move |tx| {
+            Box::pin(async move {
+                if !held(tx, fence.as_ref()).await? {
+                    tx.nothing_to_keep();
+                    return Ok(false);
+                }
+                Ok(tx.execute(call).await? == 1)
+            })
+        })
+        .await
     }
 
     async fn open_intents(&self, sid: &str, limit: u32) -> Result<Vec<Intent>, StoreError> {

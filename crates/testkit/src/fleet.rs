@@ -309,13 +309,17 @@ pub async fn intents_are_fenced(store: Store) {
     assert_eq!(intend(&intent("o1", 1), Some(&fence)).await, Intended::Done);
     assert_eq!(intend(&intent("o1", 3), Some(&fence)).await, Intended::Known(IntentState::Open));
     assert_eq!(store.0.open_intents("x", 9).await.expect("answers"), [intent("o1", 1), intent("o2", 2)]);
-    assert!(store.0.resolve("o1", IntentState::Placed, Some("v-7")).await.expect("answers"));
-    assert!(!store.0.resolve("o9", IntentState::Refused, None).await.expect("answers"));
+    assert!(store.0.resolve("o1", IntentState::Placed, Some("v-7"), Some(&fence)).await.expect("answers"));
+    assert!(!store.0.resolve("o9", IntentState::Refused, None, None).await.expect("answers"));
     assert_eq!(intend(&intent("o1", 3), Some(&fence)).await, Intended::Known(IntentState::Placed));
     assert_eq!(store.0.open_intents("x", 9).await.expect("answers"), [intent("o2", 2)]);
     store.0.give_leases("a/1", &[("x".into(), 1)]).await.expect("answers");
     assert_eq!(intend(&intent("o3", 3), Some(&fence)).await, Intended::Fenced, "it was given back");
     take(&store, "b/1", &["x"], LONG, LONG).await;
+    let resolve = async |state, fence| store.0.resolve("o2", state, None, fence).await.expect("answers");
+    assert!(!resolve(IntentState::Refused, Some(&fence)).await, "who was before says nothing of it any more");
+    assert_eq!(store.0.open_intents("x", 9).await.expect("answers"), [intent("o2", 2)]);
+    assert!(resolve(IntentState::Placed, None).await);
     assert_eq!(intend(&intent("o3", 3), Some(&fence)).await, Intended::Fenced, "it is another's");
     assert_eq!(intend(&intent("o3", 3), None).await, Intended::Done, "without a lease there is no fence");
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orrery_kernel::{Entropy, Secret};
-use orrery_venues::{Answer, ErrorClass, Request, Transport, Venue, VenueError, Verb};
+use orrery_venues::{Answer, ErrorClass, Permit, Request, Transport, Venue, VenueError, Verb, withheld};
 use tokio::time::Instant;
 
+use crate::permitted::{Permitted, Withheld};
 use crate::{Bases, Throttle};
 
 /// Bound on an answer, in bytes: the longest list of markets is some 20 MiB.
@@ -96,6 +97,9 @@ impl HttpTransport {
 
     /// An error that names neither the address nor what it was signed with.
     fn failed(&self, error: &reqwest::Error) -> VenueError {
+        if Withheld::caused(error) {
+            return withheld(self.venue);
+        }
         let (class, why) = if error.is_timeout() {
             (ErrorClass::RequestTimeout, "no answer came in time")
         } else if error.is_connect() {
@@ -106,7 +110,8 @@ impl HttpTransport {
         VenueError::new(class, &format!("{}: {why}", self.venue))
     }
 
-    async fn once(&self, request: &Request) -> Result<Answer, VenueError> {
+    async fn once(&self, request: &Request, permit: &Permit) -> Result<Answer, VenueError> {
+        permit.check(self.venue, request)?;
         let method = match request.verb {
             Verb::Get => http::Method::GET,
             Verb::Post => http::Method::POST,
@@ -125,7 +130,10 @@ impl HttpTransport {
         }
         let mut builder = self.client.request(method, self.bases.rest(&request.url)).headers(headers);
         if let Some(body) = &request.body {
-            builder = builder.body(body.clone());
+            builder = builder.body(match permit.ends() && request.verb != Verb::Get {
+                true => reqwest::Body::wrap(Permitted::new(body.clone(), permit.clone())),
+                false => body.clone().into(),
+            });
         }
         let mut response = builder.send().await.map_err(|error| self.failed(&error))?;
         let status = response.status();
@@ -163,7 +171,8 @@ impl HttpTransport {
 #[async_trait]
 impl Transport for HttpTransport {
     /// A question (`GET`) is asked up to three times if no answer comes, or one of a server between; anything else once.
-    async fn send(&self, request: Request) -> Result<Answer, VenueError> {
+    /// The permit is asked when the request's turn has come, and of one with a body again when that is written.
+    async fn send(&self, request: Request, permit: &Permit) -> Result<Answer, VenueError> {
         let cost = self.venue.cost(request.verb, &request.url);
         let mut wait = RETRY_WAIT;
         let mut tries = 1;
@@ -173,7 +182,7 @@ impl Transport for HttpTransport {
                 .take(cost, Instant::now())
                 .map_err(|busy| VenueError::new(ErrorClass::RateLimitExceeded, &format!("{}: {busy}", self.venue)))?;
             tokio::time::sleep(turn).await;
-            let result = self.once(&request).await;
+            let result = self.once(&request, permit).await;
             let outcome = match &result {
                 Ok(answer) if answer.status < 400 => "ok",
                 Ok(answer) if answer.status == 429 => "rate_limited",

@@ -9,6 +9,7 @@ mod exchanges;
 mod feed;
 mod followed;
 mod http;
+mod permitted;
 mod socket;
 mod throttle;
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::exchange::{NewOrder, Result};
 use crate::json::Json;
 use crate::stream::Listener;
-use crate::{Credentials, Exchange, Found, Outcome, Venue, VenueError};
+use crate::{Credentials, Exchange, Found, Outcome, Permit, Venue, VenueError};
 
 /// An account at an exchange as scripts and clients use it; nobody's, where there are no credentials.
 #[async_trait]
@@ -28,6 +28,10 @@ pub trait Desk: Send + Sync {
     ///
     /// Errors: those of the way there; the outcome is as unknown as before.
     async fn find(&self, client_order_id: &str, symbol: &str) -> Result<Found>;
+
+    /// The same desk, which changes something only while `permit` holds; what it does not do then is
+    /// [`crate::withheld`], and an order of that is [`Outcome::Rejected`].
+    fn under(&self, permit: Permit) -> Arc<dyn Desk>;
 }
 
 #[async_trait]
@@ -46,6 +50,10 @@ impl Desk for Exchange {
 
     async fn find(&self, client_order_id: &str, symbol: &str) -> Result<Found> {
         Self::find(self, client_order_id, symbol).await
+    }
+
+    fn under(&self, permit: Permit) -> Arc<dyn Desk> {
+        Arc::new(Self::under(self, permit))
     }
 }
 

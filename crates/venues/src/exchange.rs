@@ -11,25 +11,27 @@ use serde::Serialize;
 use crate::json::{self, Json};
 use crate::unified::{Market, Markets, Raw, Side};
 use crate::{
-    Context, Credentials, ErrorClass, Fields, Number, Reply, Request, Transport, Venue, VenueError, limits, mac,
+    Context, Credentials, ErrorClass, Fields, Number, Permit, Reply, Request, Transport, Venue, VenueError, limits, mac,
 };
 
 /// What any method answers.
 pub type Result<T, E = VenueError> = std::result::Result<T, E>;
 
 /// An exchange, as one account or as nobody.
+#[derive(Clone)]
 pub struct Exchange {
     venue: Venue,
-    credentials: Option<Credentials>,
+    credentials: Option<Arc<Credentials>>,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     markets: Arc<RwLock<Option<KnownMarkets>>>,
-    currencies: RwLock<Option<Arc<[Raw]>>>,
-    learnt: RwLock<BTreeMap<&'static str, Arc<str>>>,
-    requests: AtomicU64,
+    currencies: Arc<RwLock<Option<Arc<[Raw]>>>>,
+    learnt: Arc<RwLock<BTreeMap<&'static str, Arc<str>>>>,
+    requests: Arc<AtomicU64>,
     nonces: Arc<AtomicI64>,
     bounded: bool,
+    permit: Permit,
 }
 
 /// Markets, and when they were fetched or taken, in milliseconds.
@@ -78,16 +80,17 @@ impl Exchange {
     ) -> Self {
         Self {
             venue,
-            credentials,
+            credentials: credentials.map(Arc::new),
             transport,
             clock,
             entropy,
             markets: Arc::default(),
-            currencies: RwLock::default(),
-            learnt: RwLock::default(),
-            requests: AtomicU64::new(0),
+            currencies: Arc::default(),
+            learnt: Arc::default(),
+            requests: Arc::default(),
             nonces: Arc::default(),
             bounded: true,
+            permit: Permit::default(),
         }
     }
 
@@ -96,6 +99,13 @@ impl Exchange {
     pub fn unbounded(mut self) -> Self {
         self.bounded = false;
         self
+    }
+
+    /// The same exchange, which sends what changes something only while `permit` holds. What either learns of markets
+    /// and of the account, the other knows.
+    #[must_use]
+    pub fn under(&self, permit: Permit) -> Self {
+        Self { permit, ..self.clone() }
     }
 
     /// Whether every order keeps to the bounds of its market. An unknown market is told by who needs it.
@@ -188,7 +198,7 @@ impl Exchange {
     /// Errors: [`ErrorClass::AuthenticationError`] for nobody.
     pub(crate) fn credentials(&self) -> Result<&Credentials> {
         let none = || VenueError::new(ErrorClass::AuthenticationError, &format!("{} requires \"apiKey\"", self.venue));
-        self.credentials.as_ref().ok_or_else(none)
+        self.credentials.as_deref().ok_or_else(none)
     }
 
     /// Keeps what an answer said of the account under a name, so that it is asked once.
@@ -257,10 +267,10 @@ impl Exchange {
 
     /// Sends a request, and reads the answer.
     ///
-    /// Errors: those of the way there, and what the exchange refused.
+    /// Errors: those of the way there, and what the exchange refused; [`crate::withheld`] without a permit.
     pub(crate) async fn ask<T>(&self, request: Request, read: impl FnOnce(&Json<'_>) -> T + Send) -> Result<T> {
         let url = request.url.clone();
-        let answer = self.transport.send(request).await?;
+        let answer = self.transport.send(request, &self.permit).await?;
         let reply = Reply { status: answer.status, url: &url, body: &answer.body };
         // KuCoin's scripts find its long numbers as they are
         let kept = self.venue == Venue::Kucoin;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use orrery_kernel::Secret;
 
-use crate::VenueError;
+use crate::{Permit, VenueError};
 
 /// What is done with an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,11 +61,12 @@ pub struct Answer {
 /// Carries requests. Implementations bound the time and the size of an answer.
 ///
 /// Errors: [`crate::ErrorClass::RequestTimeout`] or [`crate::ErrorClass::NetworkError`] if no whole answer came;
-/// the exchange may have done what was asked all the same.
+/// the exchange may have done what was asked all the same. [`crate::withheld`] if nothing was sent.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends one request, once.
-    async fn send(&self, request: Request) -> Result<Answer, VenueError>;
+    /// Sends one request, once, unless [`Permit::check`] says no when its bytes would go out: whatever is waited for
+    /// before (a turn, a connection), the permit is asked after it.
+    async fn send(&self, request: Request, permit: &Permit) -> Result<Answer, VenueError>;
 }
 
 /// What an exchange knows an account by.
@@ -92,7 +93,8 @@ pub(crate) mod tests {
 
     #[async_trait]
     impl Transport for Nowhere {
-        async fn send(&self, _: Request) -> Result<Answer, VenueError> {
+        async fn send(&self, request: Request, permit: &Permit) -> Result<Answer, VenueError> {
+            permit.check(Venue::Binance, &request)?;
             Err(VenueError::new(ErrorClass::NetworkError, "sent"))
         }
     }

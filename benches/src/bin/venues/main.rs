@@ -20,7 +20,7 @@ use orrery_venues::json::{self, Access as _};
 use orrery_venues::stream::{Event, Outcome, Synced};
 use orrery_venues::unified::{Markets, OrderBook, Side};
 use orrery_venues::{
-    Answer, Context, Credentials, Exchange, Fields, NewOrder, Number, Request, Transport, Venue, VenueError,
+    Answer, Context, Credentials, Exchange, Fields, NewOrder, Number, Permit, Request, Transport, Venue, VenueError,
 };
 
 /// Levels of the book that both sides are compared by.
@@ -183,7 +183,7 @@ struct Nowhere;
 
 #[async_trait]
 impl Transport for Nowhere {
-    async fn send(&self, request: Request) -> Result<Answer, VenueError> {
+    async fn send(&self, request: Request, _: &Permit) -> Result<Answer, VenueError> {
         black_box(request);
         Ok(Answer { status: 200, body: "{}".to_owned() })
     }

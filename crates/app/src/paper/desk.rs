@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use orrery_venues::json::Json;
 use orrery_venues::paper::Which;
 use orrery_venues::unified::{Order, TradingFee};
-use orrery_venues::{Arguments, Desk, ErrorClass, Found, NewOrder, Outcome, as_script, by_symbol};
+use orrery_venues::{Arguments, Desk, ErrorClass, Found, NewOrder, Outcome, Permit, as_script, by_symbol, withheld};
 use serde_json::{Map, Value, json};
 
 use super::place::NAMES;
@@ -51,6 +51,8 @@ pub(super) struct PaperDesk {
     pub exchange: Arc<PaperExchange>,
     /// As the journal knows it.
     pub account: String,
+    /// What changes something is done only while it holds.
+    pub permit: Permit,
 }
 
 impl PaperDesk {
@@ -64,7 +66,7 @@ impl PaperDesk {
     }
 
     async fn create(&self, name: &str, order: &NewOrder) -> Result<Order, Fail> {
-        let made = self.exchange.place(&self.account, name, order).await?;
+        let made = self.exchange.place(&self.account, name, order, &self.permit).await?;
         let stand = self.exchange.stand(&order.symbol)?;
         self.exchange.whole(stand, &made).await.map_err(Fail::Unknown)
     }
@@ -119,6 +121,9 @@ impl PaperDesk {
     /// What is the account's.
     async fn own(&self, a: &Arguments<'_, '_>, method: &str) -> Result<Value> {
         let exchange = &self.exchange;
+        if method.starts_with("cancel") && !self.permit.holds() {
+            return Err(withheld(self.id()));
+        }
         match method {
             "fetchBalance" => as_script(&exchange.balance(&self.account).await?),
             "cancelOrder" => {
@@ -194,5 +199,9 @@ impl Desk for PaperDesk {
             }
             _ => Ok(Found::Nowhere),
         }
+    }
+
+    fn under(&self, permit: Permit) -> Arc<dyn Desk> {
+        Arc::new(Self { exchange: self.exchange.clone(), account: self.account.clone(), permit })
     }
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use orrery_kernel::{Asset, Clock, Entropy, Timestamp};
 use orrery_ledger::{Actor, Command, IdemKey, LedgerStore, Operation};
 use orrery_venues::paper::{PaperFees, PaperMarket, PaperPrices, PaperStore, Reference, markets};
-use orrery_venues::{Desk, ErrorClass, VenueError};
+use orrery_venues::{Desk, ErrorClass, Permit, VenueError};
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger_writer::LedgerWriter;
@@ -133,7 +133,8 @@ impl PaperExchange {
     /// An account of an owner: a wallet's address, say, and the name it gave the account. It is opened when it is first
     /// used, with the configured grant.
     pub fn desk(self: &Arc<Self>, owner: &str, account: &str) -> Arc<dyn Desk> {
-        Arc::new(desk::PaperDesk { exchange: self.clone(), account: account_of(owner, account) })
+        let (account, permit) = (account_of(owner, account), Permit::default());
+        Arc::new(desk::PaperDesk { exchange: self.clone(), account, permit })
     }
 
     /// Finishes what a process before this one left half done.

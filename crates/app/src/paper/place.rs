@@ -3,7 +3,7 @@
 use orrery_kernel::Timestamp;
 use orrery_venues::paper::{PaperKind, PaperMarket, PaperOrder, PaperStatus, Size, TimeInForce};
 use orrery_venues::unified::Side;
-use orrery_venues::{ErrorClass, Fields, NewOrder};
+use orrery_venues::{ErrorClass, Fields, NewOrder, Permit, withheld};
 
 use super::room::{Fail, Room};
 use super::{ATTEMPTS, PaperExchange, Result, Stand, again, error};
@@ -97,8 +97,15 @@ impl Terms {
 }
 
 impl PaperExchange {
-    /// Makes an order under the account's name of it, once: asked for again it is answered as it stands.
-    pub(super) async fn place(&self, account: &str, name: &str, order: &NewOrder) -> Result<PaperOrder, Fail> {
+    /// Makes an order under the account's name of it, once, while the permit holds: asked for again it is answered as
+    /// it stands.
+    pub(super) async fn place(
+        &self,
+        account: &str,
+        name: &str,
+        order: &NewOrder,
+        permit: &Permit,
+    ) -> Result<PaperOrder, Fail> {
         let stand = self.stand(&order.symbol)?;
         let terms = Terms::of(&stand.market, order)?;
         let plain = (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
@@ -106,10 +113,17 @@ impl PaperExchange {
             return Err(invalid("takes names of orders of 1 to 64 visible ASCII characters"));
         }
         self.open(account).await?;
-        again!(self.try_place(stand, account, name, &terms).await)
+        again!(self.try_place(stand, account, name, &terms, permit).await)
     }
 
-    async fn try_place(&self, stand: &Stand, account: &str, name: &str, terms: &Terms) -> Result<PaperOrder, Fail> {
+    async fn try_place(
+        &self,
+        stand: &Stand,
+        account: &str,
+        name: &str,
+        terms: &Terms,
+        permit: &Permit,
+    ) -> Result<PaperOrder, Fail> {
         let mut room = stand.room.lock().await;
         // before the price: an order that is there is answered, however old the price is
         self.enter(stand, &mut room).await?;
@@ -118,6 +132,10 @@ impl PaperExchange {
         }
         let current = self.current(stand, &mut room).await?;
         let pending = plan(current, account, name, terms, self.ports.clock.now())?;
+        // a price may have been waited for
+        if !permit.holds() {
+            return Err(Fail::Refused(withheld("paper")));
+        }
         self.commit(
             &mut room,
             orrery_venues::paper::Changes { orders: [(pending.n, pending.clone())].into(), trades: Vec::new() },

@@ -116,7 +116,7 @@ impl Venues {
     }
 
     async fn send(self: &Arc<Self>, account: &Account, desk: &dyn Desk, mut order: NewOrder) -> Result<Value, Failure> {
-        let (name, outcome) = self.submit(desk, &mut order, || true).await;
+        let (name, outcome) = self.submit(desk, &mut order).await;
         let result = match outcome {
             Outcome::Accepted(order) => Ok(as_value(&order)),
             Outcome::Rejected(error) => Err(error.into()),
@@ -134,13 +134,8 @@ impl Venues {
     }
 
     /// Sends an order, which gets a name if it has none. One that was refused for its time is sent again once the
-    /// clocks agree, if it may be still.
-    pub(crate) async fn submit(
-        &self,
-        desk: &dyn Desk,
-        order: &mut NewOrder,
-        may_be: impl Fn() -> bool,
-    ) -> (String, Outcome) {
+    /// clocks agree.
+    pub(crate) async fn submit(&self, desk: &dyn Desk, order: &mut NewOrder) -> (String, Outcome) {
         let (name, outcome) = desk.submit(order.clone()).await;
         if order.params.text(&NAMES).is_none() {
             order.params.set("clientOrderId", name.as_str());
@@ -148,7 +143,6 @@ impl Venues {
         // it was refused for its time, so it was not taken
         if matches!(&outcome, Outcome::Rejected(error) if error.class() == ErrorClass::InvalidNonce)
             && self.synchronise(desk).await.is_ok()
-            && may_be()
         {
             return desk.submit(order.clone()).await;
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use orrery_app::fleet::Hosts as _;
 use orrery_kernel::Clock as _;
 use orrery_testkit::stub_venue::Fault;
+use orrery_workers::fleet::{Intended, Intent, IntentState};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, SID, TTL, bench, bench_on_sqlite, call, cex, class, is_ended};
@@ -160,6 +161,59 @@ async fn the_next_leader_finds_what_became_of_orders_and_sends_none_twice() {
     let id = bench.stub.orders().len().to_string();
     cex(&cancel, "cancelOrder", json!(null), json!([id, "BTC/USDT"])).await.unwrap();
     assert_eq!(bench.sent(), 3);
+    bench.tasks.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_waits_for_its_turn_is_not_sent_after_its_leader_was_replaced() {
+    let bench = bench_on_sqlite().await;
+    let old = bench.running(bench.leader("a/1").await);
+    let host = bench.host(&old);
+    let named = || limit(&json!({ "clientOrderId": "mine" }));
+    bench.stub.fail(ORDER, Fault::Late(Duration::from_secs(20)));
+    let replaced = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        bench.clock.advance(TTL);
+        let new = bench.running(bench.leader("b/1").await);
+        let next = bench.another().host(new);
+        let placed = cex(&next, "createOrder", json!(null), named()).await.unwrap();
+        assert_eq!(placed["clientOrderId"], "mine");
+    };
+    let (placed, ()) = tokio::join!(cex(&host, "createOrder", json!(null), named()), replaced);
+    assert_eq!(class(&placed), "LeaseLost");
+    assert!(is_ended(&old));
+    assert_eq!((bench.sent(), bench.stub.orders()["mine"], open(&bench).await), (1, 1, 0));
+    let known = Intent {
+        client_order_id: format!("{SID}/account/main/mine"),
+        sid: SID.into(),
+        epoch: 2,
+        venue: "binance".into(),
+        account: None,
+        body: "{}".into(),
+        state: IntentState::Open,
+        order_id: None,
+        at: bench.clock.now(),
+    };
+    let state = bench.fleet.intend(&known, None).await.unwrap();
+    assert_eq!(state, Intended::Known(IntentState::Placed), "what the old one says is not written over it");
+    bench.tasks.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_leader_takes_back_waits_for_its_turn_too() {
+    let bench = bench().await;
+    let old = bench.running(bench.leader("a/1").await);
+    let host = bench.host(&old);
+    let placed = cex(&host, "createOrder", json!(null), limit(&json!({}))).await.unwrap();
+    bench.stub.fail(ORDER, Fault::Late(Duration::from_secs(20)));
+    let replaced = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        bench.clock.advance(TTL);
+    };
+    let cancel = cex(&host, "cancelOrder", json!(null), json!([placed["id"], "BTC/USDT"]));
+    let (canceled, ()) = tokio::join!(cancel, replaced);
+    assert_eq!(class(&canceled), "LeaseLost");
+    assert!(bench.stub.seen().iter().all(|seen| seen.verb != "DELETE"));
     bench.tasks.drain().await;
 }
 

@@ -9,6 +9,8 @@ pub enum Fault {
     Status(u16, Option<u32>),
     /// It is done, and answered with a status of a server between.
     DoneThenStatus(u16),
+    /// It is so long on its way, and done then.
+    Late(Duration),
     /// The connection is cut before anything is done.
     Cut,
     /// It is done, and the connection is cut before the answer.
@@ -26,6 +28,6 @@ pub enum Fault {
 impl Fault {
     /// Whether what was asked is done all the same.
     pub(super) const fn done(self) -> bool {
-        matches!(self, Self::DoneThenStatus(_) | Self::DoneThenCut | Self::DoneThenSlow(_))
+        matches!(self, Self::Late(_) | Self::DoneThenStatus(_) | Self::DoneThenCut | Self::DoneThenSlow(_))
     }
 }

@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use http_body_util::BodyExt as _;
 use orrery_kernel::{Clock, Entropy};
 use orrery_venues::stream::{Listener, News};
-use orrery_venues::{Answer, Credentials, ErrorClass, Exchange, Exchanges, Request, Transport, Venue, VenueError};
+use orrery_venues::{
+    Answer, Credentials, ErrorClass, Exchange, Exchanges, Permit, Request, Transport, Venue, VenueError,
+};
 
 use super::{Inner, Seen, StubVenue, rest};
 
@@ -33,7 +35,7 @@ impl Exchanges for NoExchanges {
 
 #[async_trait]
 impl Transport for StubVenue {
-    async fn send(&self, request: Request) -> Result<Answer, VenueError> {
+    async fn send(&self, request: Request, permit: &Permit) -> Result<Answer, VenueError> {
         let after = request.url.split_once("://").map_or(request.url.as_str(), |(_, rest)| rest);
         let target = after.find('/').map_or("/", |at| &after[at..]);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -43,6 +45,8 @@ impl Transport for StubVenue {
             query: query.to_owned(),
             body: request.body.clone().unwrap_or_default(),
         };
+        rest::on_its_way(&seen, &self.inner).await;
+        permit.check(self.inner.venue, &request)?;
         let late = |_| VenueError::new(ErrorClass::RequestTimeout, "no answer came in time");
         let cut = |_| VenueError::new(ErrorClass::NetworkError, "the connection broke");
         let answered = tokio::time::timeout(TIMEOUT, rest::answered(seen, &self.inner)).await.map_err(late)?;

@@ -48,6 +48,7 @@ async fn answer(request: Request<Incoming>, inner: Arc<Inner>) -> Result<Respons
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
+    on_its_way(&seen, &inner).await;
     if inner.venue == orrery_venues::Venue::Binance && binance::is_late(&seen, now()) {
         inner.state().seen.push(seen);
         return Ok(reply(400, None, LATE.to_owned()));
@@ -61,6 +62,22 @@ fn now() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Waits as long as a request is told to be on its way.
+pub(super) async fn on_its_way(seen: &Seen, inner: &Inner) {
+    let pause = {
+        let mut state = inner.state();
+        let late = |(path, fault): &(String, Fault)| match fault {
+            Fault::Late(pause) if seen.path.ends_with(path) => Some(*pause),
+            _ => None,
+        };
+        let found = state.faults.iter().enumerate().find_map(|(place, fault)| Some((place, late(fault)?)));
+        found.map(|(place, pause)| (state.faults.remove(place), pause).1)
+    };
+    if let Some(pause) = pause {
+        tokio::time::sleep(pause).await;
+    }
+}
+
 /// What becomes of a request, however it came.
 pub(super) async fn answered(seen: Seen, inner: &Inner) -> Result<Response<Full<Bytes>>, CutHere> {
     let fault = {
@@ -72,7 +89,7 @@ pub(super) async fn answered(seen: Seen, inner: &Inner) -> Result<Response<Full<
     let good = if fault.is_none_or(Fault::done) { Some(done(inner, &seen)) } else { None };
     let plain = |status: u16, body: &str| reply(status, None, body.to_owned());
     match fault {
-        None => good.ok_or(CutHere),
+        None | Some(Fault::Late(_)) => good.ok_or(CutHere),
         Some(Fault::Status(status, after)) => {
             Ok(reply(status, after, r#"{"code":-1003,"msg":"Too much request weight"}"#.into()))
         }

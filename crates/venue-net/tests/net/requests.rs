@@ -1,11 +1,18 @@
 //! Requests over the network, and what becomes of orders when it fails.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::{account, exchanges};
+use orrery_testkit::fakes::SeededEntropy;
 use orrery_testkit::stub_venue::{Fault, StubVenue};
+use orrery_venue_net::{Bases, HttpOptions, HttpTransport, Throttle};
 use orrery_venues::unified::Side;
-use orrery_venues::{ErrorClass, Exchanges as _, Fields, Found, NewOrder, Outcome, Venue, Verb};
+use orrery_venues::{
+    ErrorClass, Exchanges as _, Fields, Found, NewOrder, Outcome, Permit, Request, Transport as _, Venue, Verb,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -61,6 +68,70 @@ async fn an_order_is_sent_once_whatever_happens_and_found_by_its_name() {
             Found::Nowhere => assert!(!taken, "{fault:?}"),
         }
     }
+}
+
+/// Looks like a permit that ends after it was asked so often; also how often it was.
+fn permit(holds: usize) -> (Permit, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    (Permit::during(move || count.fetch_add(1, Ordering::SeqCst) < holds), asked)
+}
+
+#[tokio::test]
+async fn an_order_is_sent_only_if_its_permit_holds_when_its_bytes_go_out() {
+    // 0: before a connection is made; 1: while one is made
+    for (holds, looks, sent) in [(0, 1, 0), (1, 2, 0), (2, 2, 1)] {
+        let stub = StubVenue::start(Venue::Binance).await;
+        let exchange = exchanges(Venue::Binance, &stub, PATIENCE).open(Venue::Binance, account()).unwrap();
+        let (permit, asked) = permit(holds);
+        // its questions are not withheld
+        let (name, outcome) = exchange.under(permit).submit(order("BTC/USDT")).await;
+        match outcome {
+            Outcome::Accepted(_) => assert_eq!(sent, 1),
+            Outcome::Rejected(error) => {
+                assert_eq!((sent, error.class()), (0, ErrorClass::OperationRejected), "{error}");
+                assert!(error.to_string().contains("has ended"), "{error}");
+            }
+            Outcome::Unknown(error) => panic!("{error}"),
+        }
+        assert_eq!((asked.load(Ordering::SeqCst), stub.asked("/api/v3/order")), (looks, sent));
+        assert_eq!(stub.orders().get(&name).copied().unwrap_or_default() as usize, sent);
+        assert!(exchange.known_markets().is_some(), "what was learnt under a permit is known");
+        let (_, outcome) = exchange.submit(order("BTC/USDT")).await;
+        assert!(matches!(outcome, Outcome::Accepted(_)), "and without one orders are sent as ever: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_under_a_permit_looks_like_any_other() {
+    let heads = async |permit: Permit| {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let options = HttpOptions { bases: Bases::new(Some(&base), None).unwrap(), ..HttpOptions::default() };
+        let entropy = Arc::new(SeededEntropy::new(7));
+        let throttle = Arc::new(Throttle::new(Venue::Binance.rate()));
+        let transport = HttpTransport::new(Venue::Binance, &options, throttle, entropy).unwrap();
+        let url = "https://api.binance.com/api/v3/order".to_owned();
+        let request = Request { verb: Verb::Post, url, headers: vec![], body: Some("symbol=BTCUSDT".into()) };
+        let answered = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"symbol=BTCUSDT") {
+                assert_ne!(stream.read_buf(&mut seen).await.unwrap(), 0);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+            String::from_utf8(seen).unwrap().replace(&base, "").to_lowercase()
+        };
+        let (answer, seen) = tokio::join!(transport.send(request, &permit), answered);
+        assert_eq!(answer.unwrap().body, "{}");
+        let mut lines: Vec<String> =
+            seen.lines().filter(|line| !line.starts_with("host:")).map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let plain = heads(Permit::default()).await;
+    assert!(plain.iter().any(|line| line == "content-length: 14"), "{plain:?}");
+    assert_eq!(heads(Permit::during(|| true)).await, plain);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::unified::{Markets, Raw};
-use crate::{Answer, Credentials, Exchange, Request, Transport, Venue, VenueError};
+use crate::{Answer, Credentials, Exchange, Permit, Request, Transport, Venue, VenueError};
 
 /// The account of the cases.
 #[derive(Clone, Deserialize)]
@@ -96,7 +96,7 @@ impl Wire {
 
 #[async_trait]
 impl Transport for Wire {
-    async fn send(&self, request: Request) -> Result<Answer, VenueError> {
+    async fn send(&self, request: Request, _: &Permit) -> Result<Answer, VenueError> {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = self.pick(&request.url, sent.len()).map(Recorded::answer);
         sent.push(request);

@@ -283,12 +283,15 @@ pub trait FleetStore: Send + Sync {
     /// Writes down an order before it is placed; with a fence, only while that is held, checked in the same
     /// transaction.
     async fn intend(&self, intent: &Intent, fence: Option<&Lease>) -> Result<Intended, StoreError>;
-    /// Takes note of how far an order came. `false`: there is no such intent.
+    /// Takes note of how far an order came; with a fence, only while that is held, checked in the same transaction: who
+    /// was paused does not say of an order that it was refused after the next leader placed it. `false`: there is no
+    /// such intent, or the fence is not held.
     async fn resolve(
         &self,
         client_order_id: &str,
         state: IntentState,
         order_id: Option<&str>,
+        fence: Option<&Lease>,
     ) -> Result<bool, StoreError>;
     /// A worker's intents that are open, oldest first: what the next leader has to ask the venue about.
     async fn open_intents(&self, sid: &str, limit: u32) -> Result<Vec<Intent>, StoreError>;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::super::{Result, WorkerHost, lost};
-use super::{Seat, refused};
+use super::{Seat, permit, refused};
 use crate::venues::{Venues, call, leaves_open};
 
 /// What scripts may not do by any key: money does not leave by them.
@@ -57,16 +57,12 @@ impl WorkerHost {
         let (sender, done) = oneshot::channel();
         self.shared.tasks.spawn_connection("worker-effect", async move {
             let venues = &shared.ports.venues;
-            let may_be = || running.right.lives(shared.ports.clock.now());
-            let result = if may_be() {
-                let result = send(venues, &*seat.desk, &method, &arguments, may_be).await;
-                if let Some(account) = &seat.account {
-                    venues.look_soon(account);
-                }
-                result.map_err(|error| refused(&error))
-            } else {
-                Err(lost(&running))
-            };
+            let permit = permit(&shared, &running);
+            let result = send(venues, &*seat.desk.under(permit.clone()), &method, &arguments).await;
+            if let Some(account) = &seat.account {
+                venues.look_soon(account);
+            }
+            let result = result.map_err(|error| if permit.holds() { refused(&error) } else { lost(&running) });
             // an error says that the run is over
             let _ = sender.send(result);
         });
@@ -76,17 +72,10 @@ impl WorkerHost {
 
 /// Sends it, again only if it was refused for its time. An order that was to be taken back and is seen not to be open
 /// any more is answered although no answer came.
-async fn send(
-    venues: &Venues,
-    desk: &dyn Desk,
-    method: &str,
-    arguments: &Value,
-    may_be: impl Fn() -> bool,
-) -> Result<Value, VenueError> {
+async fn send(venues: &Venues, desk: &dyn Desk, method: &str, arguments: &Value) -> Result<Value, VenueError> {
     let mut result = call(desk, method, arguments).await;
     if matches!(&result, Err(error) if error.class() == ErrorClass::InvalidNonce)
         && venues.synchronise(desk).await.is_ok()
-        && may_be()
     {
         result = call(desk, method, arguments).await;
     }

@@ -12,14 +12,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use orrery_venues::json::{self, Access as _};
-use orrery_venues::{Arguments, Desk, VenueError};
+use orrery_venues::{Arguments, Desk, Permit, VenueError};
 use orrery_workers::script::HostError;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::{Result, WorkerHost, read as read_arguments};
+use super::{Result, Shared, WorkerHost, read as read_arguments};
+use crate::fleet::Running;
 use seat::{Config, Seat};
 
 /// What a run keeps of its trading.
@@ -99,6 +100,12 @@ impl Kind {
 /// CCXT's class of it, and what the exchange said.
 fn refused(error: &VenueError) -> HostError {
     HostError::new(error.class().name(), error.to_string())
+}
+
+/// A run's right to have effects, as desks ask for it.
+fn permit(shared: &Arc<Shared>, running: &Running) -> Permit {
+    let (clock, right) = (shared.ports.clock.clone(), running.right.clone());
+    Permit::during(move || right.lives(clock.now()))
 }
 
 impl WorkerHost {

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::super::{Result, Shared, WorkerHost, lost, unavailable};
 use super::intent::OnItsWay;
-use super::{Seat, refused};
+use super::{Seat, permit, refused};
 use crate::fleet::Running;
 use crate::venues::{as_value, is_same, look_for, not_taken};
 
@@ -60,31 +60,23 @@ impl Sending {
             }
             Intended::Done => {}
         }
-        // the last look before it is sent
-        if !self.lives() {
-            self.resolve(IntentState::Refused, None).await;
-            return Err(lost(&self.running));
-        }
         self.send().await
     }
 
-    fn lives(&self) -> bool {
-        self.running.right.lives(self.shared.ports.clock.now())
-    }
-
     async fn send(&mut self) -> Result<Value> {
-        let (shared, running) = (self.shared.clone(), self.running.clone());
-        let desk = self.seat.desk.clone();
-        let may_be = || running.right.lives(shared.ports.clock.now());
+        let shared = self.shared.clone();
+        // whatever it waits for before it is sent, the right is looked at after that
+        let permit = permit(&shared, &self.running);
+        let desk = self.seat.desk.under(permit.clone());
         if let Some(account) = &self.seat.account {
             shared.ports.venues.trades(account, &self.order.symbol);
         }
-        let (_, outcome) = shared.ports.venues.submit(&*desk, &mut self.order, may_be).await;
+        let (_, outcome) = shared.ports.venues.submit(&*desk, &mut self.order).await;
         let (counted, result) = match outcome {
             Outcome::Accepted(order) => ("taken", self.placed(&order).await),
             Outcome::Rejected(error) => {
                 self.resolve(IntentState::Refused, None).await;
-                ("refused", Err(refused(&error)))
+                ("refused", Err(if permit.holds() { refused(&error) } else { lost(&self.running) }))
             }
             Outcome::Unknown(cause) => ("unknown", self.look(&*desk, cause).await),
         };
@@ -135,8 +127,10 @@ impl Sending {
                 Err(HostError::new("DuplicateOrderId", "there is another order of that clientOrderId"))
             }
             Ok(Found::Nowhere) if state == IntentState::Refused => {
-                self.resolve(IntentState::Open, None).await;
-                Ok(None)
+                if self.resolve(IntentState::Open, None).await {
+                    return Ok(None);
+                }
+                Err(HostError::new("ExchangeNotAvailable", "it could not be written down that the order is sent again"))
             }
             Ok(Found::Nowhere) if state == IntentState::Placed => {
                 let text = "an order of that clientOrderId was placed, and the exchange does not have it any more";
@@ -149,11 +143,16 @@ impl Sending {
         }
     }
 
-    /// Writes down how far it came. If that fails it stays open, and whoever runs next asks for it.
-    async fn resolve(&self, state: IntentState, order_id: Option<&str>) {
-        let resolved = self.shared.ports.fleet.resolve(&self.intent.client_order_id, state, order_id).await;
-        if let Err(error) = resolved {
-            tracing::warn!(order = self.name, %error, "what became of an order was not written down");
+    /// Writes down how far it came; `false` if that failed: it stays as it was, and whoever runs next asks for what is
+    /// open. That it is there is true whoever says it; that it is not may have been true before another placed it.
+    async fn resolve(&self, state: IntentState, order_id: Option<&str>) -> bool {
+        let fence = self.running.right.fence.as_ref().filter(|_| state != IntentState::Placed);
+        let resolved = self.shared.ports.fleet.resolve(&self.intent.client_order_id, state, order_id, fence).await;
+        match &resolved {
+            Ok(true) => {}
+            Ok(false) => tracing::info!(order = self.name, "what became of an order is left to the next leader"),
+            Err(error) => tracing::warn!(order = self.name, %error, "what became of an order was not written down"),
         }
+        resolved.unwrap_or(false)
     }
 }

@@ -64,8 +64,11 @@ impl WorkerHost {
             };
             self.gate()?;
             self.told(name, state, id.as_deref());
-            let resolved = fleet.resolve(&intent.client_order_id, state, id.as_deref()).await;
-            resolved.map_err(|error| unavailable(&error))?;
+            let fence = self.running.right.fence.as_ref();
+            let resolved = fleet.resolve(&intent.client_order_id, state, id.as_deref(), fence).await;
+            if !resolved.map_err(|error| unavailable(&error))? && fence.is_some() {
+                return Err(lost(&self.running));
+            }
         }
         Ok(())
     }
