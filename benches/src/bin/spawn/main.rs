@@ -1,8 +1,9 @@
 //! What a run costs through the runner, against plain `std::process`, in a process as large as a busy server.
 //!
-//! Rounds are interleaved but for the last row's, so that what else the machine does falls on all alike. All of it is on one thread with an
-//! event loop, whose longest stall is told too: while a run is made nobody else should wait. A loop that has something
-//! to do may also wait for a processor, which a row that runs nothing shows, so its own longest computing is told as well.
+//! Rounds are interleaved but for the last row's, so that what else the machine does falls on all alike. All of it is on
+//! one thread with an event loop, whose longest stall is told too: while a run is made nobody else should wait. A loop
+//! that has something to do may also wait for a processor, which a row that runs nothing shows, so its own longest
+//! computing is told as well.
 
 use std::cell::Cell;
 use std::path::PathBuf;
