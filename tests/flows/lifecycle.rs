@@ -178,7 +178,7 @@ async fn settings_come_from_four_places() {
 #[tokio::test]
 async fn port_replaces_the_port() {
     // a port that was free a moment ago
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = orrery_testkit::servers::free_port().unwrap();
     let gateway = Gateway::start(Options::default().without("ORRERY_LISTEN").env("PORT", &port.to_string())).await;
     assert_eq!(gateway.base(), format!("http://127.0.0.1:{port}"));
     let both = Options::default().env("ORRERY_LISTEN", "127.0.0.1:0=bittrade,127.0.0.1:0").env("PORT", "1");

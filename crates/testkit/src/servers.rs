@@ -1,5 +1,6 @@
 //! Private PostgreSQL and Redis servers on free loopback ports, in folders of their own.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -25,9 +26,19 @@ pub fn named(variable: &str) -> String {
     })
 }
 
-/// A port that nobody listens on just now.
+/// Ports that the system gives to nobody who asks for any (Linux: from 32,768 on).
+const PORTS: std::ops::Range<u16> = 10_240..32_000;
+
+/// A port that nobody listens on. It is none of those that the system gives out by itself, so that it is still free when
+/// a server is told to listen on it.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    let any = || TcpListener::bind(("127.0.0.1", 0))?.local_addr().map(|address| address.port());
+    // each process has other keys, and so has each call
+    let mut at_random = (0..100_u32).map(|turn| {
+        let bits = RandomState::new().hash_one(turn);
+        PORTS.start + u16::try_from(bits % PORTS.len() as u64).unwrap_or_default()
+    });
+    at_random.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).map_or_else(any, Ok)
 }
 
 fn wait_for(port: u16, child: &mut Child, what: &str) -> io::Result<()> {

@@ -9,7 +9,7 @@ use crate::bench::{Bench, bench, bench_allowing, call, class};
 
 /// A port that is free, and a bench whose scripts may ask it.
 async fn asking() -> (u16, Bench) {
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let port = orrery_testkit::servers::free_port().unwrap();
     (port, bench_allowing(&[format!("127.0.0.1:{port}")]).await)
 }
 

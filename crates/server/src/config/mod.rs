@@ -7,25 +7,35 @@ mod alias;
 mod check;
 pub mod docs;
 mod exec;
+mod files;
 mod fred;
+mod market;
+mod node;
 mod print;
 mod problem;
+mod realtime;
+mod server;
+mod stels;
 mod tree;
 mod tunnels;
 mod venues;
 mod workers;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use check::{ListenSpec, Surface};
+pub use files::Files;
 pub use fred::{Fred, Series};
-use orrery_http_kit::layers::Network;
+pub use market::{Market, Source};
+pub use node::Node;
 use orrery_identity::rate::Policy;
 use orrery_kernel::{Asset, Secret, parse_minor};
-use orrery_market::Multipliers;
 pub use print::print;
 pub use problem::{ConfigError, Problem};
+pub use realtime::Realtime;
+pub use server::Server;
+pub use stels::Stels;
 use tree::Tree;
 pub use tunnels::{Scope, Tunnels};
 pub use venues::Venues;
@@ -132,33 +142,6 @@ pub struct Config {
     pub welcome: Option<orrery_app::trading::Welcome>,
 }
 
-/// `[server]`.
-#[derive(Clone, Debug)]
-pub struct Server {
-    /// At least one.
-    pub listen: Vec<ListenSpec>,
-    /// Absolute.
-    pub data_dir: PathBuf,
-    /// Lower case.
-    pub allowed_hosts: Vec<String>,
-    /// Believed about client addresses.
-    pub trusted_proxies: Vec<Network>,
-    /// Open connections.
-    pub connections_max: usize,
-    /// Head of a request.
-    pub header_timeout: Duration,
-    /// Pause within a body.
-    pub body_timeout: Duration,
-    /// Drain.
-    pub shutdown_grace: Duration,
-    /// Request target, bytes.
-    pub uri_bytes_max: usize,
-    /// Header fields.
-    pub headers_max: usize,
-    /// Bytes of header fields.
-    pub header_bytes_max: usize,
-}
-
 /// `[tls]`; paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -213,40 +196,6 @@ pub struct Auth {
     pub local_operator: bool,
 }
 
-/// Where prices are from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// CoinGecko and alternative.me.
-    CoinGecko,
-    /// Invented, and labelled so.
-    Simulated,
-}
-
-/// `[market]`.
-#[derive(Clone, Debug)]
-pub struct Market {
-    /// Where prices are from.
-    pub source: Source,
-    /// Does this process fetch prices and run what follows from them? `None`: as fits the database.
-    pub poll: Option<bool>,
-    /// Older prices refuse trades.
-    pub max_age: Duration,
-    /// Rupees a dollar.
-    pub multipliers: Multipliers,
-    /// Between fetches.
-    pub price_poll: Duration,
-    /// One fetch.
-    pub fetch_timeout: Duration,
-    /// No slash at the end.
-    pub coingecko_url: String,
-    /// Key.
-    pub coingecko_api_key: Option<Secret<String>>,
-    /// No slash at the end.
-    pub fear_greed_url: String,
-    /// Of the simulated source.
-    pub simulated_seed: u64,
-}
-
 /// `[ledger]`.
 #[derive(Clone, Debug)]
 pub struct Ledger {
@@ -289,74 +238,6 @@ pub struct Limits {
     pub webfix_login: Policy,
     /// Trading methods of a session, or from an address.
     pub webfix_trade: Policy,
-}
-
-/// `[files]`.
-#[derive(Clone, Debug)]
-pub struct Files {
-    /// Bytes of an owner's files, and as many of their programs.
-    pub quota: u64,
-    /// Largest file.
-    pub file_bytes: u64,
-    /// Refused suffixes.
-    pub blocked: orrery_storage::names::Blocked,
-}
-
-/// `[stels]`.
-#[derive(Clone, Debug)]
-pub struct Stels {
-    /// Small letters, digits and `-`.
-    pub network: String,
-    /// Of wallets.
-    pub session: Duration,
-    /// Addresses; empty lets all in.
-    pub wallets: Vec<String>,
-    /// May anybody read what is behind an address?
-    pub public_wallet_info: bool,
-    /// No slash at the end.
-    pub public_url: Option<String>,
-}
-
-/// `[node]`.
-#[derive(Clone, Debug)]
-pub struct Node {
-    /// Empty: one is made.
-    pub id: String,
-    /// For people.
-    pub title: String,
-    /// Degrees north.
-    pub latitude: f64,
-    /// Degrees east.
-    pub longitude: f64,
-    /// City.
-    pub city: String,
-    /// Code.
-    pub country: String,
-    /// Name.
-    pub country_name: String,
-    /// IANA.
-    pub timezone: String,
-}
-
-/// `[realtime]`.
-#[derive(Clone, Debug)]
-pub struct Realtime {
-    /// Begins with a slash.
-    pub path: String,
-    /// At a time.
-    pub connections_per_user: u32,
-    /// At a time, without a user.
-    pub anonymous_per_address: u32,
-    /// A user in the window.
-    pub messages: u32,
-    /// The window.
-    pub window: Duration,
-    /// All users of this process.
-    pub messages_per_second: u32,
-    /// Largest message.
-    pub message_bytes_max: usize,
-    /// Channels that nobody configured.
-    pub open_channels: bool,
 }
 
 /// `[cors]`.
@@ -469,7 +350,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
 
 /// `None` only together with a problem.
 fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
-    let server = read_server(r, &sources.cwd);
+    let server = server::read(r, &sources.cwd);
     let tls = match (r.optional("tls.cert"), r.optional("tls.key")) {
         (Some(cert), Some(key)) => Some(TlsFiles { cert: sources.cwd.join(cert), key: sources.cwd.join(key) }),
         (None, None) => None,
@@ -538,7 +419,7 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
         hash_queue: r.whole("auth.hash_queue", "", 1..=100_000),
         local_operator: read_local_operator(r, &server),
     };
-    let market = read_market(r);
+    let market = market::read(r);
     let ledger = Ledger {
         queue: r.whole("ledger.queue", "", 1..=1_000_000),
         batch: r.whole("ledger.batch", "", 1..=256),
@@ -592,9 +473,9 @@ fn read(r: &mut check::Reader<'_>, sources: &Sources) -> Option<Config> {
     let welcome = (sources.demo && (inr > 0 || btc > 0)).then_some(orrery_app::trading::Welcome { inr, btc });
     let tst = money(r, "demo.welcome_tst", Asset::TST);
     let welcome_tst = (sources.demo && tst > 0).then_some(tst);
-    let realtime = read_realtime(r);
-    let (stels, venues, node) = (read_stels(r), venues::read(r), read_node(r));
-    let files = read_files(r);
+    let realtime = realtime::read(r);
+    let (stels, venues, node) = (stels::read(r), venues::read(r), node::read(r));
+    let files = files::read(r);
     let ui_dir = r.optional("ui.dir").map(|path| sources.cwd.join(path));
     if ui_dir.as_ref().is_some_and(|path| !path.is_dir()) {
         r.fault("ui.dir", "must be a folder of pages (index.html, or templates and static)");
@@ -661,174 +542,6 @@ fn read_local_operator(r: &mut check::Reader<'_>, server: &Server) -> bool {
 fn read_tier(r: &mut check::Reader<'_>, name: &str) -> Policy {
     let max = r.whole(&format!("limits.{name}_max"), "", 1..=1_000_000_000);
     Policy::refuse(max, r.seconds(&format!("limits.{name}_window_s"), 1..=86_400))
-}
-
-fn read_files(r: &mut check::Reader<'_>) -> Files {
-    let suffixes = r.parsed_list("files.blocked_extensions", |text| {
-        let suffix = text.trim_start_matches('.');
-        let plain = (1..=16).contains(&suffix.len()) && suffix.bytes().all(|b| b.is_ascii_alphanumeric());
-        if plain { Ok(suffix.to_owned()) } else { Err(format!("{text:?} is no suffix such as exe")) }
-    });
-    Files {
-        quota: r.whole("files.quota_bytes", "bytes", 0..=i128::from(i64::MAX)),
-        file_bytes: r.whole("files.file_bytes_max", "bytes", 1..=i128::from(i64::MAX)),
-        blocked: orrery_storage::names::Blocked::new(&suffixes),
-    }
-}
-
-fn read_stels(r: &mut check::Reader<'_>) -> Stels {
-    let network = r.checked("stels.network", |name| {
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let good = (1..=32).contains(&name.len()) && name.bytes().all(plain);
-        if good { Ok(()) } else { Err("must be 1 to 32 small letters, digits and -".into()) }
-    });
-    let days: u64 = r.whole("stels.session_days", "days", 1..=3_650);
-    let public_url = r.optional("stels.public_url").map(|url| url.trim_end_matches('/').to_owned());
-    if let Some(Err(message)) = public_url.as_deref().map(check::http_url) {
-        r.fault("stels.public_url", message);
-    }
-    Stels {
-        network,
-        session: Duration::from_secs(days * 86_400),
-        wallets: r.parsed_list("stels.wallets", |address| {
-            let good = orrery_crypto::is_address(address);
-            if good { Ok(address.to_owned()) } else { Err(format!("{address:?} is not a wallet's address")) }
-        }),
-        public_wallet_info: r.flag("stels.public_wallet_info"),
-        public_url,
-    }
-}
-
-fn read_node(r: &mut check::Reader<'_>) -> Node {
-    let id = r.checked("node.id", |id| {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        let good = id.len() <= 64 && id.bytes().all(plain);
-        if good { Ok(()) } else { Err("must be at most 64 letters, digits, - and _".into()) }
-    });
-    let mut degrees = |key: &str, most: f64| {
-        let found = r.text(key).parse::<f64>().ok().filter(|d| d.abs() <= most);
-        found.unwrap_or_else(|| {
-            r.fault(key, format!("must be degrees from -{most} to {most}"));
-            0.0
-        })
-    };
-    let (latitude, longitude) = (degrees("node.latitude", 90.0), degrees("node.longitude", 180.0));
-    let mut short = |key: &str| {
-        r.checked(
-            key,
-            |text| if text.chars().count() <= 100 { Ok(()) } else { Err("is longer than 100 characters".into()) },
-        )
-    };
-    Node {
-        id,
-        title: short("node.title"),
-        latitude,
-        longitude,
-        city: short("node.city"),
-        country: short("node.country"),
-        country_name: short("node.country_name"),
-        timezone: short("node.timezone"),
-    }
-}
-
-fn read_realtime(r: &mut check::Reader<'_>) -> Realtime {
-    Realtime {
-        path: r.checked("realtime.path", |path| {
-            let good = |c: char| c.is_ascii_alphanumeric() || "/_-.".contains(c);
-            let whole = path.len() > 1 && path.starts_with('/') && !path.ends_with('/') && path.chars().all(good);
-            let own = ["/api", "/metrics", "/health", "/socket.io"]
-                .iter()
-                .any(|taken| path.strip_prefix(taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-            match (whole, own) {
-                (true, false) => Ok(()),
-                (false, _) => Err("must be a path like /ws".to_owned()),
-                (_, true) => Err("belongs to something else".to_owned()),
-            }
-        }),
-        connections_per_user: r.whole("realtime.connections_per_user", "", 1..=50_000),
-        anonymous_per_address: r.whole("realtime.anonymous_per_address", "", 1..=1_000_000),
-        messages: r.whole("realtime.messages", "", 1..=1_000_000_000),
-        window: r.seconds("realtime.window_s", 1..=86_400),
-        messages_per_second: r.whole("realtime.messages_per_second", "", 1..=10_000_000),
-        message_bytes_max: r.whole("realtime.message_bytes_max", "bytes", 1_024..=16_777_216),
-        open_channels: r.flag("realtime.open_channels"),
-    }
-}
-
-fn read_server(r: &mut check::Reader<'_>, cwd: &Path) -> Server {
-    let listen = r.parsed_list("server.listen", check::listen);
-    if r.list("server.listen").is_empty() {
-        r.fault("server.listen", "must name at least one host:port");
-    }
-    let data_dir = r.text("server.data_dir");
-    if data_dir.is_empty() {
-        r.fault("server.data_dir", "must name a directory");
-    }
-    Server {
-        listen,
-        data_dir: cwd.join(data_dir.strip_prefix("./").unwrap_or(&data_dir)),
-        allowed_hosts: r.parsed_list("server.allowed_hosts", check::host_name),
-        trusted_proxies: r.parsed_list("server.trusted_proxies", check::network),
-        connections_max: r.whole("server.connections_max", "", 1..=1_000_000),
-        header_timeout: r.seconds("server.header_timeout_s", 1..=3_600),
-        body_timeout: r.seconds("server.body_timeout_s", 1..=3_600),
-        shutdown_grace: r.seconds("server.shutdown_grace_s", 0..=3_600),
-        uri_bytes_max: r.whole("server.uri_bytes_max", "bytes", 256..=60_000),
-        headers_max: r.whole("server.headers_max", "", 10..=500),
-        header_bytes_max: r.whole("server.header_bytes_max", "bytes", 1_024..=262_144),
-    }
-}
-
-fn read_market(r: &mut check::Reader<'_>) -> Option<Market> {
-    let poll = match r.text("market.poll").as_str() {
-        "auto" => None,
-        "on" => Some(true),
-        "off" => Some(false),
-        _ => {
-            r.fault("market.poll", "must be auto, on or off");
-            None
-        }
-    };
-    let source = match r.text("market.source").as_str() {
-        "coingecko" => Source::CoinGecko,
-        "simulated" => Source::Simulated,
-        _ => {
-            r.fault("market.source", "must be coingecko or simulated");
-            Source::CoinGecko
-        }
-    };
-    let mut multiplier = |key: &str| {
-        let parsed = r.text(key).parse::<rust_decimal::Decimal>();
-        if parsed.is_err() {
-            r.fault(key, "must be a decimal number such as 91 or 91.25");
-        }
-        parsed.ok()
-    };
-    let multipliers = match (multiplier("market.buy_multiplier"), multiplier("market.sell_multiplier")) {
-        (Some(buy), Some(sell)) => match Multipliers::new(buy, sell) {
-            Ok(m) => Some(m),
-            Err(e) => {
-                r.fault("market.sell_multiplier", format!("with market.buy_multiplier = {buy}: {e}"));
-                None
-            }
-        },
-        _ => None,
-    };
-    let base = |url: String| url.trim_end_matches('/').to_owned();
-    let coingecko_url = base(r.checked("market.coingecko_url", check::http_url));
-    let fear_greed_url = base(r.checked("market.fear_greed_url", check::http_url));
-    Some(Market {
-        source,
-        poll,
-        max_age: r.seconds("market.max_age", 1..=86_400),
-        price_poll: r.seconds("market.price_poll_s", 1..=86_400),
-        fetch_timeout: r.seconds("market.fetch_timeout_s", 1..=300),
-        coingecko_url,
-        coingecko_api_key: r.optional("market.coingecko_api_key").map(Secret::new),
-        fear_greed_url,
-        simulated_seed: r.whole("market.simulated_seed", "", 0..=i128::from(i64::MAX)),
-        multipliers: multipliers?,
-    })
 }
 
 /// A floor in minor units; it may be negative.

@@ -1,5 +1,7 @@
 //! Layers, aliases, faults and what is shown of them.
 
+use std::path::Path;
+
 use super::*;
 
 fn dir() -> tempfile::TempDir {
