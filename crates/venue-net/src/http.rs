@@ -111,7 +111,7 @@ impl HttpTransport {
     }
 
     async fn once(&self, request: &Request, permit: &Permit) -> Result<Answer, VenueError> {
-        permit.check(self.venue, request)?;
+        request.check(permit, self.venue)?;
         let method = match request.verb {
             Verb::Get => http::Method::GET,
             Verb::Post => http::Method::POST,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{ErrorClass, Request, Venue, VenueError, Verb};
+use crate::{ErrorClass, VenueError};
 
 /// A right that can end while a request is being made ready. A process can be stopped at any instruction and go on
 /// after somebody else has the right; so transports ask as late as they can, when the bytes go out.
@@ -39,13 +39,6 @@ impl Permit {
     pub const fn ends(&self) -> bool {
         self.0.is_some()
     }
-
-    /// May this be sent now? Questions (`GET`) always may: they change nothing.
-    ///
-    /// Errors: [`withheld`].
-    pub fn check(&self, venue: Venue, request: &Request) -> Result<(), VenueError> {
-        if request.verb == Verb::Get || self.holds() { Ok(()) } else { Err(withheld(venue)) }
-    }
 }
 
 impl std::fmt::Debug for Permit {
@@ -66,6 +59,7 @@ mod tests {
 
     use super::*;
     use crate::transport::tests::nowhere;
+    use crate::{Exchange, Request, Venue, Verb};
 
     #[tokio::test]
     async fn what_changes_something_is_withheld_once_it_ended() {
@@ -73,7 +67,7 @@ mod tests {
         let asked = holds.clone();
         let plain = nowhere(Venue::Binance, "key", "secret");
         let under = plain.under(Permit::during(move || asked.load(Ordering::SeqCst)));
-        let class = async |exchange: &crate::Exchange, verb| {
+        let class = async |exchange: &Exchange, verb| {
             let request =
                 Request { verb, url: "https://api.binance.com/api/v3/order".into(), headers: vec![], body: None };
             exchange.ask(request, |_| ()).await.unwrap_err().class()

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use orrery_kernel::Secret;
 
-use crate::{Permit, VenueError};
+use crate::{Permit, Venue, VenueError, withheld};
 
 /// What is done with an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +42,15 @@ pub struct Request {
     pub body: Option<String>,
 }
 
+impl Request {
+    /// May it be sent now, under that permit? Questions (`GET`) always may: they change nothing.
+    ///
+    /// Errors: [`withheld`].
+    pub fn check(&self, permit: &Permit, venue: Venue) -> Result<(), VenueError> {
+        if self.verb == Verb::Get || permit.holds() { Ok(()) } else { Err(withheld(venue)) }
+    }
+}
+
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let address = self.url.split('?').next().unwrap_or_default();
@@ -64,7 +73,7 @@ pub struct Answer {
 /// the exchange may have done what was asked all the same. [`crate::withheld`] if nothing was sent.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends one request, once, unless [`Permit::check`] says no when its bytes would go out: whatever is waited for
+    /// Sends one request, once, unless [`Request::check`] says no when its bytes would go out: whatever is waited for
     /// before (a turn, a connection), the permit is asked after it.
     async fn send(&self, request: Request, permit: &Permit) -> Result<Answer, VenueError>;
 }
@@ -87,14 +96,14 @@ pub(crate) mod tests {
     use orrery_kernel::{Clock, Entropy, Timestamp};
 
     use super::*;
-    use crate::{ErrorClass, Exchange, Venue};
+    use crate::{ErrorClass, Exchange};
 
     struct Nowhere;
 
     #[async_trait]
     impl Transport for Nowhere {
         async fn send(&self, request: Request, permit: &Permit) -> Result<Answer, VenueError> {
-            permit.check(Venue::Binance, &request)?;
+            request.check(permit, Venue::Binance)?;
             Err(VenueError::new(ErrorClass::NetworkError, "sent"))
         }
     }

@@ -200,6 +200,30 @@ async fn an_order_that_waits_for_its_turn_is_not_sent_after_its_leader_was_repla
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_on_the_wire_when_a_lease_is_given_back_is_waited_for() {
+    let bench = bench().await;
+    let old = bench.running(bench.leader("a/1").await);
+    let host = bench.host(&old);
+    let named = || limit(&json!({ "clientOrderId": "mine" }));
+    bench.stub.fail(ORDER, Fault::OnTheWire(Duration::from_secs(3)));
+    let replaced = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        // as when a run is over: its right ends before the lease is given back
+        old.right.end();
+        bench.fleet.give_leases("a/1", &[(SID.into(), old.right.epoch())]).await.unwrap();
+        let new = bench.running(bench.leader("b/1").await);
+        let began = tokio::time::Instant::now();
+        let placed = cex(&bench.another().host(new), "createOrder", json!(null), named()).await.unwrap();
+        assert_eq!(placed["clientOrderId"], "mine");
+        assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
+    };
+    let (placed, ()) = tokio::join!(cex(&host, "createOrder", json!(null), named()), replaced);
+    assert_eq!(placed.unwrap()["clientOrderId"], "mine");
+    assert_eq!((bench.sent(), bench.stub.orders()["mine"], open(&bench).await), (1, 1, 0));
+    bench.tasks.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_leader_takes_back_waits_for_its_turn_too() {
     let bench = bench().await;
     let old = bench.running(bench.leader("a/1").await);

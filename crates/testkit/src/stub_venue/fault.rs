@@ -9,8 +9,10 @@ pub enum Fault {
     Status(u16, Option<u32>),
     /// It is done, and answered with a status of a server between.
     DoneThenStatus(u16),
-    /// It is so long on its way, and done then.
+    /// It waits so long before it is sent, and is done then.
     Late(Duration),
+    /// It is sent, and so long on its way before it is done.
+    OnTheWire(Duration),
     /// The connection is cut before anything is done.
     Cut,
     /// It is done, and the connection is cut before the answer.

@@ -46,7 +46,7 @@ impl Transport for StubVenue {
             body: request.body.clone().unwrap_or_default(),
         };
         rest::on_its_way(&seen, &self.inner).await;
-        permit.check(self.inner.venue, &request)?;
+        request.check(permit, self.inner.venue)?;
         let late = |_| VenueError::new(ErrorClass::RequestTimeout, "no answer came in time");
         let cut = |_| VenueError::new(ErrorClass::NetworkError, "the connection broke");
         let answered = tokio::time::timeout(TIMEOUT, rest::answered(seen, &self.inner)).await.map_err(late)?;

@@ -95,6 +95,10 @@ pub(super) async fn answered(seen: Seen, inner: &Inner) -> Result<Response<Full<
         }
         Some(Fault::DoneThenStatus(status)) => Ok(plain(status, "<html>Bad gateway</html>")),
         Some(Fault::Cut | Fault::DoneThenCut) => Err(CutHere),
+        Some(Fault::OnTheWire(pause)) => {
+            tokio::time::sleep(pause).await;
+            Ok(done(inner, &seen))
+        }
         Some(Fault::DoneThenSlow(pause)) => {
             tokio::time::sleep(pause).await;
             good.ok_or(CutHere)

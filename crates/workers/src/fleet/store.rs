@@ -42,7 +42,8 @@ pub struct Grant {
     pub sid: String,
     /// Of two holders, the one with the higher is the later.
     pub epoch: i64,
-    /// Nobody had it before, or they gave it back: nothing of theirs is on its way any more.
+    /// Nobody had it before, or they gave it back: their run is over, and what it sent and has no answer to is written
+    /// down.
     pub clean: bool,
 }
 

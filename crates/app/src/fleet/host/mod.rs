@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use orrery_kernel::{Clock, Entropy, StoreError};
+use orrery_kernel::{Clock, Entropy, StoreError, Timestamp};
 use orrery_storage::Bus;
 use orrery_workers::egress::Egress;
 use orrery_workers::fleet::{FleetStore, Timing};
@@ -68,7 +68,7 @@ pub struct HostSettings {
     /// Between two looks at keys that are watched; what changes on this node or is heard of is seen at once.
     pub watch_period: Duration,
     /// How long after its time an exchange may take an order, where that can be said: as long as a new leader waits
-    /// for what the one before it sent (`Timing::settle`).
+    /// for what the one before it sent (`Timing::settle`), and as long as an order may be on its way.
     pub order_window: Duration,
 }
 
@@ -138,6 +138,8 @@ impl Hosts for WorkerHosts {
 struct WorkerHost {
     shared: Arc<Shared>,
     running: Arc<Running>,
+    /// When the run began.
+    begun: Timestamp,
     pace: pace::Pace,
     trading: venue::Trading,
     network: network::Network,
@@ -171,9 +173,11 @@ fn kind_of(method: &str) -> &'static str {
 impl WorkerHost {
     fn new(shared: Arc<Shared>, running: Running) -> Self {
         let pace = pace::Pace::new(shared.settings.calls_per_second);
+        let begun = shared.ports.clock.now();
         Self {
             shared,
             running: Arc::new(running),
+            begun,
             pace,
             trading: venue::Trading::default(),
             network: network::Network::default(),

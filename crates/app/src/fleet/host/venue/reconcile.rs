@@ -12,7 +12,7 @@ use super::{Seat, refused};
 
 /// Orders that are asked for; more are asked for by later runs.
 const OPEN_MAX: u32 = 1_000;
-/// How old an order of a worker without a lease has to be: another node may be sending it.
+/// How old an order has to be that is not on its way any more for certain.
 const SETTLED: Duration = Duration::from_secs(60);
 /// Between the two times that an exchange has to say that there is no such order.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -44,7 +44,14 @@ impl WorkerHost {
     async fn reconcile(&self, seat: &Seat) -> Result<()> {
         let fleet = &self.shared.ports.fleet;
         let open = fleet.open_intents(&self.running.sid, OPEN_MAX).await.map_err(|error| unavailable(&error))?;
-        for intent in open.iter().filter(|intent| self.is_of_before(intent)) {
+        let open: Vec<&Intent> = open.iter().filter(|intent| self.is_of_before(intent)).collect();
+        if open.iter().any(|intent| self.is_young(intent)) {
+            // a leader that gives its lease back does not wait for the answers to what it sent
+            let arrived = self.begun.plus(self.shared.settings.order_window);
+            tokio::time::sleep(arrived.since(self.shared.ports.clock.now())).await;
+            self.gate()?;
+        }
+        for intent in open {
             let Ok(meant) = serde_json::from_str::<Meant>(&intent.body) else { continue };
             let Some(desk) = self.desk_of(intent, &meant, seat).await? else { continue };
             let name = &meant.client_order_id;
@@ -86,9 +93,13 @@ impl WorkerHost {
         if OnItsWay::is(&self.shared, &intent.client_order_id) {
             return false;
         }
-        let age = self.shared.ports.wall.now().since(intent.at);
         // the epoch's holder is this process, which knows what it sends
-        self.running.right.fence.is_some() && intent.epoch <= self.running.right.epoch() || age >= SETTLED
+        self.running.right.fence.is_some() && intent.epoch <= self.running.right.epoch() || !self.is_young(intent)
+    }
+
+    /// May it still be on its way, as far as the nodes' clocks agree?
+    fn is_young(&self, intent: &Intent) -> bool {
+        self.shared.ports.wall.now().since(intent.at) < SETTLED
     }
 
     /// The desk that an order was meant for; none if it was one by keys that are not known here.
