@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test is its failure")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use orrery_store_sqlite::{Fault, Options, Sqlite};
 use orrery_testkit::fakes::{ManualClock, SeededEntropy};
 use orrery_venues::paper::{OrderQuery, PaperPrices, PaperStore, Reference, TradeQuery, Which, markets};
 use orrery_venues::unified::{OrderBook, Side};
-use orrery_venues::{Desk, ErrorClass, Fields, Found, NewOrder, Number, Outcome, json};
+use orrery_venues::{Desk, ErrorClass, Fields, Found, NewOrder, Number, Outcome, Permit, json};
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -390,6 +390,30 @@ async fn a_name_is_one_order() {
         audit(&stores).await;
         bench.tasks.drain().await;
     }
+}
+
+#[tokio::test]
+async fn nothing_changes_under_a_permit_that_has_ended() {
+    let bench = Bench::on(&Stores::memory());
+    let leads = Arc::new(AtomicBool::new(true));
+    let asked = leads.clone();
+    let ann = bench.ann().under(Permit::during(move || asked.load(Ordering::SeqCst)));
+    let order = |name| new_order(Side::Buy, "0.01", Some("50000"), name);
+    let (_, Outcome::Accepted(placed)) = ann.submit(order("one")).await else { panic!("accepted") };
+    leads.store(false, Ordering::SeqCst);
+    let (_, Outcome::Rejected(withheld)) = ann.submit(order("two")).await else { panic!("rejected") };
+    assert_eq!(withheld.class(), ErrorClass::OperationRejected);
+    let cancel = format!("[\"{}\", \"BTC/USDT\"]", placed.id.unwrap());
+    assert_eq!(call(&ann, "cancelOrder", &cancel).await, Err(ErrorClass::OperationRejected));
+    assert_eq!(
+        call(&ann, "createLimitBuyOrder", r#"["BTC/USDT", 0.01, 50000]"#).await,
+        Err(ErrorClass::OperationRejected)
+    );
+    // an order that is there is answered, and what is asked too
+    assert!(matches!(ann.submit(order("one")).await.1, Outcome::Accepted(_)));
+    assert_eq!(call(&ann, "fetchOpenOrders", r#"["BTC/USDT"]"#).await.unwrap().as_array().unwrap().len(), 1);
+    assert_eq!(call(&bench.ann(), "cancelOrder", &cancel).await.unwrap()["status"], "canceled");
+    bench.tasks.drain().await;
 }
 
 #[tokio::test]
