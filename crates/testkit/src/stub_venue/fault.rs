@@ -9,7 +9,7 @@ pub enum Fault {
     Status(u16, Option<u32>),
     /// It is done, and answered with a status of a server between.
     DoneThenStatus(u16),
-    /// It waits so long before it is sent, and is done then.
+    /// It waits so long before it is sent, as for its turn, and is done then. Of stand-ins without a network.
     Late(Duration),
     /// It is sent, and so long on its way before it is done.
     OnTheWire(Duration),

@@ -45,7 +45,7 @@ impl Transport for StubVenue {
             query: query.to_owned(),
             body: request.body.clone().unwrap_or_default(),
         };
-        rest::on_its_way(&seen, &self.inner).await;
+        rest::before_it_is_sent(&seen, &self.inner).await;
         request.check(permit, self.inner.venue)?;
         let late = |_| VenueError::new(ErrorClass::RequestTimeout, "no answer came in time");
         let cut = |_| VenueError::new(ErrorClass::NetworkError, "the connection broke");

@@ -48,7 +48,6 @@ async fn answer(request: Request<Incoming>, inner: Arc<Inner>) -> Result<Respons
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
-    on_its_way(&seen, &inner).await;
     if inner.venue == orrery_venues::Venue::Binance && binance::is_late(&seen, now()) {
         inner.state().seen.push(seen);
         return Ok(reply(400, None, LATE.to_owned()));
@@ -62,8 +61,8 @@ fn now() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Waits as long as a request is told to be on its way.
-pub(super) async fn on_its_way(seen: &Seen, inner: &Inner) {
+/// Waits as long as a request is told to wait before it is sent.
+pub(super) async fn before_it_is_sent(seen: &Seen, inner: &Inner) {
     let pause = {
         let mut state = inner.state();
         let late = |(path, fault): &(String, Fault)| match fault {
